@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the example programs share: their flags, and the JSON object on the last line of their output.
+#pragma once
+
+#include <assay/campaign_hash.hpp>
+#include <assay/detail/files.hpp>
+#include <assay/driver_options.hpp>
+#include <assay/error.hpp>
+#include <assay/observer/console_log.hpp>
+#include <assay/query/random.hpp>
+#include <assay/registries.hpp>
+#include <assay/training/default_training_loop.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <optional>
+#include <string>
+
+namespace example {
+
+struct Flags {
+  std::filesystem::path dir;
+  std::uint64_t seed = 7;
+  std::int64_t rounds = 10;
+  bool resume = false;
+  std::string query;
+  std::string device = "cpu";
+  std::optional<int> threads;
+  bool json = false;
+  bool quiet = false;
+};
+
+inline void add_flags(CLI::App& app, Flags& flags) {
+  app.add_option("--dir", flags.dir, "campaign directory")->capture_default_str();
+  app.add_option("--seed", flags.seed, "seed of every random stream")->capture_default_str();
+  app.add_option("--rounds", flags.rounds, "rounds of query and labeling")->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_flag("--resume", flags.resume, "continue the campaign in the directory if there is one");
+  app.add_option("--query", flags.query, "key of the query strategy ('assay strategies' lists them)")->capture_default_str();
+  app.add_option("--device", flags.device, "cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--threads", flags.threads, "threads of Torch")->check(CLI::PositiveNumber);
+  app.add_flag("--json", flags.json, "end with one JSON object on stdout");
+  app.add_flag("--quiet", flags.quiet, "no log on the terminal");
+}
+
+inline assay::DriverOptions driver_options(const Flags& flags) {
+  assay::DriverOptions options{.dir = flags.dir, .max_rounds = flags.rounds, .seed = flags.seed};
+  options.resume = flags.resume ? assay::Resume::if_present : assay::Resume::never;
+  if (!flags.quiet) options.observers.push_back(assay::ConsoleLog());
+  return options;
+}
+
+/// The query strategy registered under a key, with its default options but for the batch size.
+inline assay::AnyQuery make_query(const assay::Registries& registries, const std::string& key, std::int64_t max_samples) {
+  return registries.query.make({{"type", key}, {"max_samples", max_samples}}, registries);
+}
+
+/// Runs `campaign`, which takes a driver to its end and gives its report, and ends as the programs do: 0 for a
+/// finished campaign, 1 for an error on one readable line.
+inline int run_program(int argc, char** argv, CLI::App& app, const Flags& flags,
+                       const std::function<assay::Json()>& campaign) {
+  const auto began = std::chrono::steady_clock::now();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  try {
+    if (flags.threads) at::set_num_threads(*flags.threads);
+    assay::Json report = campaign();
+    report["seconds"]["sync"] = assay::detail::sync_seconds();
+    report["seconds"]["total"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    if (flags.json) std::cout << report.dump() << std::endl;
+    return 0;
+  } catch (const c10::Error& error) {
+    std::cerr << app.get_name() << ": " << error.what_without_backtrace() << '\n';
+  } catch (const std::exception& error) {
+    std::cerr << app.get_name() << ": " << error.what() << '\n';
+  }
+  return 1;
+}
+
+}  // namespace example

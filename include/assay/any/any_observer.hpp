@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/concepts/observer.hpp>
+#include <assay/detail/owner.hpp>
+
+namespace assay {
+
+namespace detail {
+
+struct ObserverInterface : ComponentInterface<ObserverInterface> {
+  virtual void observe(const Event& event) = 0;
+};
+
+template <class T>
+struct ObserverModel final : ComponentModel<ObserverInterface, ObserverModel<T>, T> {
+  using ComponentModel<ObserverInterface, ObserverModel<T>, T>::ComponentModel;
+  void observe(const Event& event) override { this->held.observe(event); }
+};
+
+}  // namespace detail
+
+/// Owns any observer; itself one.
+class AnyObserver {
+ public:
+  template <detail::NotItself<AnyObserver> T>
+    requires Observer<std::remove_cvref_t<T>>
+  AnyObserver(T&& observer)
+      : self_(std::make_unique<detail::ObserverModel<std::remove_cvref_t<T>>>(std::forward<T>(observer))) {}
+
+  void observe(const Event& event) { self_->observe(event); }
+  Json spec() const { return self_->spec(); }
+  State save() const { return self_->save(); }
+  void load(const State& state) { self_->load(state); }
+
+ private:
+  detail::Owner<detail::ObserverInterface> self_;
+};
+
+}  // namespace assay

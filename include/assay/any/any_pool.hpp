@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/concepts/data_pool.hpp>
+#include <assay/data/tensor_pool.hpp>
+
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace assay {
+
+/// Owns any `DataPool`; an empty one if default-constructed. Copies share the pool, which is never changed.
+class AnyPool {
+ public:
+  AnyPool() = default;
+
+  template <class T>
+    requires(!std::same_as<std::remove_cvref_t<T>, AnyPool> && DataPool<std::remove_cvref_t<T>>)
+  AnyPool(T&& pool) : pool_(std::make_shared<Model<std::remove_cvref_t<T>>>(std::forward<T>(pool))) {}
+  /// Samples given as one batch.
+  AnyPool(Values batch) : AnyPool(TensorPool(std::move(batch))) {}
+
+  std::int64_t size() const { return pool_ ? pool_->size() : 0; }
+  Values gather(std::span<const std::int64_t> rows) const { return pool_ ? pool_->gather(rows) : Values(); }
+  /// Field `name` of `rows`; a contiguous pool copies nothing else.
+  torch::Tensor column(std::string_view name, std::span<const std::int64_t> rows) const;
+
+ private:
+  struct Interface {
+    virtual ~Interface() = default;
+    virtual std::int64_t size() const = 0;
+    virtual Values gather(std::span<const std::int64_t> rows) const = 0;
+    virtual const TensorPool* contiguous() const = 0;
+  };
+  template <class T>
+  struct Model final : Interface {
+    T pool;
+    template <class U>
+    explicit Model(U&& other) : pool(std::forward<U>(other)) {}
+    std::int64_t size() const override { return static_cast<std::int64_t>(pool.size()); }
+    Values gather(std::span<const std::int64_t> rows) const override { return pool.gather(rows); }
+    const TensorPool* contiguous() const override {
+      if constexpr (std::same_as<T, TensorPool>) {
+        return &pool;
+      } else {
+        return nullptr;
+      }
+    }
+  };
+
+  std::shared_ptr<const Interface> pool_;
+};
+
+}  // namespace assay

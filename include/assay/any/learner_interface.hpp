@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/learner/capability.hpp>
+#include <assay/spec.hpp>
+
+#include <memory>
+#include <utility>
+
+namespace assay::detail {
+
+/// What every learner looks like once its type is gone. Members for capabilities that the learner lacks throw; the
+/// driver has checked before that nobody calls them.
+struct LearnerInterface {
+  virtual ~LearnerInterface() = default;
+  virtual std::vector<std::string> inputs() const = 0;
+  virtual std::vector<std::string> targets() const = 0;
+  virtual std::vector<torch::Tensor> parameters() const = 0;
+  virtual std::vector<torch::Tensor> buffers() const = 0;
+  virtual Batch pack(const Values& samples, std::span<const SampleId> ids) const = 0;
+  virtual torch::Tensor training_step(const Batch& batch) = 0;
+  virtual torch::Tensor validation_step(const Batch& batch) = 0;
+  virtual Values predict(const Values& inputs) const = 0;
+  virtual void set_training(bool training) = 0;
+  virtual void reset(std::uint64_t seed) = 0;
+  virtual void to(torch::Device device, torch::Dtype dtype) = 0;
+  virtual void fit_scaling(const Values& samples, bool keep_function) = 0;
+  virtual State save() const = 0;
+  virtual void load(const State& state) = 0;
+  virtual Json spec() const = 0;
+
+  virtual CapabilitySet capabilities() const = 0;
+  virtual Values variance(const Values& inputs) const = 0;
+  virtual torch::Tensor embeddings(const Values& inputs) const = 0;
+  virtual torch::Tensor posterior_draws(const Values& inputs, std::int64_t draws, std::uint64_t seed) const = 0;
+  virtual torch::Tensor class_probabilities(const Values& inputs) const = 0;
+  virtual torch::Tensor gradient_features(const Values& inputs) const = 0;
+};
+
+[[noreturn]] void throw_missing_capability(Capability capability);
+void require_cpu_only(torch::Device device);
+
+/// Adapts a learner held as `T` or referred to as `T&`.
+template <class Held>
+struct LearnerModel final : LearnerInterface {
+  using T = std::remove_reference_t<Held>;
+  Held learner;
+
+  template <class U>
+  explicit LearnerModel(U&& other) : learner(std::forward<U>(other)) {}
+
+  std::vector<std::string> inputs() const override { return held().inputs(); }
+  std::vector<std::string> targets() const override { return held().targets(); }
+  std::vector<torch::Tensor> parameters() const override { return held().parameters(); }
+  std::vector<torch::Tensor> buffers() const override {
+    if constexpr (requires { held().buffers(); }) {
+      return held().buffers();
+    } else {
+      return {};
+    }
+  }
+  Batch pack(const Values& samples, std::span<const SampleId> ids) const override { return held().pack(samples, ids); }
+  torch::Tensor training_step(const Batch& batch) override { return learner.training_step(batch); }
+  torch::Tensor validation_step(const Batch& batch) override {
+    if constexpr (requires { learner.validation_step(batch); }) {
+      return learner.validation_step(batch);
+    } else {
+      return learner.training_step(batch);
+    }
+  }
+  Values predict(const Values& inputs) const override { return held().predict(inputs); }
+  void set_training(bool training) override { learner.set_training(training); }
+  void reset(std::uint64_t seed) override { learner.reset(seed); }
+  void to(torch::Device device, torch::Dtype dtype) override {
+    if constexpr (requires { learner.to(device, dtype); }) {
+      learner.to(device, dtype);
+    } else {
+      require_cpu_only(device);
+    }
+  }
+  void fit_scaling(const Values& samples, bool keep_function) override {
+    if constexpr (requires { learner.fit_scaling(samples, keep_function); }) {
+      learner.fit_scaling(samples, keep_function);
+    }
+  }
+  State save() const override { return held().save(); }
+  void load(const State& state) override { learner.load(state); }
+  Json spec() const override { return spec_of(held()); }
+
+  CapabilitySet capabilities() const override { return capabilities_of(held()); }
+  Values variance(const Values& inputs) const override {
+    if constexpr (ProvidesVariance<T>) return held().variance(inputs);
+    throw_missing_capability(Capability::variance);
+  }
+  torch::Tensor embeddings(const Values& inputs) const override {
+    if constexpr (ProvidesEmbeddings<T>) return held().embeddings(inputs);
+    throw_missing_capability(Capability::embeddings);
+  }
+  torch::Tensor posterior_draws(const Values& inputs, std::int64_t draws, std::uint64_t seed) const override {
+    if constexpr (ProvidesPosteriorDraws<T>) return held().posterior_draws(inputs, draws, seed);
+    throw_missing_capability(Capability::posterior_draws);
+  }
+  torch::Tensor class_probabilities(const Values& inputs) const override {
+    if constexpr (ProvidesClassProbabilities<T>) return held().class_probabilities(inputs);
+    throw_missing_capability(Capability::class_probabilities);
+  }
+  torch::Tensor gradient_features(const Values& inputs) const override {
+    if constexpr (ProvidesGradientFeatures<T>) return held().gradient_features(inputs);
+    throw_missing_capability(Capability::gradient_features);
+  }
+
+ private:
+  const T& held() const { return learner; }
+};
+
+}  // namespace assay::detail

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/data/sample.hpp>
+#include <assay/data/values.hpp>
+#include <assay/learner/batch.hpp>
+#include <assay/state.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace assay {
+
+/// A type satisfies `LearnerProtocol` if, for `l` (mutable) and `c` (const),
+///  1. `c.inputs()` and `c.targets()` give the names of the fields it reads and predicts, as
+///     `std::vector<std::string>`;
+///  2. `c.parameters()` gives the trainable tensors (`std::vector<torch::Tensor>`), the same tensors at every call
+///     until `to` or `reset`;
+///  3. `c.pack(samples, ids)` turns a batch of samples (physical units, CPU) into a `Batch` in the learner's own
+///     form; row i of the result depends on row i of `samples` and its id alone;
+///  4. `l.training_step(batch)` gives the loss of a batch, a differentiable scalar;
+///  5. `c.predict(inputs)` gives the targets of a batch of inputs, in physical units, on the CPU, each
+///     [n, shape of the target...];
+///  6. `l.set_training(bool)` switches between training and evaluation;
+///  7. `l.reset(seed)` draws new weights from `seed` (`std::uint64_t`) alone;
+///  8. it is `Stateful`: `save` and `load` carry parameters, buffers and scalings.
+///
+/// Optional members that the library uses where they exist:
+///  - `buffers()`: tensors that training changes besides the parameters (batch-norm statistics), so that the best epoch
+///    is restored with them;
+///  - `validation_step(batch)`: a loss for early stopping; else `training_step` without gradients;
+///  - `to(device, dtype)`: move; else the learner stays on the CPU and asking for another device is an error;
+///  - `fit_scaling(samples, keep_function)`: fit standardisation on the labeled samples; with `keep_function` the
+///    weights are rescaled so that the learner's predictions stay as they are;
+///  - capabilities, below.
+///
+/// Not required: a base class, copyability, thread safety.
+template <class T>
+concept LearnerProtocol =
+    requires(T& learner, const T& c, const Values& samples, std::span<const SampleId> ids, const Batch& batch) {
+      { c.inputs() } -> std::convertible_to<std::vector<std::string>>;
+      { c.targets() } -> std::convertible_to<std::vector<std::string>>;
+      { c.parameters() } -> std::same_as<std::vector<torch::Tensor>>;
+      { c.pack(samples, ids) } -> std::same_as<Batch>;
+      { learner.training_step(batch) } -> std::same_as<torch::Tensor>;
+      { c.predict(samples) } -> std::same_as<Values>;
+      learner.set_training(true);
+      learner.reset(std::uint64_t{});
+    } && Stateful<T>;
+
+/// \name Capabilities: what a strategy may ask of a learner beyond `predict`
+/// Each takes a batch of inputs (physical units, CPU) and is const.
+/// @{
+
+/// `variance(inputs)` gives the predictive variance of every target, in squared physical units, shaped as `predict`.
+template <class T>
+concept ProvidesVariance = requires(const T& c, const Values& inputs) {
+  { c.variance(inputs) } -> std::same_as<Values>;
+};
+
+/// `embeddings(inputs)` gives [n, d]: the representation before the last layer.
+template <class T>
+concept ProvidesEmbeddings = requires(const T& c, const Values& inputs) {
+  { c.embeddings(inputs) } -> std::same_as<torch::Tensor>;
+};
+
+/// `posterior_draws(inputs, draws, seed)` gives [draws, n, k]: standardised outputs, or class probabilities; draw i
+/// is one function, the same for all inputs and calls with equal `seed`.
+template <class T>
+concept ProvidesPosteriorDraws = requires(const T& c, const Values& inputs) {
+  { c.posterior_draws(inputs, std::int64_t{}, std::uint64_t{}) } -> std::same_as<torch::Tensor>;
+};
+
+/// `class_probabilities(inputs)` gives [n, classes], rows summing to one.
+template <class T>
+concept ProvidesClassProbabilities = requires(const T& c, const Values& inputs) {
+  { c.class_probabilities(inputs) } -> std::same_as<torch::Tensor>;
+};
+
+/// `gradient_features(inputs)` gives [n, d]: features whose inner products are those of the gradients of the output
+/// with respect to the parameters.
+template <class T>
+concept ProvidesGradientFeatures = requires(const T& c, const Values& inputs) {
+  { c.gradient_features(inputs) } -> std::same_as<torch::Tensor>;
+};
+/// @}
+
+}  // namespace assay

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/data/random.hpp>
+#include <assay/detail/campaign_lock.hpp>
+#include <assay/driver_options.hpp>
+#include <assay/label/context.hpp>
+#include <assay/ledger.hpp>
+#include <assay/metrology/context.hpp>
+#include <assay/observer/json_log.hpp>
+#include <assay/query/context.hpp>
+#include <assay/query/selection.hpp>
+#include <assay/training/context.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <set>
+#include <unordered_map>
+
+namespace assay::detail {
+
+/// A component of the driver, as checkpoints see it.
+struct Slot {
+  std::string name;
+  Json spec;
+  std::function<State()> save;
+  std::function<void(const State&)> load;
+};
+
+/// Where a campaign stands. Round 0 obtains the labels of the pools that came without; a round r >= 1 goes through
+/// all phases.
+struct Position {
+  std::int64_t round = 1;
+  Phase phase = Phase::training;
+  bool trained = false;      ///< the learner has been trained: later trainings fine-tune
+  std::string finished_by;   ///< why the campaign ended; empty while it goes on
+};
+
+/// Variance of every component of the floating-point targets over a pool; constant components count as one.
+Values target_variance(const TensorPool& pool, const std::vector<std::string>& targets);
+
+/// Everything of a driver that does not depend on the types in its slots: directory, ledger, pools, position,
+/// records, checkpoints, and the queue of simulations. Each phase is given the one call that does.
+class Campaign final : private LabelQueue {
+ public:
+  Campaign(DriverOptions options, Pools pools, const LearnerRef& learner, std::vector<std::string> provides,
+           std::vector<Slot> slots);
+  Campaign(const Campaign&) = delete;
+  Campaign& operator=(const Campaign&) = delete;
+  ~Campaign() override;
+
+  bool finished() const noexcept { return !position_.finished_by.empty(); }
+  bool stop_requested() const override { return stop_requested_.load(std::memory_order_relaxed); }
+  void request_stop() noexcept { stop_requested_.store(true, std::memory_order_relaxed); }
+  const Position& position() const noexcept { return position_; }
+  /// True while simulations of this round are queued or running.
+  bool waiting_for_labels() const;
+
+  /// \name Phases
+  /// Each one runs the phase the campaign stands at, writes a checkpoint, and moves on.
+  /// @{
+  void train(const std::function<TrainingReport(TrainingContext&)>& train);
+  void measure(const std::function<Measurements(const MetrologyInputs&)>& measure);
+  void query(const std::function<Selection(const QueryInputs&)>& select);
+  void label(const std::function<void(LabelContext&)>& label);
+  void finish_labeling();
+  void integrate();
+  /// @}
+
+  std::vector<Sample> ask(std::int64_t count);
+  bool tell(SampleId id, const Outcome& outcome);
+
+  const TensorPool& labeled() const noexcept { return labeled_; }
+  const TensorPool& validation() const noexcept { return validation_; }
+  const TensorPool& test() const noexcept { return test_; }
+  PoolView unlabeled() const;
+  const std::vector<MetricRecord>& records() const noexcept { return records_; }
+  Counts counts() const { return ledger_->counts(); }
+  const std::filesystem::path& dir() const noexcept { return options_.dir; }
+  /// Counts, last metrics, seconds by phase, and how the campaign stands.
+  Json report() const;
+
+ private:
+  // pools.cpp
+  void take_pools(Pools pools);
+  TensorPool take_pool(AnyPool pool, Purpose purpose, std::string_view name);
+  void drop_labeled_candidates();
+  std::string pools_digest() const;
+  TensorPool& pool_of(Purpose purpose);
+  MetrologyInputs metrology_inputs() const;
+  QueryInputs query_inputs() const;
+
+  // campaign.cpp
+  void start();
+  void emit(Event event);
+  void warn(std::string text) { emit({.kind = Event::Kind::warning, .text = std::move(text)}); }
+  void begin_phase();
+  void end_phase(Phase next_phase, std::int64_t next_round);
+  void finish(std::string reason);
+  void check_stop();
+
+  // checkpoint.cpp
+  void save_checkpoint();
+  bool restore();
+  void restore_pools(std::int64_t integrated);
+  void check_unchanged(const Json& saved) const;
+  Json configuration() const;
+  void write_metrics_lines();
+
+  // labeling.cpp: the queue
+  std::optional<Job> next() override;
+  bool accept(const Job& job, const Values& labels) override;
+  void fail(const Job& job, const Failure& failure) override;
+  void set_handle(const Job& job, const std::string& handle) override;
+  std::optional<Job> start_next();
+  std::optional<std::string> refusal(SampleId id, const Values& labels);
+  void abandon_phase();
+  void simulation_ended(Event::Kind kind, std::string text);
+  std::vector<NewEntry> entries_from(const Selection& selection, const std::string& strategy);
+  void check(const Selection& selection) const;
+
+  DriverOptions options_;
+  LearnerRef learner_;
+  std::vector<std::string> provides_;
+  std::vector<Slot> slots_;
+  RandomKey random_;
+
+  std::optional<CampaignLock> lock_;
+  std::optional<Ledger> ledger_;
+  std::optional<JsonLog> log_;
+
+  TensorPool labeled_, validation_, test_;
+  std::vector<std::pair<Purpose, Sample>> unlabeled_at_start_;  // pools that came without targets
+  AnyPool candidates_;
+  SampleId first_candidate_id_ = 0;
+  std::vector<std::int64_t> live_;  // rows of candidates_ still in play
+  std::string pools_digest_;
+  Schema target_schema_;
+
+  Position position_;
+  std::vector<MetricRecord> records_;
+  std::int64_t checkpoint_number_ = 0;
+  std::int64_t integrated_ = 0;
+  std::map<std::string, double> seconds_;  // by phase, over all sessions
+  std::chrono::steady_clock::time_point phase_began_;
+
+  struct Running {
+    Job job;
+    std::chrono::steady_clock::time_point began;
+    std::string fingerprint;
+  };
+  mutable std::mutex queue_mutex_;
+  std::unordered_map<SampleId, Running> running_;
+  std::int64_t phase_total_ = 0;
+  std::int64_t phase_ended_ = 0;
+
+  std::mutex event_mutex_;
+  std::atomic<bool> stop_requested_{false};
+};
+
+}  // namespace assay::detail

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/state.hpp>
+
+#include <string>
+#include <vector>
+
+namespace assay::detail {
+
+/// The parameters an optimizer updates, with a step count and one tensor of each kind of moment for every parameter.
+///
+/// A copy owns its own moments and updates the same parameters.
+class Moments {
+ public:
+  /// Parallel lists, as the fused operators take them.
+  struct Lists {
+    std::vector<torch::Tensor> parameters;
+    std::vector<torch::Tensor> gradients;
+    std::vector<std::vector<torch::Tensor>> moments;  // one list a kind
+    std::vector<torch::Tensor> steps;
+  };
+
+  explicit Moments(std::vector<std::string> kinds) : kinds_(std::move(kinds)) {}
+  Moments(const Moments& other);
+  Moments(Moments&&) noexcept = default;
+  Moments& operator=(const Moments& other) { return *this = Moments(other); }
+  Moments& operator=(Moments&&) noexcept = default;
+  ~Moments() = default;
+
+  /// Takes parameters and forgets all moments. Errors: `TrainingError` for parameters the fused operators cannot take.
+  void init(std::vector<torch::Tensor> parameters);
+  /// The parameters that have a gradient now, their step counts raised by one.
+  Lists& next_step();
+  /// `rate` as a 0-dimensional tensor on the parameters' device: CUDA kernels read it there.
+  const torch::Tensor& rate_on_device(double rate);
+  bool on_cpu() const { return all_.parameters.empty() || all_.parameters.front().is_cpu(); }
+
+  State save() const;
+  void load(const State& state);
+
+ private:
+  void bind_steps();
+
+  std::vector<std::string> kinds_;
+  Lists all_;
+  Lists some_;           // used where a parameter has no gradient
+  torch::Tensor steps_;  // [parameters]; all_.steps are its elements: one kernel counts them all
+  torch::Tensor rate_;
+  double rate_value_ = 0;
+};
+
+}  // namespace assay::detail

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/any/any_metrology.hpp>
+#include <assay/any/any_query.hpp>
+#include <assay/detail/campaign.hpp>
+#include <assay/detail/driver_checks.hpp>
+#include <assay/metrology/no_metrology.hpp>
+#include <assay/training/default_training_loop.hpp>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace assay {
+
+/// Runs an active-learning campaign: trains the learner, measures it, picks the samples that are worth a simulation,
+/// has them simulated, folds the labels in, and repeats.
+///
+/// The strategies are plain values; what each must provide stands in the concept that constrains its slot. Everything
+/// that is paid for is in the campaign directory before anything else happens to it: kill the process at any moment,
+/// construct the same driver with `Resume::if_present`, and it goes on where it was.
+///
+/// A host code that owns its own loop uses `ask`, `tell` and `advance` in place of `run`:
+///
+///     while (!driver.finished()) {
+///       for (const assay::Sample& s : driver.ask(8)) driver.tell(s.id, assay::done(solve(s.values)));
+///       driver.advance();
+///     }
+///
+/// One thread calls the driver; `request_stop` alone may come from any thread or signal handler.
+template <class Learner, class Query, class Label, class Metrology = NoMetrology, class Loop = DefaultTrainingLoop>
+class Driver {
+  static_assert(detail::check_learner<Learner>());
+  static_assert(detail::check_query<Query>());
+  static_assert(detail::check_label<Label>());
+  static_assert(detail::check_metrology<Metrology>());
+  static_assert(detail::check_loop<Loop>());
+  static_assert(detail::check_match<Query, Learner>());
+  static_assert(detail::check_metrology_match<Metrology, Learner>());
+
+ public:
+  /// Opens the campaign directory: starts a campaign, or continues the one that is there (`DriverOptions::resume`).
+  /// Errors: `ConfigError` for options and slots that do not fit together, `DataError` and `ShapeError` for pools that
+  /// cannot be used, `CheckpointError` for a directory that cannot be started in or continued.
+  Driver(DriverOptions options, Pools pools, Learner learner, Query query, Label label, Metrology metrology = {},
+         Loop loop = {})
+      : parts_(std::make_unique<Parts>(Parts{std::move(learner), std::move(query), std::move(label),
+                                             std::move(metrology), std::move(loop)})) {
+    const CapabilitySet provided = capabilities_of(parts_->learner);
+    detail::require_capabilities("query", detail::requirements_of(parts_->query), provided);
+    detail::require_capabilities("metrology", detail::metrology_requirements_of(parts_->metrology), provided);
+    campaign_ = std::make_unique<detail::Campaign>(
+        std::move(options), std::move(pools), LearnerRef(parts_->learner), parts_->label.provides(),
+        std::vector<detail::Slot>{slot("learner", parts_->learner), slot("query", parts_->query),
+                                  slot("label", parts_->label), slot("metrology", parts_->metrology),
+                                  slot("loop", parts_->loop)});
+  }
+
+  /// Runs until the campaign has finished or a stop was requested.
+  RunStatus run() {
+    while (!finished()) {
+      advance();
+      if (campaign_->stop_requested()) return RunStatus::stopped;
+      if (!finished()) campaign_->label([this](LabelContext& context) { parts_->label.label(context); });
+    }
+    return RunStatus::finished;
+  }
+
+  /// Does everything that needs no simulation: returns when there are samples to ask for, when the campaign has
+  /// finished, or when a stop was requested. Does nothing while samples of this round are untold.
+  void advance() {
+    while (!finished() && !campaign_->stop_requested() && !campaign_->waiting_for_labels()) {
+      switch (campaign_->position().phase) {
+        case Phase::training:
+          campaign_->train([this](TrainingContext& context) {
+            return parts_->loop.train(LearnerRef(parts_->learner), context);
+          });
+          break;
+        case Phase::metrology:
+          campaign_->measure(
+              [this](const MetrologyInputs& inputs) { return detail::measure_with(parts_->metrology, inputs); });
+          break;
+        case Phase::query:
+          campaign_->query([this](const QueryInputs& inputs) { return detail::select_with(parts_->query, inputs); });
+          break;
+        case Phase::labeling: campaign_->finish_labeling(); break;
+        case Phase::data_integration: campaign_->integrate(); break;
+      }
+    }
+  }
+
+  /// Up to `count` samples to simulate now, in the order they were picked; empty when none is waiting. What was asked
+  /// for and never told is offered again after a restart.
+  std::vector<Sample> ask(std::int64_t count) { return campaign_->ask(count); }
+
+  /// The outcome of a sample that was asked for; durable when it returns.
+  /// \return false if the labels were refused: they lack a promised field, do not fit the earlier ones, or are not
+  ///   finite. They are kept raw in the ledger and the sample counts as failed.
+  /// Errors: `LabelError` for a sample that was not asked for.
+  bool tell(SampleId id, const Outcome& outcome) { return campaign_->tell(id, outcome); }
+
+  bool finished() const noexcept { return campaign_->finished(); }
+  /// Ends `run` and `advance` at the next safe point; running simulations are ended as their label strategy does.
+  void request_stop() noexcept { campaign_->request_stop(); }
+
+  const Learner& learner() const noexcept { return parts_->learner; }
+  std::int64_t round() const noexcept { return campaign_->position().round; }
+  Phase phase() const noexcept { return campaign_->position().phase; }
+  const TensorPool& labeled() const noexcept { return campaign_->labeled(); }
+  PoolView unlabeled() const { return campaign_->unlabeled(); }
+  const std::vector<MetricRecord>& records() const noexcept { return campaign_->records(); }
+  Counts counts() const { return campaign_->counts(); }
+  /// Labels, failures, simulations, last metrics and seconds by phase, as JSON.
+  Json report() const { return campaign_->report(); }
+
+ private:
+  struct Parts {
+    Learner learner;
+    Query query;
+    Label label;
+    Metrology metrology;
+    Loop loop;
+  };
+
+  template <class T>
+  static detail::Slot slot(std::string name, T& component) {
+    return {std::move(name), spec_of(component), [&component] { return detail::save_state(component); },
+            [&component](const State& state) { detail::load_state(component, state); }};
+  }
+
+  std::unique_ptr<Parts> parts_;
+  std::unique_ptr<detail::Campaign> campaign_;
+};
+
+}  // namespace assay

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/any/any_observer.hpp>
+#include <assay/any/any_pool.hpp>
+#include <assay/any/any_stop.hpp>
+#include <assay/options.hpp>
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace assay {
+
+/// Whether a campaign that is already in the directory is continued.
+enum class Resume {
+  never,       ///< there must be none: refuse to touch it
+  if_present,  ///< continue it if there is one, else start
+  required,    ///< there must be one
+};
+
+/// How a campaign is run, apart from its strategies: plain data, to and from JSON.
+struct DriverOptions {
+  std::filesystem::path dir;
+  std::int64_t max_rounds = 10;
+  std::uint64_t seed = 0;
+  Resume resume = Resume::never;
+  std::optional<std::int64_t> label_budget = std::nullopt;
+  bool skip_training = false;
+  bool skip_metrology = false;
+  bool skip_labeling = false;
+  bool final_training = true;
+  std::int64_t checkpoint_every_epochs = 0;
+  std::int64_t keep_checkpoints = 2;
+  std::vector<AnyStop> stop = {};
+  std::vector<AnyObserver> observers = {};
+
+  static constexpr std::array describe{
+      OptionInfo{.name = "dir", .help = "campaign directory; made if it is not there", .required = true},
+      OptionInfo{.name = "max_rounds", .help = "rounds of query and labeling", .min = 0},
+      OptionInfo{.name = "seed", .help = "of every random stream in the campaign"},
+      OptionInfo{.name = "resume", .help = "what to do about a campaign that is already in the directory"},
+      OptionInfo{.name = "label_budget",
+                 .help = "samples that may be sent to the label strategy in all, initial and validation ones included",
+                 .min = 0},
+      OptionInfo{.name = "skip_training", .help = "leave the learner as it is"},
+      OptionInfo{.name = "skip_metrology", .help = "do not measure"},
+      OptionInfo{.name = "skip_labeling", .help = "choose samples, leave them queued in the ledger"},
+      OptionInfo{.name = "final_training", .help = "train and measure once more on all labels at the end"},
+      OptionInfo{.name = "checkpoint_every_epochs", .help = "also in the middle of a training; 0: at phases only", .min = 0},
+      OptionInfo{.name = "keep_checkpoints", .help = "older ones are deleted", .min = 1},
+      OptionInfo{.name = "stop", .help = "criteria asked after each round's metrology; the first that fires ends the campaign"},
+      OptionInfo{.name = "observers", .help = "told about everything that happens: logs, progress bars"},
+  };
+};
+
+/// The samples of a campaign. A pool whose samples carry all targets counts as labeled; `labeled`, `validation` and
+/// `test` pools without targets are sent through the label strategy in round 0.
+struct Pools {
+  AnyPool labeled = {};
+  AnyPool unlabeled = {};
+  AnyPool validation = {};  ///< for early stopping
+  AnyPool test = {};        ///< only ever measured
+};
+
+/// What came of one simulation, for `Driver::tell`.
+struct Outcome {
+  std::optional<Values> labels;
+  std::string reason;
+  bool retry = false;
+};
+
+/// A simulation that gave its labels.
+inline Outcome done(Values labels) { return {.labels = std::move(labels), .reason = {}}; }
+/// A simulation that gave none. \param retry puts the sample back into the queue.
+inline Outcome failed(std::string reason, bool retry = false) {
+  return {.labels = std::nullopt, .reason = std::move(reason), .retry = retry};
+}
+
+/// How `Driver::run` ended.
+enum class RunStatus {
+  finished,  ///< rounds, budget, a stop criterion, or the candidates came to their end
+  stopped,   ///< `request_stop` was called; run again to continue
+};
+
+}  // namespace assay

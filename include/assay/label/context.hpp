@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/data/sample.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace assay {
+
+/// One simulation to run.
+struct Job {
+  SampleId id = -1;
+  Values inputs;
+  int attempt = 1;                  ///< 1 for the first
+  std::filesystem::path directory;  ///< private to this attempt; not created until somebody needs it
+  std::uint64_t seed = 0;           ///< for stochastic simulations; depends on the campaign's seed and the id alone
+  Purpose purpose = Purpose::training;
+};
+
+/// Why a simulation gave no label.
+struct Failure {
+  std::string reason;
+  bool retry = false;  ///< put the sample back into the queue for another attempt
+  std::optional<int> exit_status = std::nullopt;
+  std::string output = {};  ///< the tail of what the program printed, or a refused label as it came
+
+  Failure(std::string reason_, bool retry_ = false) : reason(std::move(reason_)), retry(retry_) {}
+  Failure(const char* reason_) : reason(reason_) {}
+};
+
+/// Where jobs come from and outcomes go to: implemented by the campaign, and by tests.
+class LabelQueue {
+ public:
+  virtual ~LabelQueue() = default;
+  virtual std::optional<Job> next() = 0;
+  virtual bool accept(const Job& job, const Values& labels) = 0;
+  virtual void fail(const Job& job, const Failure& failure) = 0;
+  virtual void set_handle(const Job& job, const std::string& handle) = 0;
+  virtual bool stop_requested() const = 0;
+};
+
+/// What a label strategy is given: a durable queue of simulations. Every member may be called from any thread.
+class LabelContext {
+ public:
+  explicit LabelContext(LabelQueue& queue) : queue_(&queue) {}
+
+  /// The next simulation, marked as running; nothing when none is left or a stop was requested. A job that was
+  /// failed with `retry` comes again.
+  std::optional<Job> next() { return queue_->next(); }
+  /// Takes the labels of a simulation; durable when it returns. Labels that lack a promised field, do not fit the
+  /// earlier ones or are not finite are refused: recorded raw, counted as a failure; false is returned then.
+  bool accept(const Job& job, const Values& labels) { return queue_->accept(job, labels); }
+  /// Records that a simulation gave no label; durable when it returns.
+  void fail(const Job& job, const Failure& failure) { queue_->fail(job, failure); }
+  /// Remembers where the simulation runs (a process or scheduler id), so that a restart can find it.
+  void set_handle(const Job& job, const std::string& handle) { queue_->set_handle(job, handle); }
+  /// True once the campaign wants to end: finish what runs, start nothing.
+  bool stop_requested() const { return queue_->stop_requested(); }
+
+ private:
+  LabelQueue* queue_;
+};
+
+}  // namespace assay

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/types.h>
+
+namespace assay {
+
+/// Standardises columns: z = (x - mean) / scale, with the mean and the standard deviation of each column of the data
+/// it was fitted to. A column that is constant there to rounding keeps scale 1.
+///
+/// Shapes: data [n, k]; `mean` and `scale` [k]. Everything in float64 on the CPU: large offsets lose nothing.
+struct Standardizer {
+  torch::Tensor mean;
+  torch::Tensor scale;
+
+  static Standardizer fit(const torch::Tensor& data);
+  /// Mean 0 and scale 1: changes nothing.
+  static Standardizer identity(std::int64_t columns);
+
+  torch::Tensor apply(const torch::Tensor& data) const { return (data - mean) / scale; }
+  torch::Tensor invert(const torch::Tensor& data) const { return data * scale + mean; }
+};
+
+}  // namespace assay

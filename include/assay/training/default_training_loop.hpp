@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/any/any_learner.hpp>
+#include <assay/detail/training_progress.hpp>
+#include <assay/options.hpp>
+#include <assay/training/adamw.hpp>
+#include <assay/training/context.hpp>
+#include <assay/training/optimizer.hpp>
+#include <assay/training/scheduler.hpp>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace assay {
+
+struct EarlyStoppingOptions {
+  std::int64_t patience = 20;
+  double min_delta = 0;
+
+  static constexpr std::array describe{
+      OptionInfo{.name = "patience", .help = "epochs without improvement after which training ends", .min = 1},
+      OptionInfo{.name = "min_delta", .help = "decrease of the validation loss that counts as improvement", .min = 0},
+  };
+};
+
+struct DefaultTrainingLoopOptions {
+  std::int64_t epochs = 200;
+  std::int64_t fine_tuning_epochs = 50;
+  std::int64_t batch_size = 32;
+  AnyOptimizer optimizer = AdamW();
+  std::optional<double> fine_tuning_lr = std::nullopt;
+  AnyScheduler scheduler = ConstantSchedule();
+  std::optional<double> gradient_clip = std::nullopt;
+  std::optional<EarlyStoppingOptions> early_stopping = EarlyStoppingOptions{};
+  std::int64_t folds = 10;
+  bool reset_optimizer_states = true;
+  std::string device = "cpu";
+  std::string dtype = "float32";
+  std::optional<std::int64_t> threads = std::nullopt;
+
+  static constexpr std::array describe{
+      OptionInfo{.name = "epochs", .help = "of the first training", .min = 0},
+      OptionInfo{.name = "fine_tuning_epochs", .help = "of every later training", .min = 0},
+      OptionInfo{.name = "batch_size", .help = "samples in an optimizer step", .min = 1},
+      OptionInfo{.name = "optimizer", .help = "sgd, adam, adamw or one of your own"},
+      OptionInfo{.name = "fine_tuning_lr", .help = "learning rate of later trainings; else the optimizer's", .min = 0},
+      OptionInfo{.name = "scheduler", .help = "how the learning rate changes over the epochs"},
+      OptionInfo{.name = "gradient_clip", .help = "largest norm of all gradients together; none: not clipped", .min = 0},
+      OptionInfo{.name = "early_stopping",
+                 .help = "end when the validation loss stops falling, and return to the best epoch; null: never"},
+      OptionInfo{.name = "folds",
+                 .help = "without a validation pool, early stopping holds out one labeled sample in this many",
+                 .min = 2},
+      OptionInfo{.name = "reset_optimizer_states", .help = "start every training with fresh moments"},
+      OptionInfo{.name = "device", .help = "cpu, cuda or cuda:N"},
+      OptionInfo{.name = "dtype", .help = "float32 or float64, for the learner's parameters and batches"},
+      OptionInfo{.name = "threads", .help = "of LibTorch while training; else as the host program has them", .min = 1},
+  };
+};
+
+/// Trains a learner with mini-batches of the labeled pool, on the CPU or a CUDA device.
+///
+/// The first training starts from weights drawn from the campaign's seed (`learner.reset`) and takes `epochs`; later
+/// ones go on from the weights that are there and take `fine_tuning_epochs`. Standardisation is fitted on the labeled
+/// pool; while fine-tuning the weights are rescaled with it. Every epoch visits all samples in an order drawn from
+/// their ids.
+///
+/// Early stopping watches the validation pool. Without one it holds out the labeled samples whose hashed id falls in
+/// one of `folds` parts: the same ones in every round, since a learner that goes on from earlier weights must not be
+/// judged on what those were fitted to. They are not trained on. With fewer than two such samples training runs all
+/// its epochs.
+///
+/// Cost: a batch costs the learner's own step and the optimizer's kernel; one device sync an epoch. The packed pool
+/// (in `dtype`, on `device`) and at most 16 MiB beside it.
+/// Errors: `ConfigError` for a device that is not there; `TrainingError` `assay.training.not_finite`, naming the
+/// sample, after which the parameters are those of the epoch's start; `TrainingError` for a learner without
+/// parameters or whose loss does not depend on them.
+class DefaultTrainingLoop {
+ public:
+  static constexpr std::string_view key = "default";
+  static constexpr std::string_view summary = "mini-batches, schedules, early stopping";
+
+  explicit DefaultTrainingLoop(DefaultTrainingLoopOptions options = {});
+
+  /// Trains; continues a training of the same context that `load` or a stop request left unfinished.
+  TrainingReport train(LearnerRef learner, TrainingContext& context);
+
+  /// In the middle of a training (`TrainingContext::epoch_finished`) all it takes to continue beside the learner's own
+  /// state; between trainings nothing, or the moments if they are kept.
+  State save() const;
+  void load(const State& state);
+
+  DefaultTrainingLoopOptions options;
+
+ private:
+  void prepare(const LearnerRef& learner, const TrainingContext& context);
+  bool find_progress(const TrainingContext& context);
+  void give_parameters(std::vector<torch::Tensor> parameters, bool keep_moments);
+  void forget_moments();
+  void abandon(const LearnerRef& learner);
+
+  AnyOptimizer optimizer_;                 // working copy
+  std::vector<torch::Tensor> parameters_;  // what optimizer_ was given
+  std::optional<detail::TrainingProgress> progress_;
+  std::optional<State> loaded_;  // waits for the parameters, which `train` knows
+};
+
+}  // namespace assay

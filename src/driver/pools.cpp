@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <assay/detail/campaign.hpp>
+#include <assay/detail/sha256.hpp>
+#include <assay/error.hpp>
+
+#include <algorithm>
+#include <numeric>
+#include <unordered_set>
+
+namespace assay::detail {
+
+namespace {
+
+constexpr std::int64_t block_rows = 16384;
+
+std::vector<std::int64_t> counting(std::int64_t first, std::int64_t count) {
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(count));
+  std::iota(rows.begin(), rows.end(), first);
+  return rows;
+}
+
+/// Calls `use(batch, first row)` for blocks of a pool.
+template <class Use>
+void for_each_block(const AnyPool& pool, Use use) {
+  for (std::int64_t first = 0; first < pool.size(); first += block_rows) {
+    use(pool.gather(counting(first, std::min(block_rows, pool.size() - first))), first);
+  }
+}
+
+std::span<const std::byte> bytes_of(const torch::Tensor& tensor) {
+  return {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()};
+}
+
+/// The bytes of every row of a batch, field by field: equal strings are equal samples.
+std::vector<std::string> row_bytes(const Values& batch) {
+  std::vector<std::string> keys(static_cast<std::size_t>(batch_size(batch)));
+  for (const auto& [name, tensor] : batch) {
+    const torch::Tensor contiguous = tensor.contiguous();
+    const std::size_t width = keys.empty() ? 0 : contiguous.nbytes() / keys.size();
+    const char* data = static_cast<const char*>(contiguous.const_data_ptr());
+    for (std::size_t i = 0; i < keys.size(); ++i) keys[i].append(data + i * width, width);
+  }
+  return keys;
+}
+
+void require_fields(const AnyPool& pool, const std::vector<std::string>& fields, std::string_view name) {
+  if (pool.size() == 0) return;
+  const Values first = pool.gather(counting(0, 1));
+  for (const std::string& field : fields) {
+    if (first.contains(field)) continue;
+    std::string list;
+    for (const std::string& known : first.names()) list += (list.empty() ? "'" : ", '") + known + "'";
+    throw DataError({.id = "assay.pool.field",
+                     .where = std::string(name) + " pool",
+                     .expected = "the learner's input '" + field + "' in every sample",
+                     .got = "fields " + list,
+                     .advice = "add the field, or change the learner's 'inputs'"});
+  }
+}
+
+}  // namespace
+
+TensorPool Campaign::take_pool(AnyPool pool, Purpose purpose, std::string_view name) {
+  if (pool.size() == 0) return {};
+  const std::vector<std::string> inputs = learner_->inputs(), targets = learner_->targets();
+  require_fields(pool, inputs, name);
+  Values batch = pool.gather(counting(0, pool.size()));
+  pool = {};
+  const auto there = std::count_if(targets.begin(), targets.end(), [&](const auto& t) { return batch.contains(t); });
+  if (there != 0 && there != static_cast<std::ptrdiff_t>(targets.size())) {
+    throw DataError({.id = "assay.pool.targets",
+                     .where = std::string(name) + " pool",
+                     .expected = "all targets of the learner, or none of them",
+                     .got = std::to_string(there) + " of " + std::to_string(targets.size()),
+                     .advice = "give all labels, or leave them out: they are then simulated in round 0"});
+  }
+  require_finite(batch, std::string(name) + " pool");
+  const SampleId first_id = first_candidate_id_;
+  first_candidate_id_ += batch_size(batch);
+  if (there > 0) {
+    Values kept = batch.pick(inputs);
+    kept.merge(batch.pick(targets));
+    return TensorPool(std::move(kept), first_id);
+  }
+  for (std::int64_t i = 0; i < batch_size(batch); ++i) {
+    unlabeled_at_start_.emplace_back(purpose, Sample{first_id + i, row(batch, i)});
+  }
+  return {};
+}
+
+void Campaign::take_pools(Pools pools) {
+  labeled_ = take_pool(std::move(pools.labeled), Purpose::initial, "labeled");
+  validation_ = take_pool(std::move(pools.validation), Purpose::validation, "validation");
+  test_ = take_pool(std::move(pools.test), Purpose::test, "test");
+  candidates_ = std::move(pools.unlabeled);
+  require_fields(candidates_, learner_->inputs(), "unlabeled");
+  for_each_block(candidates_, [](const Values& batch, std::int64_t first) {
+    require_finite(batch, "unlabeled pool, rows from " + std::to_string(first));
+  });
+  live_ = counting(0, candidates_.size());
+  for (const TensorPool* pool : {&labeled_, &validation_, &test_}) {
+    if (pool->empty()) continue;
+    const Schema targets = schema_of_batch(pool->all().pick(learner_->targets()));
+    if (target_schema_.empty()) target_schema_ = targets;
+    require_fits(row(pool->all().pick(learner_->targets()), 0), target_schema_, "targets of the labeled pools");
+    if (candidates_.size() > 0) {
+      require_fits(row(candidates_.gather(counting(0, 1)).pick(learner_->inputs()), 0),
+                   schema_of_batch(pool->all().pick(learner_->inputs())), "unlabeled pool");
+    }
+  }
+  if (!options_.skip_training && labeled_.empty() &&
+      std::none_of(unlabeled_at_start_.begin(), unlabeled_at_start_.end(),
+                   [](const auto& start) { return start.first == Purpose::initial; })) {
+    throw DataError({.id = "assay.pool.empty",
+                     .where = "labeled pool",
+                     .expected = "at least one sample to train on",
+                     .got = "none",
+                     .advice = "give labeled samples, or unlabeled ones as the labeled pool: round 0 simulates them"});
+  }
+  pools_digest_ = pools_digest();
+}
+
+void Campaign::drop_labeled_candidates() {
+  if (labeled_.empty() || candidates_.size() == 0) return;
+  const std::vector<std::string> inputs = learner_->inputs();
+  const std::vector<std::string> keys = row_bytes(labeled_.all().pick(inputs));
+  const std::unordered_set<std::string> known(keys.begin(), keys.end());
+  std::unordered_set<std::int64_t> dropped;
+  for_each_block(candidates_, [&](const Values& batch, std::int64_t first) {
+    const std::vector<std::string> rows = row_bytes(batch.pick(inputs));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (known.contains(rows[i])) dropped.insert(first + static_cast<std::int64_t>(i));
+    }
+  });
+  if (dropped.empty()) return;
+  std::erase_if(live_, [&](std::int64_t row) { return dropped.contains(row); });
+  warn(std::to_string(dropped.size()) + " candidates are in the labeled pool already and were dropped");
+}
+
+std::string Campaign::pools_digest() const {
+  Sha256 digest;
+  const auto add = [&](std::string_view name, const Values& batch) {
+    for (const Field& field : schema_of_batch(batch)) digest.update(field.name + " " + describe(field) + "\n");
+    digest.update(std::string(name) + " " + std::to_string(batch_size(batch)) + "\n");
+    for (const auto& [field, tensor] : batch) digest.update(bytes_of(tensor.contiguous()));
+  };
+  if (!labeled_.empty()) add("labeled", labeled_.all());
+  if (!validation_.empty()) add("validation", validation_.all());
+  if (!test_.empty()) add("test", test_.all());
+  for (const auto& [purpose, sample] : unlabeled_at_start_) {
+    digest.update(std::string(to_string(purpose)) + fingerprint(sample.values));
+  }
+  for_each_block(candidates_, [&](const Values& batch, std::int64_t) { add("unlabeled", batch); });
+  return digest.hex();
+}
+
+TensorPool& Campaign::pool_of(Purpose purpose) {
+  switch (purpose) {
+    case Purpose::validation: return validation_;
+    case Purpose::test: return test_;
+    case Purpose::initial:
+    case Purpose::training: break;
+  }
+  return labeled_;
+}
+
+PoolView Campaign::unlabeled() const {
+  std::vector<SampleId> ids(live_);
+  for (SampleId& id : ids) id += first_candidate_id_;
+  return PoolView(candidates_, live_, std::move(ids));
+}
+
+/// Variance of every component of the floating-point targets over a pool; constant components count as one.
+Values target_variance(const TensorPool& pool, const std::vector<std::string>& targets) {
+  Values variances;
+  if (pool.empty()) return variances;
+  for (const std::string& target : targets) {
+    const torch::Tensor column = pool.column(target);
+    if (!column.is_floating_point()) continue;
+    const torch::Tensor variance = column.to(torch::kFloat64).var(0, /*unbiased=*/false);
+    variances.set(target, torch::where(variance > 0, variance, torch::ones_like(variance)));
+  }
+  return variances;
+}
+
+QueryInputs Campaign::query_inputs() const {
+  std::optional<std::int64_t> remaining;
+  if (options_.label_budget) {
+    const Counts counts = ledger_->counts();
+    remaining = std::max<std::int64_t>(0, *options_.label_budget - counts.labels - counts.validation_labels -
+                                              counts.test_labels - counts.failed);
+  }
+  return {.unlabeled = unlabeled(),
+          .labeled = PoolView(labeled_, labeled_.ids()),
+          .learner = LearnerView(learner_, target_variance(labeled_, learner_->targets())),
+          .round = position_.round,
+          .random = random_.with("query").with(position_.round),
+          .remaining_budget = remaining};
+}
+
+MetrologyInputs Campaign::metrology_inputs() const {
+  const TensorPool& evaluation = test_.empty() ? validation_ : test_;
+  return {.evaluation = PoolView(evaluation, evaluation.ids()),
+          .labeled = PoolView(labeled_, labeled_.ids()),
+          .learner = LearnerView(learner_, target_variance(labeled_, learner_->targets())),
+          .round = position_.round,
+          .random = random_.with("metrology").with(position_.round)};
+}
+
+}  // namespace assay::detail

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <assay/data/random.hpp>
+#include <assay/detail/dense_net.hpp>
+#include <assay/detail/generator_scope.hpp>
+#include <assay/error.hpp>
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/baddbmm.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/silu.h>
+#include <ATen/ops/tanh.h>
+#include <ATen/ops/zeros.h>
+
+#include <cmath>
+
+namespace assay::detail {
+
+namespace {
+
+torch::Tensor gelu(const torch::Tensor& x) { return at::gelu(x); }
+
+std::string text_of(torch::IntArrayRef shape) {
+  std::ostringstream text;
+  text << shape;
+  return text.str();
+}
+
+torch::Tensor leaf(const torch::Tensor& values) { return values.detach().requires_grad_(); }
+
+}  // namespace
+
+Activation activation_of(const std::string& name) {
+  if (name == "silu") return [](const torch::Tensor& x) { return at::silu(x); };
+  if (name == "relu") return [](const torch::Tensor& x) { return at::relu(x); };
+  if (name == "tanh") return [](const torch::Tensor& x) { return at::tanh(x); };
+  if (name == "gelu") return gelu;
+  throw ConfigError({"assay.config.value", "/activation", "silu, relu, gelu or tanh", "'" + name + "'", ""});
+}
+
+DenseNet::DenseNet(const DenseNet& other)
+    : activation_(other.activation_), shape_(other.shape_), device_(other.device_), dtype_(other.dtype_) {
+  for (const torch::Tensor& weight : other.weights_) weights_.push_back(leaf(weight.detach().clone()));
+  for (const torch::Tensor& bias : other.biases_) biases_.push_back(leaf(bias.detach().clone()));
+}
+
+void DenseNet::build(const DenseShape& shape) {
+  if (built() && shape == shape_) return;
+  shape_ = shape;
+  weights_.clear();
+  biases_.clear();
+  const auto options = torch::TensorOptions(dtype_).device(device_);
+  std::int64_t in = shape.inputs;
+  for (std::size_t i = 0; i <= shape.hidden.size(); ++i) {
+    const std::int64_t out = i < shape.hidden.size() ? shape.hidden[i] : shape.outputs;
+    const bool stacked = shape.members > 0;
+    weights_.push_back(leaf(stacked ? at::zeros({shape.members, in, out}, options) : at::zeros({in, out}, options)));
+    biases_.push_back(leaf(stacked ? at::zeros({shape.members, 1, out}, options) : at::zeros({out}, options)));
+    in = out;
+  }
+}
+
+void DenseNet::reset(std::uint64_t seed) {
+  const at::NoGradGuard no_grad;
+  const std::int64_t members = std::max<std::int64_t>(1, shape_.members);
+  for (std::int64_t member = 0; member < members; ++member) {
+    at::Generator generator = make_generator(RandomKey(seed).with("member").with(member).bits());
+    const auto draw = [&](const torch::Tensor& all, double bound) {
+      const torch::Tensor target = shape_.members > 0 ? all.select(0, member) : all;
+      target.copy_(at::empty(target.sizes(), torch::kFloat64).uniform_(-bound, bound, generator));
+    };
+    for (std::size_t i = 0; i < weights_.size(); ++i) {
+      const double bound = 1 / std::sqrt(static_cast<double>(weights_[i].size(-2)));
+      draw(weights_[i].detach(), bound);
+      draw(biases_[i].detach(), bound);
+    }
+  }
+}
+
+torch::Tensor DenseNet::layer(std::size_t index, const torch::Tensor& x) const {
+  if (shape_.members == 0) return at::addmm(biases_[index], x, weights_[index]);
+  return at::baddbmm(biases_[index], x.dim() == 3 ? x : x.unsqueeze(0).expand({shape_.members, -1, -1}),
+                     weights_[index]);
+}
+
+torch::Tensor DenseNet::before_last(const torch::Tensor& x) const {
+  torch::Tensor hidden = x;
+  for (std::size_t i = 0; i + 1 < weights_.size(); ++i) hidden = activation_(layer(i, hidden));
+  return shape_.members > 0 && hidden.dim() == 2 ? hidden.unsqueeze(0).expand({shape_.members, -1, -1}) : hidden;
+}
+
+torch::Tensor DenseNet::forward(const torch::Tensor& x) const {
+  torch::Tensor hidden = x;
+  for (std::size_t i = 0; i + 1 < weights_.size(); ++i) hidden = activation_(layer(i, hidden));
+  return layer(weights_.size() - 1, hidden);
+}
+
+void DenseNet::rescale_inputs(const Standardizer& before, const Standardizer& now) {
+  const at::NoGradGuard no_grad;
+  const torch::Tensor weight = weights_.front().detach().to(torch::kCPU, torch::kFloat64);
+  const torch::Tensor bias = biases_.front().detach().to(torch::kCPU, torch::kFloat64);
+  const torch::Tensor shift = ((now.mean - before.mean) / before.scale).unsqueeze(0).matmul(weight);
+  biases_.front().detach().copy_(bias + shift.reshape(bias.sizes()));
+  weights_.front().detach().copy_(weight * (now.scale / before.scale).unsqueeze(1));
+}
+
+void DenseNet::rescale_outputs(const Standardizer& before, const Standardizer& now) {
+  const at::NoGradGuard no_grad;
+  const torch::Tensor weight = weights_.back().detach().to(torch::kCPU, torch::kFloat64);
+  const torch::Tensor bias = biases_.back().detach().to(torch::kCPU, torch::kFloat64);
+  weights_.back().detach().copy_(weight * (before.scale / now.scale));
+  biases_.back().detach().copy_((bias * before.scale + before.mean - now.mean) / now.scale);
+}
+
+std::vector<torch::Tensor> DenseNet::parameters() const {
+  std::vector<torch::Tensor> parameters;
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    parameters.push_back(weights_[i]);
+    parameters.push_back(biases_[i]);
+  }
+  return parameters;
+}
+
+void DenseNet::to(torch::Device device, torch::Dtype dtype) {
+  // "cuda" without an index means the current device; parameters that lie there already stay the same tensors.
+  const bool moved = device.type() != device_.type() || (device.has_index() && device != device_);
+  if (!moved && dtype == dtype_) return;
+  device_ = device;
+  dtype_ = dtype;
+  for (auto* list : {&weights_, &biases_}) {
+    for (torch::Tensor& tensor : *list) {
+      tensor = leaf(tensor.detach().to(device, dtype));
+      device_ = tensor.device();
+    }
+  }
+}
+
+void DenseNet::save(Values& tensors) const {
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    const auto copy = [](const torch::Tensor& tensor) {
+      return tensor.detach().to(torch::kCPU, tensor.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
+    };
+    tensors.set("weight/" + std::to_string(i), copy(weights_[i]));
+    tensors.set("bias/" + std::to_string(i), copy(biases_[i]));
+  }
+}
+
+void DenseNet::load(const Values& tensors, const DenseShape& shape) {
+  build(shape);
+  const at::NoGradGuard no_grad;
+  to(device_, tensors.at("weight/0").scalar_type());
+  const auto restore = [&](const torch::Tensor& target, const std::string& name) {
+    const torch::Tensor& saved = tensors.at(name);
+    if (saved.sizes() != target.sizes()) {
+      throw CheckpointError({"assay.checkpoint.learner", "learner state '" + name + "'", text_of(target.sizes()),
+                             text_of(saved.sizes()), "load the state into a learner with the same layers"});
+    }
+    target.detach().copy_(saved);
+  };
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    restore(weights_[i], "weight/" + std::to_string(i));
+    restore(biases_[i], "bias/" + std::to_string(i));
+  }
+}
+
+}  // namespace assay::detail

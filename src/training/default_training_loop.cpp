@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <assay/training/default_training_loop.hpp>
+
+#include "training_run.hpp"
+
+#include <assay/detail/guest.hpp>
+#include <assay/error.hpp>
+
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <c10/core/DeviceGuard.h>
+
+#include <algorithm>
+
+namespace assay {
+
+namespace {
+
+bool same_tensors(const std::vector<torch::Tensor>& a, const std::vector<torch::Tensor>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const torch::Tensor& x, const torch::Tensor& y) { return x.is_same(y); });
+}
+
+/// The part of a state that stands under `optimizer`.
+State optimizer_state(const State& state) {
+  constexpr std::string_view prefix = "optimizer/";
+  State part;
+  part.json = state.json.value("optimizer", Json::object());
+  for (const NamedTensor& entry : state.tensors) {
+    if (entry.name.starts_with(prefix)) part.tensors.set(entry.name.substr(prefix.size()), entry.tensor);
+  }
+  return part;
+}
+
+}  // namespace
+
+DefaultTrainingLoop::DefaultTrainingLoop(DefaultTrainingLoopOptions options_)
+    : options(std::move(options_)), optimizer_(options.optimizer) {
+  require_valid(options, key);
+  detail::training_dtype(options.dtype);
+}
+
+TrainingReport DefaultTrainingLoop::train(LearnerRef learner, TrainingContext& context) try {
+  const detail::GuestScope guest;
+  if (options.threads) at::set_num_threads(static_cast<int>(*options.threads));
+  const at::AutoGradMode gradients(true);
+
+  prepare(learner, context);
+  const c10::OptionalDeviceGuard device(parameters_.front().device());
+  detail::TrainingRun run(options, learner, context, *progress_);
+  while (!run.finished()) {
+    const double rate = run.start_epoch();
+    for (std::int64_t i = 0; i < run.batches(); ++i) {
+      const Batch& batch = run.batch(i);
+      const torch::Tensor loss = learner->training_step(batch);
+      detail::require_loss(loss);
+      loss.backward();
+      if (options.gradient_clip) detail::clip_gradients(parameters_, *options.gradient_clip);
+      optimizer_.step(rate);
+      detail::clear_gradients(parameters_);
+      run.count(loss, batch.size());
+    }
+    context.epoch_finished(run.finish_epoch(rate));
+    if (!run.finished() && context.stop_requested()) return run.report("stop_requested");
+  }
+  run.restore_best();
+  TrainingReport report = run.report(run.ended_by());
+  progress_.reset();
+  if (options.reset_optimizer_states) forget_moments();
+  return report;
+} catch (const TrainingError&) {
+  abandon(learner);
+  throw;
+} catch (const c10::Error& error) {
+  abandon(learner);
+  throw TrainingError({"assay.training.step", "round " + std::to_string(context.round),
+                       "a learner that can be trained on the labeled pool", error.what_without_backtrace(), ""});
+}
+
+void DefaultTrainingLoop::prepare(const LearnerRef& learner, const TrainingContext& context) {
+  if (context.labeled.empty()) {
+    throw DataError({"assay.pool.empty", "labeled pool", "at least one sample to train on", "none", ""});
+  }
+  const bool continuing = find_progress(context);
+  if (!continuing) {
+    learner->fit_scaling(context.labeled.all(), context.fine_tuning);
+    if (!context.fine_tuning) learner->reset(context.random.with("weights").bits());
+    progress_ = detail::TrainingProgress{.round = context.round,
+                                         .fine_tuning = context.fine_tuning,
+                                         .samples = context.labeled.size(),
+                                         .stream = context.random.bits(),
+                                         .history = {},
+                                         .best = {}};
+  }
+  learner->to(detail::training_device(options.device), detail::training_dtype(options.dtype));
+  std::vector<torch::Tensor> parameters = learner->parameters();
+  if (parameters.empty()) {
+    throw TrainingError({"assay.training.parameters", "learner", "at least one trainable parameter", "none", ""});
+  }
+  const bool keep_moments = continuing || (context.fine_tuning && !options.reset_optimizer_states);
+  give_parameters(std::move(parameters), keep_moments);
+  if (loaded_ && continuing && loaded_->json.at("training").at("has_best").get<bool>()) {
+    std::vector<torch::Tensor> tracked = parameters_;
+    const std::vector<torch::Tensor> buffers = learner->buffers();
+    tracked.insert(tracked.end(), buffers.begin(), buffers.end());
+    progress_->best.load(*loaded_, "best/", tracked);
+  }
+  loaded_.reset();
+  detail::clear_gradients(parameters_);
+}
+
+bool DefaultTrainingLoop::find_progress(const TrainingContext& context) {
+  if (loaded_ && loaded_->json.contains("training")) progress_ = detail::TrainingProgress::load(*loaded_);
+  if (!progress_ || !progress_->belongs_to(context)) return false;
+  if (progress_->samples != context.labeled.size()) {
+    throw CheckpointError({"assay.checkpoint.training", "round " + std::to_string(context.round),
+                           "the " + std::to_string(progress_->samples) + " labeled samples training began with",
+                           std::to_string(context.labeled.size()), "resume with the campaign's own labeled pool"});
+  }
+  return true;
+}
+
+void DefaultTrainingLoop::give_parameters(std::vector<torch::Tensor> parameters, bool keep_moments) {
+  const bool attached = !parameters_.empty() && !loaded_;
+  if (attached && keep_moments && same_tensors(parameters, parameters_)) return;
+  const State moments = loaded_ ? optimizer_state(*loaded_) : optimizer_.save();
+  optimizer_ = options.optimizer;
+  optimizer_.init(parameters);
+  if (keep_moments && (loaded_ || attached)) optimizer_.load(moments);
+  parameters_ = std::move(parameters);
+}
+
+void DefaultTrainingLoop::forget_moments() {
+  optimizer_ = options.optimizer;
+  parameters_.clear();
+}
+
+void DefaultTrainingLoop::abandon(const LearnerRef& learner) {
+  learner->set_training(false);
+  detail::clear_gradients(parameters_);
+  forget_moments();
+  progress_.reset();
+  loaded_.reset();
+}
+
+State DefaultTrainingLoop::save() const {
+  if (loaded_) return *loaded_;
+  State state;
+  if (!parameters_.empty()) {
+    State moments = optimizer_.save();
+    state.json["optimizer"] = std::move(moments.json);
+    for (const NamedTensor& entry : moments.tensors) state.tensors.set("optimizer/" + entry.name, entry.tensor);
+  }
+  if (progress_ && !progress_->mid_epoch) progress_->save(state);
+  return state;
+}
+
+void DefaultTrainingLoop::load(const State& state) {
+  forget_moments();
+  progress_.reset();
+  loaded_ = state;
+}
+
+}  // namespace assay

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "training_run.hpp"
+
+#include <assay/error.hpp>
+
+#include <ATen/Context.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <ATen/ops/_foreach_mul.h>
+#include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace assay::detail {
+
+namespace {
+
+constexpr std::int64_t validation_rows = 4096;
+
+std::vector<std::int64_t> all_rows(const TensorPool& pool) {
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(pool.size()));
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<std::int64_t>(i);
+  return rows;
+}
+
+std::vector<SampleId> ids_of(const TrainingRun::Part& part) {
+  std::vector<SampleId> ids;
+  for (const std::int64_t row : part.rows) ids.push_back(part.pool->ids()[static_cast<std::size_t>(row)]);
+  return ids;
+}
+
+/// All of a pool, packed.
+TrainingRun::Part whole(const LearnerRef& learner, const TensorPool& pool) {
+  return {&pool, all_rows(pool), learner->pack(pool.all(), pool.ids())};
+}
+
+/// Some rows of a packed pool.
+TrainingRun::Part some(const TrainingRun::Part& all, std::vector<std::int64_t> rows) {
+  const torch::Tensor index = at::tensor(rows, torch::kInt64).to(all.packed.inputs.front().device());
+  return {all.pool, std::move(rows), all.packed.rows(index)};
+}
+
+/// Whether early stopping holds a sample out in every training.
+bool held_out(SampleId id, std::int64_t folds) {
+  return RandomKey(0).with("fold").with(id).uniform() * static_cast<double>(folds) < 1;
+}
+
+/// "; its 'stress' holds nan at element 3", or nothing.
+std::string bad_value_of(const Values& sample) {
+  for (const NamedTensor& entry : sample) {
+    const std::vector<double> numbers = sample.numbers(entry.name);
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      if (!std::isfinite(numbers[i])) {
+        return "; its '" + entry.name + "' holds " + std::to_string(numbers[i]) + " at element " + std::to_string(i);
+      }
+    }
+  }
+  return "";
+}
+
+std::string number_text(double value) {
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
+
+}  // namespace
+
+torch::Device training_device(const std::string& name) {
+  std::optional<torch::Device> device;
+  try {
+    device.emplace(name);
+  } catch (const c10::Error&) {
+  }
+  if (!device || !(device->is_cpu() || device->is_cuda())) {
+    throw ConfigError({"assay.training.device", "/device", "cpu, cuda or cuda:N", "'" + name + "'", ""});
+  }
+  if (device->is_cuda()) {
+    if (!at::hasCUDA()) {
+      throw ConfigError({"assay.training.device", "/device", "a device this program can use", "'" + name + "'",
+                         "no CUDA device is visible, or the program is not linked with assay::cuda "
+                         "(find_package(assay COMPONENTS cuda)): use device \"cpu\", or check nvidia-smi and the link"});
+    }
+    const int count = at::detail::getCUDAHooks().deviceCount();
+    if (device->index() >= count) {
+      throw ConfigError({"assay.training.device", "/device", "cuda:0 to cuda:" + std::to_string(count - 1),
+                         "'" + name + "'", ""});
+    }
+  }
+  return *device;
+}
+
+torch::Dtype training_dtype(const std::string& name) {
+  if (name == "float32") return torch::kFloat32;
+  if (name == "float64") return torch::kFloat64;
+  throw ConfigError({"assay.config.value", "/dtype", "float32 or float64", "'" + name + "'", ""});
+}
+
+void clip_gradients(const std::vector<torch::Tensor>& parameters, double max_norm) {
+  const at::NoGradGuard no_grad;
+  std::vector<torch::Tensor> gradients;
+  for (const torch::Tensor& parameter : parameters) {
+    if (parameter.grad().defined()) gradients.push_back(parameter.grad());
+  }
+  if (gradients.empty()) return;
+  const torch::Tensor norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients)));
+  at::_foreach_mul_(gradients, (norm + 1e-6).reciprocal_().mul_(max_norm).clamp_max_(1));
+}
+
+void clear_gradients(const std::vector<torch::Tensor>& parameters) {
+  for (const torch::Tensor& parameter : parameters) parameter.mutable_grad().reset();
+}
+
+void throw_bad_loss(const torch::Tensor& loss) {
+  std::ostringstream got;
+  if (!loss.defined()) {
+    got << "an undefined tensor";
+  } else if (loss.dim() != 0) {
+    got << "a tensor of shape " << loss.sizes();
+  } else {
+    got << "a number without gradient";
+  }
+  throw TrainingError({"assay.training.loss", "training_step", "a 0-dimensional loss that depends on the parameters",
+                       got.str(), "average the loss over the batch; do not detach it"});
+}
+
+TrainingRun::TrainingRun(const DefaultTrainingLoopOptions& options, LearnerRef learner, const TrainingContext& context,
+                         TrainingProgress& progress)
+    : options_(options),
+      learner_(learner),
+      random_(context.random),
+      progress_(progress),
+      epochs_(context.fine_tuning ? options.fine_tuning_epochs : options.epochs),
+      rate_(context.fine_tuning ? options.fine_tuning_lr.value_or(options.optimizer.lr()) : options.optimizer.lr()),
+      parameters_(learner->parameters()),
+      tracked_(parameters_),
+      parts_(split(context)),
+      order_(ids_of(parts_.training)),
+      feed_(parts_.training.packed, options.batch_size),
+      generator_(parameters_.front().device()) {
+  const std::vector<torch::Tensor> buffers = learner_->buffers();
+  tracked_.insert(tracked_.end(), buffers.begin(), buffers.end());
+  if (options.early_stopping && !parts_.validation.rows.empty()) {
+    stopper_ = EarlyStopper{options.early_stopping->patience, options.early_stopping->min_delta};
+  }
+  const torch::Device device = parts_.training.packed.inputs.front().device();
+  if (!device.is_cpu()) device_loss_ = at::zeros({}, torch::TensorOptions(torch::kFloat64).device(device));
+}
+
+TrainingRun::Parts TrainingRun::split(const TrainingContext& context) const {
+  Part labeled = whole(learner_, context.labeled);
+  if (!context.validation.empty()) return {std::move(labeled), whole(learner_, context.validation)};
+  if (!options_.early_stopping) return {std::move(labeled), {}};
+  std::vector<std::int64_t> kept, held;
+  for (const std::int64_t row : labeled.rows) {
+    (held_out(context.labeled.ids()[static_cast<std::size_t>(row)], options_.folds) ? held : kept).push_back(row);
+  }
+  if (held.size() < 2 || kept.empty()) return {std::move(labeled), {}};
+  return {some(labeled, std::move(kept)), some(labeled, std::move(held))};
+}
+
+bool TrainingRun::finished() const {
+  return static_cast<std::int64_t>(history().size()) >= epochs_ || stopped_early();
+}
+
+double TrainingRun::start_epoch() {
+  const auto epoch = static_cast<std::int64_t>(history().size());
+  const RandomKey key = random_.with("epoch").with(epoch);
+  progress_.mid_epoch = true;
+  generator_.seed(key.with("generator").bits());
+  epoch_start_.take(tracked_);
+  feed_.start(order_.shuffled(key.with("order")));
+  host_loss_ = 0;
+  if (device_loss_.defined()) device_loss_.zero_();
+  learner_->set_training(true);
+  return rate_ * options_.scheduler.factor({.epoch = epoch, .epochs = epochs_, .history = history()});
+}
+
+void TrainingRun::count(const torch::Tensor& loss, std::int64_t samples) {
+  if (device_loss_.defined()) {
+    device_loss_.add_(loss.detach(), samples);
+  } else {
+    host_loss_ += loss.item<double>() * static_cast<double>(samples);
+  }
+}
+
+torch::Tensor TrainingRun::validation_loss() {
+  const Batch& packed = parts_.validation.packed;
+  torch::Tensor sum;
+  for (std::int64_t first = 0; first < packed.size(); first += validation_rows) {
+    const Batch block = packed.slice(first, std::min(validation_rows, packed.size() - first));
+    const torch::Tensor loss =
+        learner_->validation_step(block).detach().to(torch::kFloat64) * static_cast<double>(block.size());
+    sum = sum.defined() ? sum + loss : loss;
+  }
+  return sum / static_cast<double>(packed.size());
+}
+
+torch::Tensor TrainingRun::parameter_check() const {
+  // The last step of an epoch can spoil parameters whose losses nobody has seen yet. A largest element cannot
+  // overflow, as a sum of squares could.
+  std::vector<torch::Tensor> filled;
+  for (const torch::Tensor& parameter : parameters_) {
+    if (parameter.numel() > 0) filled.push_back(parameter.detach());
+  }
+  return at::stack(at::_foreach_norm(filled, std::numeric_limits<double>::infinity())).sum().to(torch::kFloat64);
+}
+
+EpochReport TrainingRun::finish_epoch(double rate) {
+  const at::NoGradGuard no_grad;
+  learner_->set_training(false);
+  std::vector<torch::Tensor> readings{
+      device_loss_.defined() ? device_loss_ : at::scalar_tensor(host_loss_, torch::kFloat64), parameter_check()};
+  if (!parts_.validation.rows.empty()) readings.push_back(validation_loss());
+  const torch::Tensor read = at::stack(readings).cpu();  // the epoch's one sync
+  const auto* value = read.const_data_ptr<double>();
+  EpochReport report{.epoch = static_cast<std::int64_t>(history().size()) + 1,
+                     .epochs = epochs_,
+                     .training_loss = value[0] / static_cast<double>(feed_.samples()),
+                     .learning_rate = rate};
+  if (readings.size() > 2) report.validation_loss = value[2];
+  const bool finite = std::isfinite(value[0]) && std::isfinite(value[1]) &&
+                      (readings.size() < 3 || std::isfinite(value[2]));
+  if (!finite) throw_not_finite(report);
+
+  progress_.history.push_back(report);
+  progress_.mid_epoch = false;
+  if (stopper_ && stopper_->improved(history())) progress_.best.take(tracked_);
+  return report;
+}
+
+void TrainingRun::throw_not_finite(const EpochReport& epoch) {
+  epoch_start_.put_back(tracked_);
+  Suspect suspect;
+  look_for_suspect(parts_.training, suspect);
+  if (!parts_.validation.rows.empty()) look_for_suspect(parts_.validation, suspect);
+  const std::string what = "training loss " + number_text(epoch.training_loss) +
+                           (parts_.validation.rows.empty()
+                                ? ""
+                                : ", validation loss " + number_text(epoch.validation_loss)) +
+                           " in epoch " + std::to_string(epoch.epoch);
+  if (!std::isfinite(suspect.loss)) {
+    throw TrainingError({"assay.training.not_finite", "sample " + std::to_string(suspect.id), "a finite loss",
+                         number_text(suspect.loss) + suspect.bad_value + " (" + what + ")",
+                         "correct or drop the sample; the parameters are those of the epoch's start"});
+  }
+  throw TrainingError({"assay.training.not_finite", "sample " + std::to_string(suspect.id), "a finite loss",
+                       what + "; at the epoch's start every loss is finite, this sample's the largest: " +
+                           number_text(suspect.loss),
+                       "training diverged: lower the learning rate or set gradient_clip; the parameters are those "
+                       "of the epoch's start"});
+}
+
+void TrainingRun::look_for_suspect(const Part& part, Suspect& suspect) {
+  for (std::size_t i = 0; i < part.rows.size(); ++i) {
+    const double loss =
+        learner_->validation_step(part.packed.slice(static_cast<std::int64_t>(i), 1)).item<double>();
+    if (!std::isfinite(suspect.loss)) return;
+    if (std::isfinite(loss) && loss <= suspect.loss) continue;
+    suspect.loss = loss;
+    suspect.id = part.pool->ids()[static_cast<std::size_t>(part.rows[i])];
+    if (!std::isfinite(loss)) suspect.bad_value = bad_value_of(row(part.pool->all(), part.rows[i]));
+  }
+}
+
+void TrainingRun::restore_best() {
+  if (stopper_ && !progress_.best.empty()) progress_.best.put_back(tracked_);
+}
+
+TrainingReport TrainingRun::report(std::string ended_by) const {
+  TrainingReport report{.epochs = static_cast<std::int64_t>(history().size()),
+                        .batches = static_cast<std::int64_t>(history().size()) * feed_.batches(),
+                        .ended_by = std::move(ended_by)};
+  report.best_epoch = stopper_ ? stopper_->best_epoch(history()) : report.epochs;
+  if (report.best_epoch > 0) {
+    const EpochReport& best = history()[static_cast<std::size_t>(report.best_epoch - 1)];
+    report.training_loss = best.training_loss;
+    report.validation_loss = best.validation_loss;
+  }
+  return report;
+}
+
+}  // namespace assay::detail

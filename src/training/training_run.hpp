@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/detail/batch_feed.hpp>
+#include <assay/detail/generator_scope.hpp>
+#include <assay/training/default_training_loop.hpp>
+
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace assay::detail {
+
+/// The device an option names. Errors: `ConfigError` `assay.training.device` for one that is not there.
+torch::Device training_device(const std::string& name);
+/// The dtype an option names. Errors: `ConfigError`.
+torch::Dtype training_dtype(const std::string& name);
+
+/// Scales the gradients so that their norm, taken over all of them together, is at most `max_norm`. No device sync.
+void clip_gradients(const std::vector<torch::Tensor>& parameters, double max_norm);
+/// Leaves the parameters without gradients: the next backward pass hands its own over in place of adding.
+void clear_gradients(const std::vector<torch::Tensor>& parameters);
+
+/// Throws `TrainingError` unless `loss` is a single number that depends on the parameters.
+inline void require_loss(const torch::Tensor& loss);
+[[noreturn]] void throw_bad_loss(const torch::Tensor& loss);
+
+/// One training of a prepared learner: its batches, its losses, and when it ends.
+class TrainingRun {
+ public:
+  /// Samples in packed form; without any, nothing is packed.
+  struct Part {
+    const TensorPool* pool = nullptr;
+    std::vector<std::int64_t> rows;
+    Batch packed;
+  };
+
+  TrainingRun(const DefaultTrainingLoopOptions& options, LearnerRef learner, const TrainingContext& context,
+              TrainingProgress& progress);
+
+  bool finished() const;
+  /// Draws the epoch's order and gives its learning rate.
+  double start_epoch();
+  std::int64_t batches() const { return feed_.batches(); }
+  const Batch& batch(std::int64_t index) { return feed_.batch(index); }
+  void count(const torch::Tensor& loss, std::int64_t samples);
+  /// Validates, reads all losses in one sync, and keeps the parameters if they are the best so far.
+  /// Errors: `TrainingError` `assay.training.not_finite`.
+  EpochReport finish_epoch(double rate);
+  void restore_best();
+  TrainingReport report(std::string ended_by) const;
+  std::string ended_by() const { return stopped_early() ? "early_stopping" : "epochs"; }
+
+ private:
+  struct Parts {
+    Part training;
+    Part validation;
+  };
+
+  Parts split(const TrainingContext& context) const;
+  bool stopped_early() const { return stopper_ && !history().empty() && stopper_->should_stop(history()); }
+  const std::vector<EpochReport>& history() const { return progress_.history; }
+  torch::Tensor validation_loss();
+  torch::Tensor parameter_check() const;
+  struct Suspect {  // the sample with a non-finite loss, or else with the largest
+    SampleId id = -1;
+    double loss = -std::numeric_limits<double>::infinity();
+    std::string bad_value;
+  };
+  [[noreturn]] void throw_not_finite(const EpochReport& epoch);
+  void look_for_suspect(const Part& part, Suspect& suspect);
+
+  const DefaultTrainingLoopOptions& options_;
+  LearnerRef learner_;
+  RandomKey random_;
+  TrainingProgress& progress_;
+  std::int64_t epochs_;
+  double rate_;
+
+  std::vector<torch::Tensor> parameters_;
+  std::vector<torch::Tensor> tracked_;  // parameters and buffers
+  Snapshot epoch_start_;
+  Parts parts_;
+  BatchOrder order_;
+  BatchFeed feed_;
+  std::optional<EarlyStopper> stopper_;
+  GeneratorScope generator_;
+  double host_loss_ = 0;       // summed over samples, on the CPU
+  torch::Tensor device_loss_;  // the same, elsewhere
+};
+
+inline void require_loss(const torch::Tensor& loss) {
+  if (!loss.defined() || loss.dim() != 0 || !loss.requires_grad()) throw_bad_loss(loss);
+}
+
+}  // namespace assay::detail

@@ -1,0 +1,16 @@
+// expect: assay: a QueryStrategy with a non-const 'select' needs 'State save() const'
+// SPDX-License-Identifier: Apache-2.0
+#include <assay/detail/driver_checks.hpp>
+
+struct Remembers {
+  int calls = 0;
+  assay::Selection select(const assay::QueryContext&) {
+    ++calls;
+    return {};
+  }
+#ifdef ASSAY_FIXED
+  assay::State save() const { return {.json = {{"calls", calls}}, .tensors = {}}; }
+  void load(const assay::State& state) { calls = state.json.at("calls").get<int>(); }
+#endif
+};
+static_assert(assay::detail::check_query<Remembers>());
