@@ -219,7 +219,7 @@ void Campaign::integrate() {
     }
   }
   for (std::size_t i = 0; i < samples.size(); ++i) pool_of(purposes[i]).append({&samples[i], 1});
-  if (!recorded) ledger_->integrate(position_.round, ids);
+  if (!recorded) ledger_->integrate(ids);
   integrated_ += static_cast<std::int64_t>(ids.size());
   end_phase(Phase::training, position_.round + 1);
   if (position_.round > options_.max_rounds && !options_.final_training) finish("max_rounds");

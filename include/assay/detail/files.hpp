@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+// Files with the guarantees a campaign needs. All errors are `CheckpointError` `assay.file`, naming path and cause.
+
+namespace assay::detail {
+
+/// Makes a directory and its parents, and syncs what it made.
+void make_directories_durably(const std::filesystem::path& directory);
+/// Writes a file and syncs its contents (not its directory).
+void write_file_durably(const std::filesystem::path& file, std::string_view bytes);
+/// Writes a file under a temporary name and renames it: readers see the old or the new one. Not synced.
+void write_file(const std::filesystem::path& file, std::string_view bytes);
+/// Renames and syncs the directory: after a power cut there is the old or the new name.
+void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
+std::string read_file(const std::filesystem::path& file);
+
+/// A file that lines are appended to, each with one `write`, so that a kill leaves whole lines but for the last.
+class AppendFile {
+ public:
+  explicit AppendFile(const std::filesystem::path& file);
+  AppendFile(AppendFile&& other) noexcept;
+  AppendFile& operator=(AppendFile&& other) noexcept;
+  ~AppendFile();
+  void append(std::string_view line);
+
+ private:
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+};
+
+/// Seconds this process has spent in waiting for the disk to sync.
+double sync_seconds();
+/// Adds to them, for syncs that happen elsewhere (the ledger's commits).
+void add_sync_seconds(double seconds);
+
+}  // namespace assay::detail

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <assay/data/schema.hpp>
+#include <assay/data/values.hpp>
+#include <assay/detail/sha256.hpp>
+#include <assay/error.hpp>
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <sstream>
+
+namespace assay {
+
+namespace {
+
+std::string list_of(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "'" : ", '") + name + "'";
+  return text.empty() ? "none" : text;
+}
+
+std::string shape_of(const torch::Tensor& tensor) {
+  std::ostringstream text;
+  text << tensor.sizes();
+  return text.str();
+}
+
+[[noreturn]] void throw_duplicate(const std::string& name) {
+  throw DataError({"assay.values.duplicate", "'" + name + "'", "every name once", "it twice", ""});
+}
+
+}  // namespace
+
+NamedTensor::NamedTensor(std::string name_, double number)
+    : name(std::move(name_)), tensor(at::scalar_tensor(number, torch::kFloat64)) {}
+
+NamedTensor::NamedTensor(std::string name_, const std::vector<double>& numbers)
+    : name(std::move(name_)), tensor(at::tensor(numbers, torch::kFloat64)) {}
+
+Values::Values(std::initializer_list<NamedTensor> entries) {
+  for (const NamedTensor& entry : entries) {
+    if (contains(entry.name)) throw_duplicate(entry.name);
+    entries_.push_back(entry);
+  }
+}
+
+std::vector<std::string> Values::names() const {
+  std::vector<std::string> names;
+  for (const NamedTensor& entry : entries_) names.push_back(entry.name);
+  return names;
+}
+
+const torch::Tensor* Values::find(std::string_view name) const noexcept {
+  for (const NamedTensor& entry : entries_) {
+    if (entry.name == name) return &entry.tensor;
+  }
+  return nullptr;
+}
+
+const torch::Tensor& Values::at(std::string_view name) const {
+  if (const torch::Tensor* tensor = find(name)) return *tensor;
+  throw DataError({"assay.values.missing", "values", "'" + std::string(name) + "'", list_of(names()), ""});
+}
+
+double Values::scalar(std::string_view name) const {
+  const torch::Tensor& tensor = at(name);
+  if (tensor.numel() == 1) return tensor.to(torch::kFloat64).item<double>();
+  throw ShapeError({"assay.values.scalar", "'" + std::string(name) + "'", "a single number", "shape " + shape_of(tensor),
+                    "use 'numbers' or 'at'"});
+}
+
+std::vector<double> Values::numbers(std::string_view name) const {
+  const torch::Tensor flat = at(name).detach().to(torch::kCPU, torch::kFloat64).contiguous();
+  const double* data = flat.const_data_ptr<double>();
+  return {data, data + flat.numel()};
+}
+
+Values& Values::set(std::string name, torch::Tensor tensor) {
+  for (NamedTensor& entry : entries_) {
+    if (entry.name == name) {
+      entry.tensor = std::move(tensor);
+      return *this;
+    }
+  }
+  entries_.emplace_back(std::move(name), std::move(tensor));
+  return *this;
+}
+
+Values& Values::merge(const Values& other) {
+  for (const NamedTensor& entry : other) {
+    if (contains(entry.name)) throw_duplicate(entry.name);
+    entries_.push_back(entry);
+  }
+  return *this;
+}
+
+Values Values::pick(const std::vector<std::string>& names) const {
+  Values picked;
+  for (const std::string& name : names) picked.entries_.emplace_back(name, at(name));
+  return picked;
+}
+
+Values Values::without(const std::vector<std::string>& names) const {
+  Values rest;
+  for (const NamedTensor& entry : entries_) {
+    if (std::find(names.begin(), names.end(), entry.name) == names.end()) rest.entries_.push_back(entry);
+  }
+  return rest;
+}
+
+std::int64_t batch_size(const Values& batch) {
+  std::int64_t size = -1;
+  for (const NamedTensor& entry : batch) {
+    if (entry.tensor.dim() == 0 || (size >= 0 && entry.tensor.size(0) != size)) {
+      throw ShapeError({"assay.values.batch", "'" + entry.name + "'",
+                        size < 0 ? "a tensor with the samples along dimension 0"
+                                 : std::to_string(size) + " samples along dimension 0, as the other fields",
+                        "shape " + shape_of(entry.tensor), ""});
+    }
+    size = entry.tensor.size(0);
+  }
+  return std::max<std::int64_t>(0, size);
+}
+
+Values stack(const std::vector<Values>& samples) {
+  Values batch;
+  if (samples.empty()) return batch;
+  const Schema schema = schema_of_sample(samples.front());
+  for (std::size_t i = 1; i < samples.size(); ++i) require_fits(samples[i], schema, "sample " + std::to_string(i));
+  for (const NamedTensor& entry : samples.front()) {
+    std::vector<torch::Tensor> rows;
+    for (const Values& sample : samples) rows.push_back(sample.at(entry.name));
+    batch.set(entry.name, at::stack(rows));
+  }
+  return batch;
+}
+
+Values row(const Values& batch, std::int64_t row) {
+  Values sample;
+  for (const NamedTensor& entry : batch) sample.set(entry.name, entry.tensor.select(0, row).clone());
+  return sample;
+}
+
+Values rows(const Values& batch, const torch::Tensor& rows) {
+  Values picked;
+  for (const NamedTensor& entry : batch) picked.set(entry.name, at::index_select(entry.tensor, 0, rows));
+  return picked;
+}
+
+Values concatenate(const std::vector<Values>& batches) {
+  Values all;
+  if (batches.empty()) return all;
+  for (const NamedTensor& entry : batches.front()) {
+    std::vector<torch::Tensor> parts;
+    for (const Values& batch : batches) parts.push_back(batch.at(entry.name));
+    all.set(entry.name, parts.size() == 1 ? parts.front() : at::cat(parts));
+  }
+  return all;
+}
+
+bool all_finite(const Values& values) {
+  return std::all_of(values.begin(), values.end(), [](const NamedTensor& entry) {
+    return !entry.tensor.is_floating_point() || at::isfinite(entry.tensor).all().item<bool>();
+  });
+}
+
+void require_finite(const Values& values, std::string_view where) {
+  for (const NamedTensor& entry : values) {
+    if (!entry.tensor.is_floating_point() || at::isfinite(entry.tensor).all().item<bool>()) continue;
+    const torch::Tensor flat = entry.tensor.detach().to(torch::kCPU, torch::kFloat64).flatten();
+    const std::int64_t element = at::isfinite(flat).logical_not().nonzero()[0].item<std::int64_t>();
+    std::ostringstream got;
+    got << flat[element].item<double>() << " at element " << element << " of '" << entry.name << "', shape "
+        << entry.tensor.sizes();
+    throw DataError({"assay.values.not_finite", std::string(where), "finite numbers", got.str(), ""});
+  }
+}
+
+std::string fingerprint(const Values& values) {
+  detail::Sha256 digest;
+  for (const NamedTensor& entry : values) {
+    const torch::Tensor tensor = entry.tensor.detach().to(torch::kCPU).contiguous();
+    digest.update(entry.name + " " + c10::toString(tensor.scalar_type()) + " " + shape_of(tensor) + "\n");
+    digest.update(std::span(static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()));
+  }
+  return digest.hex();
+}
+
+}  // namespace assay

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <assay/detail/files.hpp>
+#include <assay/error.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+namespace assay::detail {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::atomic<std::int64_t> sync_nanoseconds{0};
+
+[[noreturn]] void fail(const fs::path& path, std::string_view what, int error) {
+  throw CheckpointError({.id = "assay.file",
+                         .where = path.string(),
+                         .expected = "to " + std::string(what),
+                         .got = std::strerror(error),
+                         .advice = error == ENOSPC ? "free some space; the campaign can then be resumed" : ""});
+}
+
+class Descriptor {
+ public:
+  Descriptor(const fs::path& path, int flags) : path_(path), fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
+    if (fd_ < 0) fail(path, "open it", errno);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() { ::close(fd_); }
+
+  void write(std::string_view bytes) const {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) fail(path_, "write " + std::to_string(bytes.size()) + " bytes to it", errno);
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+  void sync() const {
+    const auto began = std::chrono::steady_clock::now();
+    if (::fsync(fd_) != 0) fail(path_, "sync it", errno);
+    add_sync_seconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+  }
+
+ private:
+  const fs::path& path_;
+  int fd_;
+};
+
+void sync_directory(const fs::path& directory) {
+  const fs::path place = directory.empty() ? fs::path(".") : directory;
+  Descriptor(place, O_RDONLY | O_DIRECTORY).sync();
+}
+
+}  // namespace
+
+double sync_seconds() { return 1e-9 * static_cast<double>(sync_nanoseconds.load()); }
+void add_sync_seconds(double seconds) { sync_nanoseconds += static_cast<std::int64_t>(1e9 * seconds); }
+
+void make_directories_durably(const fs::path& directory) {
+  if (directory.empty() || fs::is_directory(directory)) return;
+  make_directories_durably(directory.parent_path());
+  std::error_code error;
+  fs::create_directory(directory, error);
+  if (error) fail(directory, "make the directory", error.value());
+  sync_directory(directory.parent_path());
+}
+
+void write_file_durably(const fs::path& file, std::string_view bytes) {
+  const Descriptor out(file, O_WRONLY | O_CREAT | O_TRUNC);
+  out.write(bytes);
+  out.sync();
+}
+
+void write_file(const fs::path& file, std::string_view bytes) {
+  const fs::path temporary = file.string() + ".writing";
+  Descriptor(temporary, O_WRONLY | O_CREAT | O_TRUNC).write(bytes);
+  std::error_code error;
+  fs::rename(temporary, file, error);
+  if (error) fail(file, "replace it", error.value());
+}
+
+void rename_durably(const fs::path& from, const fs::path& to) {
+  sync_directory(from);  // the entries of the folder that is renamed
+  std::error_code error;
+  fs::rename(from, to, error);
+  if (error) fail(to, "rename " + from.string() + " to it", error.value());
+  sync_directory(to.parent_path());
+}
+
+std::string read_file(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) fail(file, "read it", errno);
+  std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  if (in.bad()) fail(file, "read it", errno);
+  return bytes;
+}
+
+AppendFile::AppendFile(const fs::path& file)
+    : path_(file), descriptor_(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {
+  if (descriptor_ < 0) fail(file, "open it", errno);
+}
+
+AppendFile::AppendFile(AppendFile&& other) noexcept
+    : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+AppendFile& AppendFile::operator=(AppendFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+
+AppendFile::~AppendFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void AppendFile::append(std::string_view line) {
+  std::string text(line);
+  text += '\n';
+  ssize_t written = 0;
+  do {
+    written = ::write(descriptor_, text.data(), text.size());
+  } while (written < 0 && errno == EINTR);
+  if (written != static_cast<ssize_t>(text.size())) fail(path_, "append a line to it", written < 0 ? errno : ENOSPC);
+}
+
+}  // namespace assay::detail

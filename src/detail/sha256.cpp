@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <assay/detail/sha256.hpp>
+#include <assay/error.hpp>
+
+#include <openssl/evp.h>
+
+#include <array>
+
+namespace assay::detail {
+
+struct Sha256::Context {
+  EVP_MD_CTX* digest = EVP_MD_CTX_new();
+  Context() = default;
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+  ~Context() { EVP_MD_CTX_free(digest); }
+};
+
+namespace {
+void require(int ok) {
+  if (ok == 1) return;
+  throw Error({"assay.sha256", "OpenSSL", "a SHA-256 digest", "a failure of the library", "check its installation"});
+}
+}  // namespace
+
+Sha256::Sha256() : context_(std::make_unique<Context>()) {
+  require(EVP_DigestInit_ex(context_->digest, EVP_sha256(), nullptr));
+}
+Sha256::Sha256(Sha256&&) noexcept = default;
+Sha256& Sha256::operator=(Sha256&&) noexcept = default;
+Sha256::~Sha256() = default;
+
+void Sha256::update(std::span<const std::byte> bytes) {
+  require(EVP_DigestUpdate(context_->digest, bytes.data(), bytes.size()));
+}
+
+std::string Sha256::hex() {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  require(EVP_DigestFinal_ex(context_->digest, digest.data(), &size));
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  for (unsigned int i = 0; i < size; ++i) {
+    text += digits[digest[i] >> 4];
+    text += digits[digest[i] & 15];
+  }
+  return text;
+}
+
+}  // namespace assay::detail

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sqlite.hpp"
+
+#include <assay/detail/files.hpp>
+#include <assay/error.hpp>
+
+#include <chrono>
+
+namespace assay::detail {
+
+Statement::~Statement() {
+  sqlite3_reset(statement_);
+  sqlite3_clear_bindings(statement_);
+}
+
+void Statement::bind(int index, std::int64_t value) { sqlite3_bind_int64(statement_, index, value); }
+void Statement::bind(int index, double value) { sqlite3_bind_double(statement_, index, value); }
+void Statement::bind(int index, std::string_view text) {
+  sqlite3_bind_text64(statement_, index, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+void Statement::bind_blob(int index, std::string_view bytes) {
+  sqlite3_bind_blob64(statement_, index, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
+}
+void Statement::bind_null(int index) { sqlite3_bind_null(statement_, index); }
+
+bool Statement::next() {
+  const int result = sqlite3_step(statement_);
+  if (result == SQLITE_ROW) return true;
+  if (result != SQLITE_DONE) database_.fail(sqlite3_sql(statement_));
+  return false;
+}
+
+std::string Statement::bytes(int column) const {
+  const void* data = sqlite3_column_blob(statement_, column);
+  const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+  return data ? std::string(static_cast<const char*>(data), size) : std::string();
+}
+
+Database::Database(const std::filesystem::path& file, bool writable) : file_(file) {
+  const int flags = writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+  if (sqlite3_open_v2(file.c_str(), &handle_, flags | SQLITE_OPEN_FULLMUTEX, nullptr) != SQLITE_OK) {
+    const std::string message = handle_ ? sqlite3_errmsg(handle_) : "out of memory";
+    sqlite3_close(handle_);
+    throw CheckpointError({"assay.ledger", file.string(), "a ledger that can be opened", message, ""});
+  }
+  sqlite3_busy_timeout(handle_, 10'000);
+}
+
+Database::~Database() {
+  for (const auto& [sql, statement] : statements_) sqlite3_finalize(statement);
+  sqlite3_close(handle_);
+}
+
+void Database::run(const char* sql) {
+  if (sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) fail(sql);
+}
+
+Statement Database::prepare(const char* sql) {
+  sqlite3_stmt*& statement = statements_[sql];
+  if (!statement && sqlite3_prepare_v3(handle_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
+    fail(sql);
+  }
+  return {*this, statement};
+}
+
+void Database::fail(std::string_view doing) const {
+  const int code = sqlite3_errcode(handle_);
+  std::string advice;
+  if (code == SQLITE_FULL) advice = "free some space; the campaign can then be resumed";
+  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) advice = "the file is damaged: put back a copy of it";
+  throw CheckpointError({"assay.ledger", file_.string(), "to run '" + std::string(doing) + "'", sqlite3_errmsg(handle_),
+                         std::move(advice)});
+}
+
+Transaction::~Transaction() {
+  if (committed_) return;
+  try {
+    database_.run("ROLLBACK");
+  } catch (const CheckpointError&) {
+    // SQLite has rolled back by itself (a full disk does that); the error that led here is on its way to the caller.
+  }
+}
+
+void Transaction::commit() {
+  const auto began = std::chrono::steady_clock::now();
+  database_.run("COMMIT");
+  committed_ = true;
+  add_sync_seconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+}
+
+}  // namespace assay::detail

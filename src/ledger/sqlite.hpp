@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace assay::detail {
+
+class Database;
+
+/// A prepared statement, bound with `(values...)`, stepped with `next()`, reset when it goes out of scope.
+class Statement {
+ public:
+  Statement(Database& database, sqlite3_stmt* statement) : database_(database), statement_(statement) {}
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+  ~Statement();
+
+  void bind(int index, std::int64_t value);
+  void bind(int index, int value) { bind(index, static_cast<std::int64_t>(value)); }
+  void bind(int index, double value);
+  void bind(int index, std::string_view text);
+  void bind_blob(int index, std::string_view bytes);
+  void bind_null(int index);
+  template <class T>
+  void bind(int index, const std::optional<T>& value) {
+    value ? bind(index, *value) : bind_null(index);
+  }
+  template <class... Values>
+  Statement& all(const Values&... values) {
+    int index = 0;
+    (bind(++index, values), ...);
+    return *this;
+  }
+
+  /// True while there is a row.
+  bool next();
+  void run() { next(); }
+  std::int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
+  double number(int column) const { return sqlite3_column_double(statement_, column); }
+  bool is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+  std::string bytes(int column) const;
+
+ private:
+  Database& database_;
+  sqlite3_stmt* statement_;
+};
+
+/// One connection, with its statements prepared once.
+class Database {
+ public:
+  Database(const std::filesystem::path& file, bool writable);
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+  ~Database();
+
+  void run(const char* sql);
+  Statement prepare(const char* sql);
+  [[noreturn]] void fail(std::string_view doing) const;
+  const std::filesystem::path& file() const noexcept { return file_; }
+
+ private:
+  std::filesystem::path file_;
+  sqlite3* handle_ = nullptr;
+  std::unordered_map<const char*, sqlite3_stmt*> statements_;  // by the address of their text
+};
+
+/// Rolls back unless committed.
+class Transaction {
+ public:
+  explicit Transaction(Database& database) : database_(database) { database_.run("BEGIN IMMEDIATE"); }
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  ~Transaction();
+  void commit();
+
+ private:
+  Database& database_;
+  bool committed_ = false;
+};
+
+}  // namespace assay::detail
