@@ -22,8 +22,6 @@ struct Batch {
   Batch rows(const torch::Tensor& index) const;
   /// Samples [first, first + count) as views.
   Batch slice(std::int64_t first, std::int64_t count) const;
-  /// This batch with `other` behind it.
-  Batch followed_by(const Batch& other) const;
 };
 
 }  // namespace assay

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/data/sample.hpp>
+#include <assay/detail/dense_net.hpp>
+#include <assay/learner/batch.hpp>
+#include <assay/learner/capability.hpp>
+#include <assay/learner/fields.hpp>
+#include <assay/learner/scaler.hpp>
+#include <assay/state.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace assay::detail {
+
+struct DenseLearnerOptions {
+  std::vector<std::string> inputs;
+  std::vector<std::string> targets;
+  std::vector<std::int64_t> hidden;
+  std::string activation;
+  std::int64_t classes = 0;
+  std::int64_t members = 0;  ///< 0: one network without a member dimension
+  bool bootstrap = false;
+};
+
+/// What `Mlp` and `Ensemble` have in common: fields, standardisation, and one network or several side by side.
+class DenseLearner {
+ public:
+  explicit DenseLearner(DenseLearnerOptions options);
+
+  const std::vector<std::string>& inputs() const noexcept { return inputs_.names(); }
+  const std::vector<std::string>& targets() const noexcept { return targets_.names(); }
+  std::vector<torch::Tensor> parameters() const { return net_.parameters(); }
+  Batch pack(const Values& samples, std::span<const SampleId> ids) const;
+  torch::Tensor training_step(const Batch& batch);
+  torch::Tensor validation_step(const Batch& batch);
+  Values predict(const Values& inputs) const;
+  void set_training(bool) {}
+  void reset(std::uint64_t seed);
+  void to(torch::Device device, torch::Dtype dtype) { net_.to(device, dtype); }
+  void fit_scaling(const Values& samples, bool keep_function);
+  State save() const;
+  void load(const State& state);
+
+  bool classifies() const noexcept { return options_.classes > 0; }
+  /// Members' outputs, standardised, [members, n, k] float64 on the CPU.
+  torch::Tensor outputs(const Values& inputs) const;
+  /// Members' class probabilities, [members, n, classes]. Errors: `ConfigError` for a regression.
+  torch::Tensor member_probabilities(const Values& inputs) const;
+  torch::Tensor class_probabilities(const Values& inputs) const { return member_probabilities(inputs).mean(0); }
+  Values variance(const Values& inputs) const;
+  torch::Tensor embeddings(const Values& inputs) const;
+
+ private:
+  torch::Tensor standardised_inputs(const Values& batch) const;
+  torch::Tensor class_ids(const Values& samples) const;
+  torch::Tensor losses(const Batch& batch) const;
+  torch::Tensor bootstrap_weights(std::span<const SampleId> ids) const;
+  DenseShape shape() const;
+
+  DenseLearnerOptions options_;
+  Fields inputs_;
+  Fields targets_;
+  Standardizer x_;
+  Standardizer y_;
+  std::uint64_t seed_ = 0;
+  DenseNet net_;
+};
+
+}  // namespace assay::detail

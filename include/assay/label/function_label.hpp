@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/label/context.hpp>
+#include <assay/options.hpp>
+
+#include <array>
+#include <concepts>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace assay {
+
+struct FunctionLabelOptions {
+  std::vector<std::string> provides = {};
+  std::int64_t threads = 1;
+  std::string function = "";
+
+  static constexpr std::array describe{
+      OptionInfo{.name = "provides", .help = "fields the function gives for every sample", .required = true},
+      OptionInfo{.name = "threads", .help = "calls at once; the function must then be thread-safe", .min = 1},
+      OptionInfo{.name = "function", .help = "name under which the program registered the function"},
+  };
+};
+
+/// Labels by calling a function of the program, `Values(const Values& inputs)` or `Values(const Job&)`.
+///
+/// What the function throws becomes a failed simulation, with the text of the exception as the reason.
+class FunctionLabel {
+ public:
+  using Function = std::function<Values(const Job&)>;
+
+  static constexpr std::string_view key = "function";
+  static constexpr std::string_view summary = "calls a function of the program, registered under a name";
+
+  template <class F>
+    requires std::is_invocable_r_v<Values, F&, const Values&>
+  FunctionLabel(FunctionLabelOptions options_, F function)
+      : FunctionLabel(std::move(options_), Function([function](const Job& job) mutable -> Values { return function(job.inputs); })) {}
+  /// Errors: `ConfigError` for options out of range, or an empty function.
+  FunctionLabel(FunctionLabelOptions options, Function function);
+
+  void label(LabelContext& context);
+  std::vector<std::string> provides() const { return options.provides; }
+
+  FunctionLabelOptions options;
+
+ private:
+  Function function_;
+};
+
+}  // namespace assay

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/label/context.hpp>
+#include <assay/options.hpp>
+
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace assay {
+
+/// Which simulation directories stay.
+enum class KeepDirectories { all, failed, none };
+
+struct ProcessLabelOptions {
+  std::vector<std::string> command = {};
+  std::vector<std::string> provides = {};
+  std::int64_t parallel = 1;
+  std::chrono::duration<double> time_limit = std::chrono::hours(1);
+  std::int64_t attempts = 1;
+  std::map<std::string, std::filesystem::path> templates = {};
+  std::map<std::string, std::string> outputs = {};
+  KeepDirectories keep = KeepDirectories::failed;
+  std::int64_t output_limit = 16 << 20;
+  std::string writer = "";
+  std::string reader = "";
+
+  static constexpr std::array describe{
+      OptionInfo{.name = "command", .help = "program and arguments, run without a shell", .required = true},
+      OptionInfo{.name = "provides", .help = "fields read from its output for every sample", .required = true},
+      OptionInfo{.name = "parallel", .help = "processes at once", .min = 1},
+      OptionInfo{.name = "time_limit", .help = "after which the process group is ended", .min = 0},
+      OptionInfo{.name = "attempts", .help = "runs of one sample before it counts as failed", .min = 1},
+      OptionInfo{.name = "templates", .help = "input files and the templates they are made from: {{name}} becomes the number"},
+      OptionInfo{.name = "outputs", .help = "where each field is read: FILE.json#/pointer or FILE.npy"},
+      OptionInfo{.name = "keep", .help = "simulation directories that stay"},
+      OptionInfo{.name = "output_limit", .help = "bytes of what the program prints that are kept in output.txt", .min = 0},
+      OptionInfo{.name = "writer", .help = "name under which the program registered a function that writes the input files"},
+      OptionInfo{.name = "reader", .help = "name under which the program registered a function that reads the output"},
+  };
+};
+
+/// Labels by running a simulation program: for every attempt a fresh directory, which is the program's working
+/// directory, and a process group of its own, ended as a whole when the time is up, a stop is requested, or the program
+/// is done. Its standard input is empty; what it prints goes to `output.txt`.
+///
+/// The program succeeds if it exits with 0 and its output can be read. Everything else is a failure that says what
+/// happened, with the tail of what the program printed.
+/// Errors: `ConfigError` for options that do not fit together; `LabelError` `assay.label.program` for a program that
+/// cannot be started, which ends the phase with every sample still queued.
+class ProcessLabel {
+ public:
+  /// Writes the input files of a sample into a directory.
+  using Writer = std::function<void(const std::filesystem::path& directory, const Values& inputs)>;
+  /// Reads the labels from a directory. What it throws is the reason of the failure.
+  using Reader = std::function<Values(const std::filesystem::path& directory)>;
+
+  static constexpr std::string_view key = "process";
+  static constexpr std::string_view summary = "runs a simulation program";
+
+  /// Without `writer`, `templates` make the input; without `reader`, `outputs` give the labels.
+  explicit ProcessLabel(ProcessLabelOptions options, Writer writer = {}, Reader reader = {});
+
+  void label(LabelContext& context);
+  std::vector<std::string> provides() const { return options.provides; }
+
+  ProcessLabelOptions options;
+
+ private:
+  void run(LabelContext& context, const Job& job) const;
+  void write_inputs(const std::filesystem::path& directory, const Values& inputs) const;
+  Values read_outputs(const std::filesystem::path& directory) const;
+
+  Writer writer_;
+  Reader reader_;
+};
+
+}  // namespace assay

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/detail/dense_learner.hpp>
+#include <assay/learner/export.hpp>
+#include <assay/options.hpp>
+
+#include <array>
+#include <string_view>
+
+namespace assay {
+
+struct EnsembleOptions {
+  std::int64_t members = 5;
+  std::vector<std::string> inputs = {};
+  std::vector<std::string> targets = {};
+  std::vector<std::int64_t> hidden = {64, 64};
+  std::string activation = "silu";
+  std::int64_t classes = 0;
+  bool bootstrap = true;
+
+  static constexpr std::array describe{
+      OptionInfo{.name = "members", .help = "networks, trained together", .min = 2},
+      OptionInfo{.name = "inputs", .help = "fields it reads, of any shape", .required = true},
+      OptionInfo{.name = "targets", .help = "fields it predicts, of any shape", .required = true},
+      OptionInfo{.name = "hidden", .help = "widths of the hidden layers of each member", .min = 1},
+      OptionInfo{.name = "activation", .help = "silu, relu, gelu or tanh"},
+      OptionInfo{.name = "classes", .help = "0 for regression; else the one target holds class ids below this", .min = 0},
+      OptionInfo{.name = "bootstrap", .help = "each member weights the samples by draws of its own"},
+  };
+};
+
+/// Several fully connected networks with weights, and bootstraps, of their own: their spread is the uncertainty.
+///
+/// All members' parameters are stacked, and one batched product a layer computes all of them. The bootstrap weights a
+/// sample, for each member, by a Poisson(1) draw keyed by the sample's id, which approximates sampling with
+/// replacement and does not change when the pool grows. The loss is the sum of the members' losses, so that each trains
+/// as it would alone.
+/// Source: Lakshminarayanan, Pritzel and Blundell 2017, "Simple and scalable predictive uncertainty estimation using
+/// deep ensembles"; Oza and Russell 2001, "Online bagging and boosting", for the Poisson draws.
+class Ensemble : private detail::DenseLearner {
+ public:
+  static constexpr std::string_view key = "ensemble";
+  static constexpr std::string_view summary = "fully connected networks side by side; their spread is the uncertainty";
+
+  /// Errors: as `Mlp`.
+  explicit Ensemble(EnsembleOptions options);
+
+  using DenseLearner::class_probabilities;
+  using DenseLearner::embeddings;
+  using DenseLearner::fit_scaling;
+  using DenseLearner::inputs;
+  using DenseLearner::load;
+  using DenseLearner::pack;
+  using DenseLearner::parameters;
+  using DenseLearner::predict;
+  using DenseLearner::reset;
+  using DenseLearner::save;
+  using DenseLearner::set_training;
+  using DenseLearner::targets;
+  using DenseLearner::to;
+  using DenseLearner::training_step;
+  using DenseLearner::validation_step;
+  using DenseLearner::variance;
+
+  /// Members drawn with replacement: [draws, n, k] standardised outputs, or class probabilities.
+  torch::Tensor posterior_draws(const Values& inputs, std::int64_t draws, std::uint64_t seed) const;
+  CapabilitySet capabilities() const;
+  /// Writes the trained members to a directory that `load_learner` reads.
+  void export_to(const std::filesystem::path& directory) const { export_learner(*this, directory); }
+
+  EnsembleOptions options;
+};
+
+}  // namespace assay

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/detail/dense_learner.hpp>
+#include <assay/learner/export.hpp>
+#include <assay/options.hpp>
+
+#include <array>
+#include <string_view>
+
+namespace assay {
+
+struct MlpOptions {
+  std::vector<std::string> inputs = {};
+  std::vector<std::string> targets = {};
+  std::vector<std::int64_t> hidden = {64, 64};
+  std::string activation = "silu";
+  std::int64_t classes = 0;
+
+  static constexpr std::array describe{
+      OptionInfo{.name = "inputs", .help = "fields it reads, of any shape", .required = true},
+      OptionInfo{.name = "targets", .help = "fields it predicts, of any shape", .required = true},
+      OptionInfo{.name = "hidden", .help = "widths of the hidden layers", .min = 1},
+      OptionInfo{.name = "activation", .help = "silu, relu, gelu or tanh"},
+      OptionInfo{.name = "classes", .help = "0 for regression; else the one target holds class ids below this", .min = 0},
+  };
+};
+
+/// A fully connected network: for regression with squared error, or classification with cross-entropy (two classes
+/// share one logit).
+///
+/// Inputs and regression targets are standardised with their mean and deviation over the labeled pool; predictions are
+/// in physical units. While fine-tuning, a new standardisation rescales the first and last layers, so that the function
+/// stays as it is.
+/// Shapes: fields of any shape, flattened. Cost: one small matrix product a layer.
+class Mlp : private detail::DenseLearner {
+ public:
+  static constexpr std::string_view key = "mlp";
+  static constexpr std::string_view summary = "fully connected network for regression or classification";
+
+  /// Errors: `ConfigError` for options out of range, no fields, or more than one target of a classification.
+  explicit Mlp(MlpOptions options);
+
+  using DenseLearner::class_probabilities;
+  using DenseLearner::embeddings;
+  using DenseLearner::fit_scaling;
+  using DenseLearner::inputs;
+  using DenseLearner::load;
+  using DenseLearner::pack;
+  using DenseLearner::parameters;
+  using DenseLearner::predict;
+  using DenseLearner::reset;
+  using DenseLearner::save;
+  using DenseLearner::set_training;
+  using DenseLearner::targets;
+  using DenseLearner::to;
+  using DenseLearner::training_step;
+  using DenseLearner::validation_step;
+
+  /// Features of the last layer's gradient: the embedding and a one.
+  torch::Tensor gradient_features(const Values& inputs) const;
+  CapabilitySet capabilities() const;
+  /// Writes the trained network to a directory that `load_learner` reads.
+  void export_to(const std::filesystem::path& directory) const { export_learner(*this, directory); }
+
+  MlpOptions options;
+};
+
+}  // namespace assay

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <assay/campaign_hash.hpp>
+#include <assay/checkpoint.hpp>
+#include <assay/detail/sha256.hpp>
+#include <assay/error.hpp>
+#include <assay/ledger.hpp>
+
+namespace assay {
+
+std::string campaign_hash(const std::filesystem::path& directory) {
+  if (!Ledger::exists(directory / "ledger.sqlite")) {
+    throw CheckpointError({"assay.campaign.missing", directory.string(), "a directory that holds a campaign", "none", ""});
+  }
+  const Ledger ledger = Ledger::open_read_only(directory / "ledger.sqlite");
+  std::vector<std::string> damaged;
+  const std::optional<Checkpoint> checkpoint = newest_checkpoint(directory, damaged);
+  if (!checkpoint) {
+    throw CheckpointError({"assay.checkpoint.missing", directory.string(), "an intact checkpoint",
+                           damaged.empty() ? "none" : damaged.front(), ""});
+  }
+  detail::Sha256 digest;
+  for (const NamedTensor& entry : checkpoint->tensors) {
+    if (entry.name.starts_with("learner/")) digest.update(fingerprint(Values{{entry.name, entry.tensor}}));
+  }
+  for (const SampleId id : ledger.picked()) digest.update("picked " + std::to_string(id) + "\n");
+  for (const SampleId id : ledger.integrated(0)) {
+    digest.update("label " + std::to_string(id) + " " + fingerprint(ledger.labels(id)) + "\n");
+  }
+  digest.update(checkpoint->json.at("records").dump());
+  return digest.hex();
+}
+
+}  // namespace assay

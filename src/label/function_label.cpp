@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workers.hpp"
+
+#include <assay/error.hpp>
+#include <assay/label/function_label.hpp>
+
+#include <c10/util/Exception.h>
+
+namespace assay {
+
+FunctionLabel::FunctionLabel(FunctionLabelOptions options_, Function function)
+    : options(std::move(options_)), function_(std::move(function)) {
+  require_valid(options, key);
+  if (!function_) throw ConfigError({"assay.label.function", "label", "a function", "an empty one", ""});
+}
+
+void FunctionLabel::label(LabelContext& context) {
+  detail::run_workers(options.threads, [&] {
+    while (const std::optional<Job> job = context.next()) {
+      std::optional<Values> labels;
+      std::string reason;
+      try {
+        labels = function_(*job);
+      } catch (const c10::Error& error) {
+        reason = error.what_without_backtrace();
+      } catch (const std::exception& error) {
+        reason = error.what();
+      } catch (...) {
+        reason = "the function threw something that is no std::exception";
+      }
+      if (labels) {
+        context.accept(*job, *labels);
+      } else {
+        context.fail(*job, Failure(reason));
+      }
+    }
+  });
+}
+
+}  // namespace assay

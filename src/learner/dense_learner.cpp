@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <assay/data/random.hpp>
+#include <assay/detail/dense_learner.hpp>
+#include <assay/error.hpp>
+#include <assay/learner/losses.hpp>
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/binary_cross_entropy_with_logits.h>
+#include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/sigmoid.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/stack.h>
+
+#include <cmath>
+
+namespace assay::detail {
+
+namespace {
+
+torch::Tensor cpu64(const torch::Tensor& tensor) { return tensor.to(torch::kCPU, torch::kFloat64); }
+
+void save_scaler(Values& tensors, const std::string& name, const Standardizer& scaler) {
+  tensors.set(name + "/mean", scaler.mean);
+  tensors.set(name + "/scale", scaler.scale);
+}
+
+}  // namespace
+
+DenseLearner::DenseLearner(DenseLearnerOptions options)
+    : options_(std::move(options)),
+      inputs_("inputs", options_.inputs),
+      targets_("targets", options_.targets),
+      net_(activation_of(options_.activation)) {
+  if (classifies() && (options_.targets.size() != 1 || options_.classes < 2)) {
+    throw ConfigError({"assay.config.value", options_.classes < 2 ? "/classes" : "/targets",
+                       "one target with at least two classes",
+                       std::to_string(options_.targets.size()) + " targets, " + std::to_string(options_.classes) + " classes",
+                       "leave 'classes' at 0 for a regression"});
+  }
+}
+
+DenseShape DenseLearner::shape() const {
+  const std::int64_t outputs = !classifies() ? targets_.width() : options_.classes == 2 ? 1 : options_.classes;
+  return {.inputs = inputs_.width(), .hidden = options_.hidden, .outputs = outputs, .members = options_.members};
+}
+
+torch::Tensor DenseLearner::standardised_inputs(const Values& batch) const {
+  return x_.apply(inputs_.flatten(batch)).to(net_.device(), net_.dtype());
+}
+
+torch::Tensor DenseLearner::class_ids(const Values& samples) const {
+  const torch::Tensor ids = targets_.flatten(samples).squeeze(1).round();
+  if (ids.numel() > 0 && (ids.min().item<double>() < 0 || ids.max().item<double>() >= static_cast<double>(options_.classes))) {
+    const bool low = ids.min().item<double>() < 0;
+    throw DataError({"assay.learner.class", "target '" + targets().front() + "'",
+                     "class ids in [0, " + std::to_string(options_.classes) + ")",
+                     std::to_string((low ? ids.min() : ids.max()).item<std::int64_t>()), ""});
+  }
+  return ids;
+}
+
+Batch DenseLearner::pack(const Values& samples, std::span<const SampleId> ids) const {
+  Batch batch;
+  batch.inputs.push_back(standardised_inputs(samples));
+  if (!classifies()) {
+    batch.targets.push_back(y_.apply(targets_.flatten(samples)).to(net_.device(), net_.dtype()));
+  } else if (options_.classes == 2) {
+    batch.targets.push_back(class_ids(samples).unsqueeze(1).to(net_.device(), net_.dtype()));
+  } else {
+    batch.targets.push_back(class_ids(samples).to(net_.device(), torch::kInt64));
+  }
+  if (options_.bootstrap) batch.weights = bootstrap_weights(ids).to(net_.device(), net_.dtype());
+  return batch;
+}
+
+torch::Tensor DenseLearner::bootstrap_weights(std::span<const SampleId> ids) const {
+  // Poisson(1) by inversion of its distribution function.
+  const auto n = static_cast<std::int64_t>(ids.size());
+  torch::Tensor weights = at::empty({n, options_.members}, torch::kFloat64);
+  auto* out = weights.mutable_data_ptr<double>();
+  for (std::int64_t member = 0; member < options_.members; ++member) {
+    const RandomKey key = RandomKey(seed_).with("bootstrap").with(member);
+    for (std::int64_t i = 0; i < n; ++i) {
+      const double u = key.with(ids[static_cast<std::size_t>(i)]).uniform();
+      double probability = std::exp(-1.0), sum = probability;
+      int count = 0;
+      while (u >= sum && count < 20) {
+        probability /= ++count;
+        sum += probability;
+      }
+      out[i * options_.members + member] = count;
+    }
+  }
+  return weights;
+}
+
+torch::Tensor DenseLearner::losses(const Batch& batch) const {
+  // One loss a member: [members].
+  const torch::Tensor out = net_.forward(batch.inputs.front());
+  const torch::Tensor& target = batch.targets.front();
+  torch::Tensor each;  // [members, n]
+  if (!classifies()) {
+    each = (out - target).square().mean(-1);
+  } else if (options_.classes == 2) {
+    each = at::binary_cross_entropy_with_logits(out, target.unsqueeze(0).expand_as(out), {}, {}, at::Reduction::None).squeeze(-1);
+  } else {
+    each = at::cross_entropy_loss(out.permute({0, 2, 1}), target.unsqueeze(0).expand({out.size(0), -1}), {},
+                                  at::Reduction::None);
+  }
+  return (batch.weights.defined() ? each * batch.weights.t() : each).mean(1);
+}
+
+torch::Tensor DenseLearner::training_step(const Batch& batch) {
+  if (options_.members > 0) return losses(batch).sum();
+  const torch::Tensor out = net_.forward(batch.inputs.front());
+  const torch::Tensor& target = batch.targets.front();
+  if (!classifies()) return at::mse_loss(out, target);
+  return options_.classes == 2 ? at::binary_cross_entropy_with_logits(out, target) : at::cross_entropy_loss(out, target);
+}
+
+torch::Tensor DenseLearner::validation_step(const Batch& batch) {
+  if (options_.members == 0) return training_step(batch);
+  Batch unweighted = batch;
+  unweighted.weights = {};
+  return losses(unweighted).mean();
+}
+
+torch::Tensor DenseLearner::outputs(const Values& inputs) const {
+  const at::NoGradGuard no_grad;
+  const torch::Tensor out = cpu64(net_.forward(standardised_inputs(inputs)));
+  return options_.members > 0 ? out : out.unsqueeze(0);
+}
+
+torch::Tensor DenseLearner::member_probabilities(const Values& inputs) const {
+  if (!classifies()) {
+    throw ConfigError({"assay.learner.capability", "learner", "a classification ('classes' >= 2)", "a regression", ""});
+  }
+  const torch::Tensor logits = outputs(inputs);
+  if (options_.classes > 2) return at::softmax(logits, -1);
+  const torch::Tensor one = at::sigmoid(logits.squeeze(-1));
+  return at::stack({1 - one, one}, -1);
+}
+
+Values DenseLearner::predict(const Values& inputs) const {
+  if (!classifies()) return targets_.unflatten(y_.invert(outputs(inputs).mean(0)));
+  const torch::Tensor ids = class_probabilities(inputs).argmax(-1);
+  Values predicted = targets_.unflatten(ids.unsqueeze(1));
+  return predicted;
+}
+
+Values DenseLearner::variance(const Values& inputs) const {
+  return targets_.unflatten(outputs(inputs).var(0, /*unbiased=*/true) * y_.scale.square());
+}
+
+torch::Tensor DenseLearner::embeddings(const Values& inputs) const {
+  const at::NoGradGuard no_grad;
+  const torch::Tensor hidden = cpu64(net_.before_last(standardised_inputs(inputs)));
+  return options_.members > 0 ? hidden.permute({1, 0, 2}).flatten(1) : hidden;
+}
+
+void DenseLearner::reset(std::uint64_t seed) {
+  seed_ = seed;
+  net_.build(shape());
+  net_.reset(seed);
+}
+
+void DenseLearner::fit_scaling(const Values& samples, bool keep_function) {
+  inputs_.learn(samples);
+  targets_.learn(samples);
+  const Standardizer x = Standardizer::fit(inputs_.flatten(samples));
+  const Standardizer y = classifies() ? Standardizer::identity(1) : Standardizer::fit(targets_.flatten(samples));
+  if (keep_function && net_.built()) {
+    net_.rescale_inputs(x_, x);
+    if (!classifies()) net_.rescale_outputs(y_, y);
+  }
+  x_ = x;
+  y_ = y;
+  net_.build(shape());
+}
+
+State DenseLearner::save() const {
+  State state;
+  state.json = {{"inputs", inputs_.to_json()}, {"targets", targets_.to_json()}, {"seed", std::to_string(seed_)}};
+  if (!net_.built()) return state;
+  save_scaler(state.tensors, "inputs", x_);
+  save_scaler(state.tensors, "targets", y_);
+  net_.save(state.tensors);
+  return state;
+}
+
+void DenseLearner::load(const State& state) {
+  inputs_.load(state.json.at("inputs"));
+  targets_.load(state.json.at("targets"));
+  seed_ = std::stoull(state.json.at("seed").get<std::string>());
+  if (!state.tensors.contains("inputs/mean")) return;
+  x_ = {state.tensors.at("inputs/mean"), state.tensors.at("inputs/scale")};
+  y_ = {state.tensors.at("targets/mean"), state.tensors.at("targets/scale")};
+  net_.load(state.tensors, shape());
+}
+
+}  // namespace assay::detail

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <assay/any/any_learner.hpp>
+#include <assay/error.hpp>
+#include <assay/learner/batch.hpp>
+#include <assay/learner/learner_view.hpp>
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/index_select.h>
+
+#include <algorithm>
+#include <functional>
+
+namespace assay {
+
+namespace {
+
+constexpr std::int64_t block_rows = 8192;
+
+constexpr std::pair<Capability, const char*> names[] = {{Capability::variance, "variance"},
+                                                        {Capability::embeddings, "embeddings"},
+                                                        {Capability::posterior_draws, "posterior_draws"},
+                                                        {Capability::class_probabilities, "class_probabilities"},
+                                                        {Capability::gradient_features, "gradient_features"}};
+
+Values inputs_of(const LearnerView& learner, const PoolView& pool, std::int64_t first) {
+  return pool.slice(first, std::min(block_rows, pool.size() - first)).pick(learner.inputs());
+}
+
+Values by_blocks(const LearnerView& learner, const PoolView& pool, const std::function<Values(const Values&)>& ask) {
+  std::vector<Values> blocks;
+  for (std::int64_t first = 0; first < pool.size() || blocks.empty(); first += block_rows) {
+    blocks.push_back(ask(inputs_of(learner, pool, first)));
+  }
+  return concatenate(blocks);
+}
+
+torch::Tensor by_blocks(const LearnerView& learner, const PoolView& pool, std::int64_t dimension,
+                        const std::function<torch::Tensor(const Values&)>& ask) {
+  std::vector<torch::Tensor> blocks;
+  for (std::int64_t first = 0; first < pool.size() || blocks.empty(); first += block_rows) {
+    blocks.push_back(ask(inputs_of(learner, pool, first)).to(torch::kCPU));
+  }
+  return blocks.size() == 1 ? blocks.front() : at::cat(blocks, dimension);
+}
+
+template <class Visit>
+Batch map(const Batch& batch, Visit visit) {
+  Batch mapped;
+  for (const torch::Tensor& tensor : batch.inputs) mapped.inputs.push_back(visit(tensor));
+  for (const torch::Tensor& tensor : batch.targets) mapped.targets.push_back(visit(tensor));
+  if (batch.weights.defined()) mapped.weights = visit(batch.weights);
+  return mapped;
+}
+
+}  // namespace
+
+std::string describe(CapabilitySet set) {
+  std::string text;
+  for (const auto& [capability, name] : names) {
+    if (set.has(capability)) text += (text.empty() ? "" : ", ") + std::string(name);
+  }
+  return text.empty() ? "none" : text;
+}
+
+Batch Batch::rows(const torch::Tensor& index) const {
+  return map(*this, [&](const torch::Tensor& tensor) { return at::index_select(tensor, 0, index); });
+}
+
+Batch Batch::slice(std::int64_t first, std::int64_t count) const {
+  return map(*this, [&](const torch::Tensor& tensor) { return tensor.narrow(0, first, count); });
+}
+
+LearnerView::LearnerView(LearnerRef learner, Values target_variance)
+    : learner_(std::move(learner)), target_variance_(std::make_shared<const Values>(std::move(target_variance))) {}
+
+Values LearnerView::predict(const PoolView& pool) const {
+  return by_blocks(*this, pool, [&](const Values& inputs) { return learner_->predict(inputs); });
+}
+
+namespace detail {
+
+void throw_missing_capability(Capability capability) {
+  throw ConfigError({.id = "assay.learner.capability",
+                     .where = "learner",
+                     .expected = "one that provides " + describe(CapabilitySet(capability)),
+                     .got = "one that does not",
+                     .advice = {}});
+}
+
+void require_cpu_only(torch::Device device) {
+  if (device.is_cpu()) return;
+  throw ConfigError({.id = "assay.training.device",
+                     .where = "learner",
+                     .expected = "a learner with 'to(device, dtype)' for device " + device.str(),
+                     .got = "one that stays on the CPU",
+                     .advice = "use device \"cpu\", or give the learner this member"});
+}
+
+Values variances(const LearnerView& learner, const PoolView& pool) {
+  return by_blocks(learner, pool, [&](const Values& inputs) { return learner.learner()->variance(inputs); });
+}
+
+torch::Tensor scaled_variance(const LearnerView& learner, const PoolView& pool) {
+  return by_blocks(learner, pool, 0, [&](const Values& inputs) {
+    std::vector<torch::Tensor> columns;
+    const Values variance = learner.learner()->variance(inputs);
+    for (const auto& [name, values] : variance) {
+      const torch::Tensor* scale = learner.target_variance().find(name);
+      const torch::Tensor scaled = scale ? values / *scale : values;
+      columns.push_back(scaled.reshape({scaled.size(0), -1}).to(torch::kFloat64));
+    }
+    return at::cat(columns, 1).mean(1);
+  });
+}
+
+torch::Tensor embeddings(const LearnerView& learner, const PoolView& pool) {
+  return by_blocks(learner, pool, 0, [&](const Values& inputs) { return learner.learner()->embeddings(inputs); });
+}
+
+torch::Tensor posterior_draws(const LearnerView& learner, const PoolView& pool, std::int64_t draws, std::uint64_t seed) {
+  return by_blocks(learner, pool, 1, [&](const Values& inputs) {
+    return learner.learner()->posterior_draws(inputs, draws, seed);
+  });
+}
+
+torch::Tensor class_probabilities(const LearnerView& learner, const PoolView& pool) {
+  return by_blocks(learner, pool, 0, [&](const Values& inputs) { return learner.learner()->class_probabilities(inputs); });
+}
+
+torch::Tensor gradient_features(const LearnerView& learner, const PoolView& pool) {
+  return by_blocks(learner, pool, 0, [&](const Values& inputs) { return learner.learner()->gradient_features(inputs); });
+}
+
+}  // namespace detail
+
+}  // namespace assay

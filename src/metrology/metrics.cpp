@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <assay/error.hpp>
+#include <assay/metrology/accuracy.hpp>
+#include <assay/metrology/classification_report.hpp>
+#include <assay/metrology/coverage.hpp>
+#include <assay/metrology/log_likelihood.hpp>
+#include <assay/metrology/mae.hpp>
+#include <assay/metrology/max_error.hpp>
+#include <assay/metrology/r2.hpp>
+#include <assay/metrology/rmse.hpp>
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/ones_like.h>
+#include <ATen/ops/special_erfinv.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/where.h>
+
+#include <cmath>
+#include <functional>
+#include <numbers>
+
+namespace assay {
+
+namespace {
+
+/// One floating-point target over the evaluation pool, components flattened: [n, k] each, float64.
+struct Target {
+  std::string name;
+  torch::Tensor predicted, truth;
+  torch::Tensor deviation;  ///< [k] of the truth; 1 where it is constant
+};
+
+torch::Tensor columns(const torch::Tensor& values) {
+  return values.to(torch::kCPU, torch::kFloat64).reshape({values.size(0), -1});
+}
+
+std::vector<Target> real_targets(const MetrologyContext& context) {
+  std::vector<Target> targets;
+  if (context.evaluation().empty()) return targets;
+  for (const auto& [name, truth] : context.truth()) {
+    if (!truth.is_floating_point()) continue;
+    const torch::Tensor flat = columns(truth);
+    const torch::Tensor deviation = flat.std(0, /*unbiased=*/false);
+    targets.push_back({name, columns(context.predictions().at(name)), flat,
+                       at::where(deviation > 0, deviation, at::ones_like(deviation))});
+  }
+  return targets;
+}
+
+/// `figure` of the errors over everything, standardised, and of each target in its own unit.
+Measurements of_errors(const MetrologyContext& context, const std::string& name,
+                       const std::function<double(const torch::Tensor&)>& figure) {
+  Measurements measurements;
+  std::vector<torch::Tensor> standardised;
+  for (const Target& target : real_targets(context)) {
+    const torch::Tensor error = target.predicted - target.truth;
+    standardised.push_back(error / target.deviation);
+    measurements.push_back({name + "/" + target.name, figure(error)});
+  }
+  if (!standardised.empty()) measurements.insert(measurements.begin(), {name, figure(at::cat(standardised, 1))});
+  return measurements;
+}
+
+double mean(const torch::Tensor& values) { return values.mean().item<double>(); }
+
+}  // namespace
+
+const double* find(const Measurements& measurements, std::string_view name) {
+  for (const Measurement& measurement : measurements) {
+    if (measurement.name == name) return &measurement.value;
+  }
+  return nullptr;
+}
+
+Measurements Rmse::measure(const MetrologyContext& context) const {
+  return of_errors(context, "rmse", [](const torch::Tensor& error) { return std::sqrt(mean(error.square())); });
+}
+
+Measurements Mae::measure(const MetrologyContext& context) const {
+  return of_errors(context, "mae", [](const torch::Tensor& error) { return mean(error.abs()); });
+}
+
+Measurements MaxError::measure(const MetrologyContext& context) const {
+  return of_errors(context, "max_error", [](const torch::Tensor& error) { return error.abs().max().item<double>(); });
+}
+
+Measurements R2::measure(const MetrologyContext& context) const {
+  Measurements measurements;
+  std::vector<torch::Tensor> all;
+  for (const Target& target : real_targets(context)) {
+    const torch::Tensor total = (target.truth - target.truth.mean(0)).square().sum(0);
+    const torch::Tensor explained = 1 - (target.predicted - target.truth).square().sum(0) / total;
+    const torch::Tensor varying = explained.masked_select(total > 0);
+    if (varying.numel() == 0) continue;
+    all.push_back(varying);
+    measurements.push_back({"r2/" + target.name, mean(varying)});
+  }
+  if (!all.empty()) measurements.insert(measurements.begin(), {"r2", mean(at::cat(all))});
+  return measurements;
+}
+
+Measurements Accuracy::measure(const MetrologyContext& context) const {
+  Measurements measurements;
+  std::vector<torch::Tensor> all;
+  if (context.evaluation().empty()) return measurements;
+  for (const auto& [name, truth] : context.truth()) {
+    if (truth.is_floating_point()) continue;
+    const torch::Tensor right = columns(context.predictions().at(name)).eq(columns(truth)).to(torch::kFloat64);
+    all.push_back(right);
+    measurements.push_back({"accuracy/" + name, mean(right)});
+  }
+  if (!all.empty()) measurements.insert(measurements.begin(), {"accuracy", mean(at::cat(all, 1))});
+  return measurements;
+}
+
+Measurements ClassificationReport::measure(const MetrologyContext& context) const {
+  if (context.evaluation().empty()) return {};
+  for (const auto& [name, values] : context.truth()) {
+    if (values.is_floating_point()) continue;
+    const torch::Tensor truth = values.flatten().eq(options.positive);
+    const torch::Tensor guess = context.predictions().at(name).flatten().eq(static_cast<double>(options.positive));
+    const auto count = [](const torch::Tensor& mask) { return static_cast<double>(mask.sum().item<std::int64_t>()); };
+    const double hits = count(truth & guess), wanted = count(truth), found = count(guess);
+    const auto ratio = [](double a, double b) { return b > 0 ? a / b : 0.0; };
+    return {{"precision", ratio(hits, found)}, {"recall", ratio(hits, wanted)}, {"f1", ratio(2 * hits, wanted + found)}};
+  }
+  return {};
+}
+
+Measurements LogLikelihood::measure(const MetrologyContextWith<Variance>& context) const {
+  Measurements measurements;
+  std::vector<torch::Tensor> all;
+  if (context.evaluation().empty()) return measurements;
+  const Values variances = context.learner().variances(context.evaluation());
+  for (const Target& target : real_targets(context)) {
+    const torch::Tensor own = target.deviation.square();
+    const torch::Tensor variance = columns(variances.at(target.name)).maximum(1e-12 * own);
+    const torch::Tensor density =
+        -0.5 * ((2 * std::numbers::pi * variance).log() + (target.predicted - target.truth).square() / variance);
+    all.push_back(density + target.deviation.log());
+    measurements.push_back({"log_likelihood/" + target.name, mean(density)});
+  }
+  if (!all.empty()) measurements.insert(measurements.begin(), {"log_likelihood", mean(at::cat(all, 1))});
+  return measurements;
+}
+
+Measurements Coverage::measure(const MetrologyContextWith<Variance>& context) const {
+  Measurements measurements;
+  std::vector<torch::Tensor> all;
+  if (context.evaluation().empty()) return measurements;
+  const double width = std::numbers::sqrt2 * at::special_erfinv(at::scalar_tensor(options.level, torch::kFloat64)).item<double>();
+  const Values variances = context.learner().variances(context.evaluation());
+  for (const Target& target : real_targets(context)) {
+    const torch::Tensor reach = width * columns(variances.at(target.name)).sqrt();
+    const torch::Tensor inside = (target.predicted - target.truth).abs().le(reach).to(torch::kFloat64);
+    all.push_back(inside);
+    measurements.push_back({"coverage/" + target.name, mean(inside)});
+  }
+  if (!all.empty()) measurements.insert(measurements.begin(), {"coverage", mean(at::cat(all, 1))});
+  return measurements;
+}
+
+}  // namespace assay
