@@ -11,14 +11,20 @@
 #include <assay/registries.hpp>
 #include <assay/training/default_training_loop.hpp>
 
+#include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
+
+#include <time.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <iostream>
 #include <optional>
+#include <sstream>
 #include <string>
 
 namespace example {
@@ -59,10 +65,25 @@ inline assay::AnyQuery make_query(const assay::Registries& registries, const std
   return registries.query.make({{"type", key}, {"max_samples", max_samples}}, registries);
 }
 
+/// Seconds since this process was started, in the kernel's clock ticks: what loading the program took.
+inline double seconds_since_start() {
+  std::ifstream stat("/proc/self/stat");
+  std::string text((std::istreambuf_iterator<char>(stat)), {});
+  std::istringstream fields(text.substr(std::min(text.rfind(')') + 1, text.size())));
+  std::string field;
+  for (int i = 3; i <= 22; ++i) fields >> field;  // field 22 is the start, in ticks after boot
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  if (field.empty()) return 0;
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec) -
+         std::stod(field) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
 /// Runs `campaign`, which takes a driver to its end and gives its report, and ends as the programs do: 0 for a
 /// finished campaign, 1 for an error on one readable line.
 inline int run_program(int argc, char** argv, CLI::App& app, const Flags& flags,
                        const std::function<assay::Json()>& campaign) {
+  const double load = seconds_since_start();
   const auto began = std::chrono::steady_clock::now();
   try {
     app.parse(argc, argv);
@@ -73,7 +94,8 @@ inline int run_program(int argc, char** argv, CLI::App& app, const Flags& flags,
     if (flags.threads) at::set_num_threads(*flags.threads);
     assay::Json report = campaign();
     report["seconds"]["sync"] = assay::detail::sync_seconds();
-    report["seconds"]["total"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    report["seconds"]["load"] = load;
+    report["seconds"]["total"] = load + std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     if (flags.json) std::cout << report.dump() << std::endl;
     return 0;
   } catch (const c10::Error& error) {

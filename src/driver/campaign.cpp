@@ -87,7 +87,7 @@ Campaign::~Campaign() = default;
 
 void Campaign::start() {
   const std::filesystem::path file = options_.dir / "ledger.sqlite";
-  const bool exists = std::filesystem::exists(file);
+  const bool exists = Ledger::exists(file);
   if (exists && options_.resume == Resume::never) {
     throw CheckpointError({.id = "assay.campaign.exists",
                            .where = options_.dir.string(),
@@ -108,8 +108,8 @@ void Campaign::start() {
   if (exists) {
     ledger_.emplace(Ledger::open(file));
   } else {
-    ledger_.emplace(Ledger::create(file, new_campaign_id()));
     write_file_durably(options_.dir / "campaign.json", configuration().dump(2) + "\n");
+    ledger_.emplace(Ledger::create(file, new_campaign_id()));
   }
   log_.emplace(options_.dir / "log.jsonl", ledger_->campaign_id());
   if (exists) {

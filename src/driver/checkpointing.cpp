@@ -33,9 +33,9 @@ const std::vector<std::string> fixed_slots{"learner", "query", "metrology", "loo
 }  // namespace
 
 Json Campaign::configuration() const {
-  Json slots = Json::object();
-  for (const Slot& slot : slots_) slots[slot.name] = slot.spec;
-  return {{"driver", options_to_json(options_)}, {"slots", std::move(slots)}};
+  Json configuration{{"driver", options_to_json(options_)}};
+  for (const Slot& slot : slots_) configuration[slot.name] = slot.spec;
+  return configuration;
 }
 
 void Campaign::write_metrics_lines() {
@@ -74,6 +74,7 @@ void Campaign::save_checkpoint() {
                      {"dropped", candidates_.size() - static_cast<std::int64_t>(live_.size())},
                      {"records", std::move(records)},
                      {"seconds", seconds_},
+                     {"driver", options_to_json(options_)},
                      {"slots", std::move(slots)},
                      {"state", std::move(states)}};
   write_checkpoint(options_.dir, checkpoint, options_.keep_checkpoints);

@@ -122,7 +122,7 @@ torch::Tensor DenseLearner::training_step(const Batch& batch) {
 torch::Tensor DenseLearner::validation_step(const Batch& batch) {
   if (options_.members == 0) return training_step(batch);
   Batch unweighted = batch;
-  unweighted.weights = {};
+  unweighted.weights = torch::Tensor();
   return losses(unweighted).mean();
 }
 

@@ -61,7 +61,7 @@ Measurements of_errors(const MetrologyContext& context, const std::string& name,
   return measurements;
 }
 
-double mean(const torch::Tensor& values) { return values.mean().item<double>(); }
+double mean_of(const torch::Tensor& values) { return values.mean().item<double>(); }
 
 }  // namespace
 
@@ -73,11 +73,11 @@ const double* find(const Measurements& measurements, std::string_view name) {
 }
 
 Measurements Rmse::measure(const MetrologyContext& context) const {
-  return of_errors(context, "rmse", [](const torch::Tensor& error) { return std::sqrt(mean(error.square())); });
+  return of_errors(context, "rmse", [](const torch::Tensor& error) { return std::sqrt(mean_of(error.square())); });
 }
 
 Measurements Mae::measure(const MetrologyContext& context) const {
-  return of_errors(context, "mae", [](const torch::Tensor& error) { return mean(error.abs()); });
+  return of_errors(context, "mae", [](const torch::Tensor& error) { return mean_of(error.abs()); });
 }
 
 Measurements MaxError::measure(const MetrologyContext& context) const {
@@ -93,9 +93,9 @@ Measurements R2::measure(const MetrologyContext& context) const {
     const torch::Tensor varying = explained.masked_select(total > 0);
     if (varying.numel() == 0) continue;
     all.push_back(varying);
-    measurements.push_back({"r2/" + target.name, mean(varying)});
+    measurements.push_back({"r2/" + target.name, mean_of(varying)});
   }
-  if (!all.empty()) measurements.insert(measurements.begin(), {"r2", mean(at::cat(all))});
+  if (!all.empty()) measurements.insert(measurements.begin(), {"r2", mean_of(at::cat(all))});
   return measurements;
 }
 
@@ -107,9 +107,9 @@ Measurements Accuracy::measure(const MetrologyContext& context) const {
     if (truth.is_floating_point()) continue;
     const torch::Tensor right = columns(context.predictions().at(name)).eq(columns(truth)).to(torch::kFloat64);
     all.push_back(right);
-    measurements.push_back({"accuracy/" + name, mean(right)});
+    measurements.push_back({"accuracy/" + name, mean_of(right)});
   }
-  if (!all.empty()) measurements.insert(measurements.begin(), {"accuracy", mean(at::cat(all, 1))});
+  if (!all.empty()) measurements.insert(measurements.begin(), {"accuracy", mean_of(at::cat(all, 1))});
   return measurements;
 }
 
@@ -138,9 +138,9 @@ Measurements LogLikelihood::measure(const MetrologyContextWith<Variance>& contex
     const torch::Tensor density =
         -0.5 * ((2 * std::numbers::pi * variance).log() + (target.predicted - target.truth).square() / variance);
     all.push_back(density + target.deviation.log());
-    measurements.push_back({"log_likelihood/" + target.name, mean(density)});
+    measurements.push_back({"log_likelihood/" + target.name, mean_of(density)});
   }
-  if (!all.empty()) measurements.insert(measurements.begin(), {"log_likelihood", mean(at::cat(all, 1))});
+  if (!all.empty()) measurements.insert(measurements.begin(), {"log_likelihood", mean_of(at::cat(all, 1))});
   return measurements;
 }
 
@@ -154,9 +154,9 @@ Measurements Coverage::measure(const MetrologyContextWith<Variance>& context) co
     const torch::Tensor reach = width * columns(variances.at(target.name)).sqrt();
     const torch::Tensor inside = (target.predicted - target.truth).abs().le(reach).to(torch::kFloat64);
     all.push_back(inside);
-    measurements.push_back({"coverage/" + target.name, mean(inside)});
+    measurements.push_back({"coverage/" + target.name, mean_of(inside)});
   }
-  if (!all.empty()) measurements.insert(measurements.begin(), {"coverage", mean(at::cat(all, 1))});
+  if (!all.empty()) measurements.insert(measurements.begin(), {"coverage", mean_of(at::cat(all, 1))});
   return measurements;
 }
 

@@ -49,7 +49,7 @@ void Moments::init(std::vector<torch::Tensor> parameters) {
     }
   }
   all_ = {};
-  rate_ = {};
+  rate_ = torch::Tensor();
   all_.parameters = std::move(parameters);
   for (std::size_t kind = 0; kind < kinds_.size(); ++kind) {
     std::vector<torch::Tensor> zeros;

@@ -18,11 +18,11 @@ namespace assay::detail {
 struct AnyField {
   template <class T>
     requires(!requires(T t) { t.has_value(); })
-  constexpr operator T() const;
+  operator T() const;
   // A second, more constrained form keeps std::optional's converting constructor out of the choice.
   template <class T>
     requires requires(T t) { t.has_value(); }
-  constexpr operator T() const;
+  operator T() const;
 };
 
 template <std::size_t>

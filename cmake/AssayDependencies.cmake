@@ -1,0 +1,25 @@
+# Finds what assay stands on. Nothing is downloaded: a package that is missing ends the configuration with one sentence.
+include(AssayTorch)
+
+# assay_require(PACKAGE DEBIAN_PACKAGE [arguments of find_package])
+macro(assay_require package debian)
+  find_package(${package} ${ARGN} QUIET)
+  if(NOT ${package}_FOUND)
+    message(FATAL_ERROR "assay needs ${package}, which was not found: run scripts/setup, or install it "
+                        "(Debian and Ubuntu: apt install ${debian}).")
+  endif()
+endmacro()
+
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+assay_require(nlohmann_json nlohmann-json3-dev 3.10)
+assay_require(SQLite3 libsqlite3-dev 3.35)
+assay_require(OpenSSL libssl-dev COMPONENTS Crypto)
+assay_require(fmt libfmt-dev)
+assay_require(spdlog libspdlog-dev)
+if(ASSAY_BUILD_APPS OR ASSAY_BUILD_EXAMPLES)
+  assay_require(CLI11 libcli11-dev)
+endif()
+if(ASSAY_BUILD_TESTS)
+  assay_require(Catch2 catch2)
+endif()

@@ -1,0 +1,26 @@
+# The install tree: headers, library, CMake package, pkg-config file.
+include(CMakePackageConfigHelpers)
+
+install(TARGETS assay EXPORT assayTargets)
+if(TARGET assay_cuda)
+  # Its LibTorch targets are made anew by the installed package.
+  set_target_properties(assay_cuda PROPERTIES EXPORT_NAME cuda)
+  install(TARGETS assay_cuda EXPORT assayTargets)
+endif()
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+set(assay_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/assay")
+install(EXPORT assayTargets NAMESPACE assay:: DESTINATION "${assay_package_dir}")
+configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/assayConfig.cmake.in" "${PROJECT_BINARY_DIR}/assayConfig.cmake"
+                              INSTALL_DESTINATION "${assay_package_dir}")
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/assayConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/assayConfig.cmake" "${PROJECT_BINARY_DIR}/assayConfigVersion.cmake"
+              "${CMAKE_CURRENT_LIST_DIR}/AssayTorch.cmake" DESTINATION "${assay_package_dir}")
+
+set(ASSAY_PC_TORCH "${_assay_torch_root}")
+if(BUILD_SHARED_LIBS)
+  set(ASSAY_PC_REQUIRES_KEYWORD "Requires.private")
+else()
+  set(ASSAY_PC_REQUIRES_KEYWORD "Requires")
+endif()
+configure_file("${CMAKE_CURRENT_LIST_DIR}/assay.pc.in" "${PROJECT_BINARY_DIR}/assay.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/assay.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/any/any_label.hpp>
+#include <assay/any/any_learner.hpp>
+#include <assay/any/any_metrology.hpp>
+#include <assay/any/any_query.hpp>
+#include <assay/any/any_training_loop.hpp>
+#include <assay/driver.hpp>
+#include <assay/registries.hpp>
+
+#include <filesystem>
+
+namespace assay {
+
+/// A driver whose learner and strategies are chosen at run time.
+using AnyDriver = Driver<AnyLearner, AnyQuery, AnyLabel, AnyMetrology, AnyTrainingLoop>;
+extern template class Driver<AnyLearner, AnyQuery, AnyLabel, AnyMetrology, AnyTrainingLoop>;
+
+/// A whole campaign from JSON:
+///
+///     {"driver": {"dir": "campaigns/airfoil", "max_rounds": 20},
+///      "pools": {"labeled": {"type": "sobol", ...}, "unlabeled": {"type": "sobol", ...}},
+///      "learner": {"type": "ensemble", ...}, "query": {"type": "core_set"}, "label": {"type": "process", ...},
+///      "metrology": {"type": "rmse"}, "loop": {"type": "default", "epochs": 200}}
+///
+/// "metrology" and "loop" may be left out. Relative paths are taken from the working directory.
+/// Errors: `ConfigError` with every problem in the file and its JSON path; then as `Driver`'s constructor.
+AnyDriver load_campaign(const std::filesystem::path& file, const Registries& registries);
+AnyDriver load_campaign(const Json& configuration, const Registries& registries);
+
+/// The campaign in a directory, with its learner, strategies and options rebuilt from the newest checkpoint.
+/// \param pools the pools it was started with.
+/// Errors: `CheckpointError` for a directory without a campaign or an intact checkpoint; `ConfigError` naming every slot
+/// that cannot be rebuilt because its type or callable is not registered.
+AnyDriver rebuild_campaign(const std::filesystem::path& directory, Pools pools, const Registries& registries);
+
+/// The learner that `export_learner` wrote. Errors: `ConfigError` for one whose type is not registered.
+AnyLearner load_learner(const std::filesystem::path& directory, const Registries& registries);
+
+}  // namespace assay

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <assay/checkpoint.hpp>
+#include <assay/config.hpp>
+#include <assay/data/safetensors.hpp>
+#include <assay/detail/files.hpp>
+#include <assay/error.hpp>
+
+namespace assay {
+
+template class Driver<AnyLearner, AnyQuery, AnyLabel, AnyMetrology, AnyTrainingLoop>;
+
+namespace {
+
+/// The parts of a driver as a configuration describes them, as far as they could be built.
+struct Parts {
+  DriverOptions options;
+  std::optional<AnyLearner> learner;
+  std::optional<AnyQuery> query;
+  std::optional<AnyLabel> label;
+  std::optional<AnyMetrology> metrology = AnyMetrology(NoMetrology());
+  std::optional<AnyTrainingLoop> loop = AnyTrainingLoop(DefaultTrainingLoop());
+
+  explicit Parts(const ConfigReader& reader) {
+    const Registries& registries = *reader.registries();
+    options = options_from_json<DriverOptions>(reader.child("driver"));
+    learner = registries.learner.make(reader.child("learner"));
+    query = registries.query.make(reader.child("query"));
+    label = registries.label.make(reader.child("label"));
+    if (const ConfigReader child = reader.child("metrology"); child.present()) metrology = registries.metrology.make(child);
+    if (const ConfigReader child = reader.child("loop"); child.present()) loop = registries.loop.make(child);
+  }
+
+  AnyDriver driver(Pools pools) {
+    return AnyDriver(std::move(options), std::move(pools), std::move(*learner), std::move(*query), std::move(*label),
+                     std::move(*metrology), std::move(*loop));
+  }
+};
+
+Pools pools_from(const ConfigReader& reader) {
+  Pools pools;
+  if (!reader.expect(reader.json().is_object(), "an object with 'unlabeled' and the other pools")) return pools;
+  reader.reject_unknown({"labeled", "unlabeled", "validation", "test"});
+  const auto read = [&](const char* name, AnyPool& pool) {
+    const ConfigReader child = reader.child(name);
+    if (!child.present()) return;
+    if (std::optional<AnyPool> made = reader.registries()->pool.make(child)) pool = std::move(*made);
+  };
+  read("labeled", pools.labeled);
+  read("unlabeled", pools.unlabeled);
+  read("validation", pools.validation);
+  read("test", pools.test);
+  return pools;
+}
+
+}  // namespace
+
+AnyDriver load_campaign(const Json& configuration, const Registries& registries) {
+  std::vector<ErrorParts> problems;
+  const ConfigReader reader(configuration, "", problems, &registries);
+  if (!reader.expect_object()) throw ConfigError(std::move(problems));
+  reader.reject_unknown({"driver", "pools", "learner", "query", "label", "metrology", "loop"});
+  Parts parts(reader);
+  Pools pools = pools_from(reader.child("pools"));
+  if (!problems.empty()) throw ConfigError(std::move(problems));
+  return parts.driver(std::move(pools));
+}
+
+AnyDriver load_campaign(const std::filesystem::path& file, const Registries& registries) {
+  return load_campaign(parse_json(detail::read_file(file), file.string()), registries);
+}
+
+AnyDriver rebuild_campaign(const std::filesystem::path& directory, Pools pools, const Registries& registries) {
+  std::vector<std::string> damaged;
+  const std::optional<Checkpoint> checkpoint = newest_checkpoint(directory, damaged);
+  if (!checkpoint) {
+    throw CheckpointError({"assay.checkpoint.missing", directory.string(), "a campaign with an intact checkpoint",
+                           damaged.empty() ? "none" : damaged.front(), ""});
+  }
+  Json configuration = checkpoint->json.at("slots");
+  configuration["driver"] = checkpoint->json.at("driver");
+  configuration["driver"]["dir"] = directory.string();
+  configuration["driver"]["resume"] = "required";
+  std::vector<ErrorParts> problems;
+  Parts parts(ConfigReader(configuration, "", problems, &registries));
+  if (!problems.empty()) throw ConfigError(std::move(problems));
+  return parts.driver(std::move(pools));
+}
+
+AnyLearner load_learner(const std::filesystem::path& directory, const Registries& registries) {
+  const std::filesystem::path file = directory / "learner.json";
+  const Json json = parse_json(detail::read_file(file), file.string());
+  if (!json.is_object() || !json.contains("learner") || !json.contains("state")) {
+    throw CheckpointError({"assay.learner.file", file.string(), "an exported learner", "something else", ""});
+  }
+  AnyLearner learner = registries.learner.make(json.at("learner"), registries);
+  learner.load({.json = json.at("state"), .tensors = read_safetensors(directory / "learner.safetensors")});
+  return learner;
+}
+
+}  // namespace assay

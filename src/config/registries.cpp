@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <assay/data/npy.hpp>
+#include <assay/data/safetensors.hpp>
+#include <assay/data/space.hpp>
+#include <assay/label/label.hpp>
+#include <assay/learner/ensemble.hpp>
+#include <assay/learner/mlp.hpp>
+#include <assay/learner/module_learner.hpp>
+#include <assay/metrology/metrology.hpp>
+#include <assay/observer/console_log.hpp>
+#include <assay/query/query.hpp>
+#include <assay/registries.hpp>
+#include <assay/stop/stop.hpp>
+#include <assay/training/adam.hpp>
+#include <assay/training/adamw.hpp>
+#include <assay/training/default_training_loop.hpp>
+#include <assay/training/sgd.hpp>
+
+namespace assay {
+
+namespace {
+
+struct SpacePoolOptions {
+  std::vector<Variable> space = {};
+  std::int64_t count = 1000;
+  std::int64_t skip = 0;
+
+  static constexpr std::array describe{
+      OptionInfo{.name = "space", .help = "design variables with their ranges", .required = true},
+      OptionInfo{.name = "count", .help = "points", .min = 1},
+      OptionInfo{.name = "skip", .help = "points of the sequence to leave out at its start", .min = 0},
+  };
+};
+
+struct RandomPoolOptions {
+  std::vector<Variable> space = {};
+  std::int64_t count = 1000;
+  std::uint64_t seed = 0;
+
+  static constexpr std::array describe{
+      OptionInfo{.name = "space", .help = "design variables with their ranges", .required = true},
+      OptionInfo{.name = "count", .help = "points", .min = 1},
+      OptionInfo{.name = "seed", .help = "of the points"},
+  };
+};
+
+struct NpyPoolOptions {
+  std::map<std::string, std::filesystem::path> fields = {};
+
+  static constexpr std::array describe{
+      OptionInfo{.name = "fields", .help = "a .npy file for each field, samples along the first axis", .required = true}};
+};
+
+struct SafetensorsPoolOptions {
+  std::filesystem::path file = {};
+
+  static constexpr std::array describe{
+      OptionInfo{.name = "file", .help = "a tensor for each field, samples along the first axis", .required = true}};
+};
+
+void add_pools(Registry<AnyPool>& pool) {
+  pool.add<SpacePoolOptions>("sobol", "points of Sobol's sequence", [](SpacePoolOptions o, const ConfigReader&) {
+    return AnyPool(sobol(Space(o.space), o.count, {.skip = o.skip}));
+  });
+  pool.add<RandomPoolOptions>("latin_hypercube", "a Latin hypercube", [](RandomPoolOptions o, const ConfigReader&) {
+    return AnyPool(latin_hypercube(Space(o.space), o.count, RandomKey(o.seed)));
+  });
+  pool.add<RandomPoolOptions>("uniform", "independent uniform points", [](RandomPoolOptions o, const ConfigReader&) {
+    return AnyPool(uniform(Space(o.space), o.count, RandomKey(o.seed)));
+  });
+  pool.add<NpyPoolOptions>("npy", "samples from .npy files", [](NpyPoolOptions o, const ConfigReader&) {
+    Values batch;
+    for (const auto& [name, file] : o.fields) batch.set(name, read_npy(file));
+    return AnyPool(std::move(batch));
+  });
+  pool.add<SafetensorsPoolOptions>("safetensors", "samples from a safetensors file",
+                                   [](SafetensorsPoolOptions o, const ConfigReader&) {
+                                     return AnyPool(read_safetensors(o.file));
+                                   });
+}
+
+void add_labels(Registry<AnyLabel>& label) {
+  label.add<ExternalLabel>();
+  label.add<FunctionLabelOptions>(
+      std::string(FunctionLabel::key), std::string(FunctionLabel::summary),
+      [](FunctionLabelOptions options, const ConfigReader& reader) -> std::optional<AnyLabel> {
+        const auto* function = reader.registries()->functions.find(reader.child("function"), options.function);
+        if (!function) return std::nullopt;
+        return FunctionLabel(std::move(options), *function);
+      });
+  label.add<ProcessLabelOptions>(
+      std::string(ProcessLabel::key), std::string(ProcessLabel::summary),
+      [](ProcessLabelOptions options, const ConfigReader& reader) -> std::optional<AnyLabel> {
+        ProcessLabel::Writer writer;
+        ProcessLabel::Reader output_reader;
+        if (!options.writer.empty()) {
+          const auto* found = reader.registries()->writers.find(reader.child("writer"), options.writer);
+          if (!found) return std::nullopt;
+          writer = *found;
+        }
+        if (!options.reader.empty()) {
+          const auto* found = reader.registries()->readers.find(reader.child("reader"), options.reader);
+          if (!found) return std::nullopt;
+          output_reader = *found;
+        }
+        return ProcessLabel(std::move(options), std::move(writer), std::move(output_reader));
+      });
+}
+
+void add_learners(Registry<AnyLearner>& learner) {
+  learner.add<Mlp>();
+  learner.add<Ensemble>();
+  learner.add<ModuleLearnerOptions>(
+      std::string(ModuleLearner::key), std::string(ModuleLearner::summary),
+      [](ModuleLearnerOptions options, const ConfigReader& reader) -> std::optional<AnyLearner> {
+        const auto* make = reader.registries()->modules.find(reader.child("module"), options.module);
+        if (!make) return std::nullopt;
+        return AnyLearner(ModuleLearner((*make)(), std::move(options)));
+      });
+}
+
+}  // namespace
+
+Registries::Registries() {
+  add_learners(learner);
+  add_labels(label);
+  add_pools(pool);
+
+  query.add<Random>();
+  query.add<LeastConfidence>();
+  query.add<Margin>();
+  query.add<Entropy>();
+  query.add<MaxVariance>();
+  query.add<CoreSet>();
+  query.add<Chain>();
+
+  metrology.add<NoMetrology>();
+  metrology.add<Rmse>();
+  metrology.add<Mae>();
+  metrology.add<MaxError>();
+  metrology.add<R2>();
+  metrology.add<Accuracy>();
+  metrology.add<ClassificationReport>();
+  metrology.add<LogLikelihood>();
+  metrology.add<Coverage>();
+  metrology.add<Metrics>();
+
+  loop.add<DefaultTrainingLoop>();
+  optimizer.add<Sgd>();
+  optimizer.add<Adam>();
+  optimizer.add<AdamW>();
+  scheduler.add<ConstantSchedule>();
+  scheduler.add<CosineSchedule>();
+  scheduler.add<WarmupSchedule>();
+  scheduler.add<PlateauSchedule>();
+
+  stop.add<MaxRounds>();
+  stop.add<LabelBudget>();
+  stop.add<WallTime>();
+  stop.add<TargetMetric>();
+  stop.add<Plateau>();
+  observer.add<ConsoleLog>();
+}
+
+namespace detail {
+
+namespace {
+
+template <class T>
+std::optional<T> make_from(const ConfigReader& reader, Registry<T> Registries::*registry) {
+  if (reader.registries()) return (reader.registries()->*registry).make(reader);
+  reader.problem("assay.registry.missing", "registries to build a component from", "none", "");
+  return std::nullopt;
+}
+
+}  // namespace
+
+template <>
+std::optional<AnyLearner> make_component(const ConfigReader& reader) {
+  return make_from(reader, &Registries::learner);
+}
+template <>
+std::optional<AnyQuery> make_component(const ConfigReader& reader) {
+  return make_from(reader, &Registries::query);
+}
+template <>
+std::optional<AnyLabel> make_component(const ConfigReader& reader) {
+  return make_from(reader, &Registries::label);
+}
+template <>
+std::optional<AnyMetrology> make_component(const ConfigReader& reader) {
+  return make_from(reader, &Registries::metrology);
+}
+template <>
+std::optional<AnyTrainingLoop> make_component(const ConfigReader& reader) {
+  return make_from(reader, &Registries::loop);
+}
+template <>
+std::optional<AnyOptimizer> make_component(const ConfigReader& reader) {
+  return make_from(reader, &Registries::optimizer);
+}
+template <>
+std::optional<AnyScheduler> make_component(const ConfigReader& reader) {
+  return make_from(reader, &Registries::scheduler);
+}
+template <>
+std::optional<AnyStop> make_component(const ConfigReader& reader) {
+  return make_from(reader, &Registries::stop);
+}
+template <>
+std::optional<AnyObserver> make_component(const ConfigReader& reader) {
+  return make_from(reader, &Registries::observer);
+}
+
+}  // namespace detail
+
+}  // namespace assay
