@@ -30,10 +30,11 @@ AnyDriver load_campaign(const std::filesystem::path& file, const Registries& reg
 AnyDriver load_campaign(const Json& configuration, const Registries& registries);
 
 /// The campaign in a directory, with its learner, strategies and options rebuilt from the newest checkpoint.
-/// \param pools the pools it was started with.
+/// \param pools the pools it was started with. \param changes driver options to change, as `{"max_rounds": 40}`.
 /// Errors: `CheckpointError` for a directory without a campaign or an intact checkpoint; `ConfigError` naming every slot
 /// that cannot be rebuilt because its type or callable is not registered.
-AnyDriver rebuild_campaign(const std::filesystem::path& directory, Pools pools, const Registries& registries);
+AnyDriver rebuild_campaign(const std::filesystem::path& directory, Pools pools, const Registries& registries,
+                           const Json& changes = Json::object());
 
 /// The learner that `export_learner` wrote. Errors: `ConfigError` for one whose type is not registered.
 AnyLearner load_learner(const std::filesystem::path& directory, const Registries& registries);

@@ -43,8 +43,8 @@ class Driver {
   /// Opens the campaign directory: starts a campaign, or continues the one that is there (`DriverOptions::resume`).
   /// Errors: `ConfigError` for options and slots that do not fit together, `DataError` and `ShapeError` for pools that
   /// cannot be used, `CheckpointError` for a directory that cannot be started in or continued.
-  Driver(DriverOptions options, Pools pools, Learner learner, Query query, Label label, Metrology metrology = {},
-         Loop loop = {})
+  Driver(DriverOptions options, Pools pools, Learner learner, Query query, Label label, Metrology metrology = Metrology(),
+         Loop loop = Loop())
       : parts_(std::make_unique<Parts>(Parts{std::move(learner), std::move(query), std::move(label),
                                              std::move(metrology), std::move(loop)})) {
     const CapabilitySet provided = capabilities_of(parts_->learner);
@@ -108,6 +108,8 @@ class Driver {
   std::int64_t round() const noexcept { return campaign_->position().round; }
   Phase phase() const noexcept { return campaign_->position().phase; }
   const TensorPool& labeled() const noexcept { return campaign_->labeled(); }
+  const TensorPool& validation() const noexcept { return campaign_->validation(); }
+  const TensorPool& test() const noexcept { return campaign_->test(); }
   PoolView unlabeled() const { return campaign_->unlabeled(); }
   const std::vector<MetricRecord>& records() const noexcept { return campaign_->records(); }
   Counts counts() const { return campaign_->counts(); }

@@ -69,7 +69,8 @@ AnyDriver load_campaign(const std::filesystem::path& file, const Registries& reg
   return load_campaign(parse_json(detail::read_file(file), file.string()), registries);
 }
 
-AnyDriver rebuild_campaign(const std::filesystem::path& directory, Pools pools, const Registries& registries) {
+AnyDriver rebuild_campaign(const std::filesystem::path& directory, Pools pools, const Registries& registries,
+                           const Json& changes) {
   std::vector<std::string> damaged;
   const std::optional<Checkpoint> checkpoint = newest_checkpoint(directory, damaged);
   if (!checkpoint) {
@@ -80,6 +81,7 @@ AnyDriver rebuild_campaign(const std::filesystem::path& directory, Pools pools, 
   configuration["driver"] = checkpoint->json.at("driver");
   configuration["driver"]["dir"] = directory.string();
   configuration["driver"]["resume"] = "required";
+  configuration["driver"].update(changes);
   std::vector<ErrorParts> problems;
   Parts parts(ConfigReader(configuration, "", problems, &registries));
   if (!problems.empty()) throw ConfigError(std::move(problems));
