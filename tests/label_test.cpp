@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/catch.hpp"
+#include "support/toy.hpp"
+
+#include <assay/detail/files.hpp>
+#include <assay/error.hpp>
+#include <assay/label/process_label.hpp>
+
+#include <atomic>
+#include <csignal>
+#include <fstream>
+#include <mutex>
+
+using namespace assay;
+
+namespace {
+
+/// A queue in memory that keeps what came of every job.
+class Queue final : public LabelQueue {
+ public:
+  Queue(std::filesystem::path folder, std::int64_t jobs) : folder_(std::move(folder)) {
+    for (std::int64_t i = 0; i < jobs; ++i) waiting.push_back({i, 1});
+  }
+  std::optional<Job> next() override {
+    const std::lock_guard lock(mutex_);
+    if (waiting.empty() || stop) return std::nullopt;
+    const auto [id, attempt] = waiting.front();
+    waiting.erase(waiting.begin());
+    return Job{.id = id, .inputs = Values{{"x", static_cast<double>(id)}}, .attempt = attempt,
+               .directory = folder_ / (std::to_string(id) + "_" + std::to_string(attempt))};
+  }
+  bool accept(const Job& job, const Values& labels) override {
+    const std::lock_guard lock(mutex_);
+    accepted[job.id] = labels;
+    return true;
+  }
+  void fail(const Job& job, const Failure& failure) override {
+    const std::lock_guard lock(mutex_);
+    failures.push_back(failure);
+    if (failure.retry) waiting.push_back({job.id, job.attempt + 1});
+  }
+  void set_handle(const Job&, const std::string& handle) override {
+    const std::lock_guard lock(mutex_);
+    handles.push_back(handle);
+    if (on_start) on_start();
+  }
+  bool stop_requested() const override { return stop; }
+
+  std::vector<std::pair<SampleId, int>> waiting;
+  std::map<SampleId, Values> accepted;
+  std::vector<Failure> failures;
+  std::vector<std::string> handles;
+  std::atomic<bool> stop{false};
+  std::function<void()> on_start;
+
+ private:
+  std::mutex mutex_;
+  std::filesystem::path folder_;
+};
+
+ProcessLabelOptions shell(const std::string& script) { return {.command = {"sh", "-c", script}, .provides = {"y"}}; }
+
+Values read_y(const std::filesystem::path& directory) {
+  double y = 0;
+  std::ifstream in(directory / "y.txt");
+  if (!(in >> y)) throw std::runtime_error("y.txt holds no number");
+  return {{"y", y}};
+}
+
+void write_x(const std::filesystem::path& directory, const Values& x) { std::ofstream(directory / "x.txt") << x.scalar("x"); }
+
+template <class Strategy>
+void run(Strategy strategy, Queue& queue) {
+  LabelContext context(queue);
+  strategy.label(context);
+}
+
+}  // namespace
+
+TEST_CASE("a program's input and output go through functions", "[label]") {
+  const toy::Folder folder;
+  Queue queue(folder.path(), 3);
+  run(ProcessLabel(shell("echo $(( $(cat x.txt) * 2 )) > y.txt"), write_x, read_y), queue);
+  CHECK(queue.failures.empty());
+  REQUIRE(queue.accepted.size() == 3);
+  CHECK(queue.accepted[2].scalar("y") == 4);
+  CHECK(queue.handles.size() == 3);
+  CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+TEST_CASE("a program's input and output go through templates, JSON and npy", "[label]") {
+  const toy::Folder folder;
+  std::ofstream(folder / "template.json") << R"({"out": {"y": [[{{x}}, 1], [2, 3]]}})";
+  Queue queue(folder / "runs", 2);
+  ProcessLabelOptions options = shell("cp in.json out.json");
+  options.templates = {{"in.json", folder / "template.json"}};
+  options.outputs = {{"y", "out.json#/out/y"}};
+  run(ProcessLabel(options), queue);
+  REQUIRE(queue.accepted.size() == 2);
+  CHECK(queue.accepted[1].numbers("y") == std::vector<double>{1, 1, 2, 3});
+  CHECK(queue.accepted[1]["y"].sizes() == torch::IntArrayRef{2, 2});
+}
+
+TEST_CASE("failures say what happened with the tail of the output", "[label]") {
+  const toy::Folder folder;
+  Queue queue(folder.path(), 1);
+  SECTION("exit code") {
+    run(ProcessLabel(shell("echo oh no; exit 3"), {}, read_y), queue);
+    CHECK(queue.failures.at(0).reason == "exit code 3");
+    CHECK(queue.failures.at(0).exit_status == 3);
+    CHECK(queue.failures.at(0).output == "oh no\n");
+    CHECK(std::filesystem::exists(folder / "0_1/output.txt"));
+  }
+  SECTION("signal") {
+    run(ProcessLabel(shell("kill -SEGV $$"), {}, read_y), queue);
+    CHECK_THAT(queue.failures.at(0).reason, Contains("signal 11"));
+  }
+  SECTION("garbage") {
+    run(ProcessLabel(shell("echo words > y.txt"), {}, read_y), queue);
+    CHECK_THAT(queue.failures.at(0).reason, Contains("output cannot be read: y.txt holds no number"));
+  }
+  SECTION("an input that cannot be written") {
+    run(ProcessLabel(shell("true"), [](const auto&, const auto&) { throw std::runtime_error("no ink"); }, read_y), queue);
+    CHECK_THAT(queue.failures.at(0).reason, Contains("input files: no ink"));
+  }
+  CHECK(queue.accepted.empty());
+}
+
+TEST_CASE("a hanging program is ended with everything it started", "[label]") {
+  const toy::Folder folder;
+  Queue queue(folder.path(), 1);
+  ProcessLabelOptions options = shell("sleep 1000 & echo $! > ../child; wait");
+  options.time_limit = std::chrono::milliseconds(300);
+  run(ProcessLabel(options, {}, read_y), queue);
+  CHECK_THAT(queue.failures.at(0).reason, Contains("not done after"));
+  pid_t child = 0;
+  std::ifstream(folder / "child") >> child;
+  REQUIRE(child > 1);
+  // Ended, and at most not yet buried by its new parent.
+  std::ifstream stat("/proc/" + std::to_string(child) + "/stat");
+  std::string text((std::istreambuf_iterator<char>(stat)), {});
+  CHECK((text.empty() || text.find(") Z") != std::string::npos));
+}
+
+TEST_CASE("a program that fills its output is cut, not kept", "[label]") {
+  const toy::Folder folder;
+  Queue queue(folder.path(), 1);
+  ProcessLabelOptions options = shell("head -c 3000000 /dev/zero | tr '\\0' a; echo end; exit 1");
+  options.output_limit = 1000;
+  run(ProcessLabel(options, {}, read_y), queue);
+  CHECK(std::filesystem::file_size(folder / "0_1/output.txt") == 1000);
+  CHECK_THAT(queue.failures.at(0).output, Contains("end"));
+  CHECK(queue.failures.at(0).output.size() <= 2000);
+}
+
+TEST_CASE("a sample is tried as often as configured, in a fresh directory each time", "[label]") {
+  const toy::Folder folder;
+  Queue queue(folder.path(), 1);
+  ProcessLabelOptions options = shell("test ! -e y.txt && test -e ../second && echo 5 > y.txt || { touch ../second; exit 1; }");
+  options.attempts = 3;
+  run(ProcessLabel(options, {}, read_y), queue);
+  CHECK(queue.failures.size() == 1);
+  CHECK(queue.accepted.at(0).scalar("y") == 5);
+}
+
+TEST_CASE("a missing program ends the phase and keeps the samples", "[label]") {
+  const toy::Folder folder;
+  Queue queue(folder.path(), 1);
+  ProcessLabelOptions options = shell("");
+  options.command = {"no_such_solver"};
+  CHECK_THROWS_WITH(run(ProcessLabel(options, {}, read_y), queue), Contains("no_such_solver"));
+  CHECK(queue.failures.empty());
+  CHECK_THROWS_WITH(ProcessLabel({}), Contains("process/command"));
+}
+
+TEST_CASE("several programs run at once, and a stop ends them all", "[label][threads]") {
+  const toy::Folder folder;
+  Queue queue(folder.path(), 6);
+  // Each waits until three have started: this ends only if they really run side by side.
+  ProcessLabelOptions options = shell("touch ../started_$$; while [ $(ls .. | grep -c started) -lt 3 ]; do sleep 0.01; done; echo 1 > y.txt");
+  options.parallel = 3;
+  options.time_limit = std::chrono::seconds(60);
+  run(ProcessLabel(options, {}, read_y), queue);
+  CHECK(queue.accepted.size() == 6);
+
+  Queue stopped(folder / "stopped", 4);
+  stopped.on_start = [&] { stopped.stop = true; };
+  ProcessLabelOptions endless = shell("sleep 1000");
+  endless.parallel = 2;
+  run(ProcessLabel(endless, {}, read_y), stopped);
+  CHECK(stopped.accepted.empty());
+  CHECK(stopped.failures.empty());
+}
+
+TEST_CASE("a function's exceptions become failures", "[label][threads]") {
+  const toy::Folder folder;
+  Queue queue(folder.path(), 40);
+  run(FunctionLabel({.provides = {"y"}, .threads = 4},
+                    [](const Values& x) -> Values {
+                      if (x.scalar("x") == 7) throw std::runtime_error("seven");
+                      return {{"y", 2 * x.scalar("x")}};
+                    }),
+      queue);
+  CHECK(queue.accepted.size() == 39);
+  REQUIRE(queue.failures.size() == 1);
+  CHECK(queue.failures[0].reason == "seven");
+}

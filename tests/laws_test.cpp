@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Laws that every registered strategy keeps, tried with trained learners.
+#include "support/catch.hpp"
+#include "support/toy.hpp"
+
+#include <assay/error.hpp>
+#include <assay/select/k_center.hpp>
+#include <assay/select/top_k.hpp>
+
+#include <set>
+
+using namespace assay;
+
+namespace {
+
+/// A trained classifier or regressor with a pool of candidates.
+struct Trained {
+  AnyLearner learner;
+  Values labeled, candidates;
+
+  explicit Trained(bool classes) : learner(make(classes)), labeled(toy::labeled(24)), candidates(toy::labeled(80, 100).without({"y"})) {
+    labeled.set("c", (labeled["a"] > 0).to(torch::kInt64) + (labeled["b"] > 1).to(torch::kInt64));
+    const TensorPool pool(labeled), none;
+    TrainingContext context{.labeled = pool, .validation = none, .round = 1, .random = RandomKey(1)};
+    DefaultTrainingLoop({.epochs = 20, .batch_size = 8}).train(LearnerRef(learner), context);
+  }
+  static AnyLearner make(bool classes) {
+    if (classes) return Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"c"}, .hidden = {16}, .classes = 3});
+    return Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"y"}, .hidden = {16}});
+  }
+  /// Ids picked, in order, from the candidates in the order `rows`.
+  std::vector<SampleId> pick(AnyQuery query, const std::vector<std::int64_t>& rows, std::uint64_t seed = 3) const {
+    std::vector<SampleId> ids;
+    for (const std::int64_t row : rows) ids.push_back(500 + row);
+    const TensorPool pool(labeled);
+    const QueryInputs inputs{.unlabeled = PoolView(AnyPool(candidates), rows, ids),
+                             .labeled = PoolView(pool, pool.ids()),
+                             .learner = LearnerView(LearnerRef(const_cast<AnyLearner&>(learner))),
+                             .round = 2,
+                             .random = RandomKey(seed)};
+    const Selection selection = query.select(QueryContext(inputs));
+    std::vector<SampleId> picked;
+    for (const std::int64_t position : selection.positions) picked.push_back(ids.at(static_cast<std::size_t>(position)));
+    CHECK((selection.scores.empty() || selection.scores.size() == picked.size()));
+    return picked;
+  }
+};
+
+std::vector<std::int64_t> rows_in_order(std::int64_t count, std::uint64_t seed) {
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<std::int64_t>(i);
+  return seed == 0 ? rows : random_order(RandomKey(seed), rows);
+}
+
+}  // namespace
+
+TEST_CASE("every registered query strategy keeps the laws of selection", "[laws]") {
+  const Registries registries;
+  const Trained classifier(true), regressor(false);
+  int tried = 0;
+  for (const RegistryRow& row : registries.query.rows()) {
+    Json spec{{"type", row.key}};
+    if (row.key == "chain") {
+      spec["strategies"] = Json::array({{{"type", "random"}, {"max_samples", 3}}, {{"type", "core_set"}, {"max_samples", 4}}});
+    } else {
+      spec["max_samples"] = 7;
+    }
+    const AnyQuery query = registries.query.make(spec, registries);
+    CHECK(registries.query.make(query.spec(), registries).spec() == query.spec());
+    for (const Trained* trained : {&classifier, &regressor}) {
+      if (!query.requirements().without(trained->learner.capabilities()).empty()) continue;
+      ++tried;
+      INFO(row.key);
+      const auto order = rows_in_order(80, 0);
+      const std::vector<SampleId> picked = trained->pick(query, order);
+      CHECK(picked.size() == 7);
+      CHECK(std::set<SampleId>(picked.begin(), picked.end()).size() == 7);
+      CHECK(picked == trained->pick(query, order));
+      CHECK(picked == trained->pick(query, rows_in_order(80, 9)));
+      CHECK(trained->pick(query, {4, 8}).size() == 2);
+      CHECK(trained->pick(query, {}).empty());
+    }
+  }
+  CHECK(tried >= 10);
+}
+
+TEST_CASE("every registered metric measures a real learner, and round trips", "[laws]") {
+  const Registries registries;
+  const Trained classifier(true), regressor(false);
+  for (const RegistryRow& row : registries.metrology.rows()) {
+    Json spec{{"type", row.key}};
+    if (row.key == "metrics") spec["metrics"] = Json::array({{{"type", "rmse"}}, {{"type", "accuracy"}}});
+    AnyMetrology metric = registries.metrology.make(spec, registries);
+    CHECK(registries.metrology.make(metric.spec(), registries).spec() == metric.spec());
+    std::size_t measured = 0;
+    for (const Trained* trained : {&classifier, &regressor}) {
+      if (!metric.requirements().without(trained->learner.capabilities()).empty()) continue;
+      const TensorPool pool(trained->labeled);
+      const MetrologyInputs inputs{.evaluation = PoolView(pool, pool.ids()),
+                                   .labeled = PoolView(pool, pool.ids()),
+                                   .learner = LearnerView(LearnerRef(const_cast<AnyLearner&>(trained->learner)))};
+      for (const Measurement& m : metric.measure(MetrologyContext(inputs))) {
+        INFO(m.name);
+        CHECK(std::isfinite(m.value));
+        ++measured;
+      }
+    }
+    INFO(row.key);
+    CHECK((measured > 0) == (row.key != "none"));
+  }
+}
+
+TEST_CASE("top_k breaks ties by the lowest id and refuses NaN", "[laws]") {
+  const torch::Tensor scores = torch::tensor({1.0, 3.0, 3.0, 2.0}, torch::kFloat64);
+  CHECK(top_k(scores, 3).positions == std::vector<std::int64_t>{1, 2, 3});
+  CHECK(top_k(scores, 3, std::vector<SampleId>{9, 8, 7, 6}).positions == std::vector<std::int64_t>{2, 1, 3});
+  CHECK(top_k(scores, 9).positions.size() == 4);
+  CHECK_THROWS_AS(top_k(scores / 0 * 0, 1), DataError);
+}
+
+TEST_CASE("greedy k-center takes the farthest point each time", "[laws]") {
+  const torch::Tensor points = torch::tensor({0.0, 1.0, 4.0, 9.0}, torch::kFloat64).unsqueeze(1);
+  const Selection picked = k_center(points, torch::zeros({1, 1}, torch::kFloat64), 3, {});
+  CHECK(picked.positions == std::vector<std::int64_t>{3, 2, 1});
+  CHECK(picked.scores == std::vector<double>{9, 4, 1});
+}

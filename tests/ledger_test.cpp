@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/catch.hpp"
+#include "support/toy.hpp"
+
+#include <assay/detail/campaign_lock.hpp>
+#include <assay/detail/files.hpp>
+#include <assay/error.hpp>
+#include <assay/ledger.hpp>
+
+#include <thread>
+
+using namespace assay;
+
+namespace {
+
+std::vector<NewEntry> entries(std::int64_t count) {
+  std::vector<NewEntry> all;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const Values inputs{{"x", static_cast<double>(i)}};
+    all.push_back({.id = 100 + i, .rank = i, .score = 0.5, .strategy = "s", .inputs = inputs, .fingerprint = fingerprint(inputs)});
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("a ledger gives back what was committed, after it is opened again", "[ledger]") {
+  const toy::Folder folder;
+  State state;
+  state.json["n"] = 3;
+  state.tensors.set("t", torch::arange(3));
+  {
+    Ledger ledger = Ledger::create(folder / "l.sqlite", "id");
+    ledger.commit_batch(1, entries(3), state);
+    CHECK(ledger.start_attempt(100, "d") == 1);
+    ledger.complete(100, 1, Values{{"y", 0.1}}, 2.0);
+    ledger.start_attempt(101, "d");
+    ledger.fail(101, 1, Failure("bad", true), 1.0);
+    ledger.start_attempt(101, "d");
+  }
+  Ledger ledger = Ledger::open(folder / "l.sqlite");
+  CHECK(ledger.campaign_id() == "id");
+  const auto batch = ledger.batch(1);
+  REQUIRE(batch);
+  CHECK(batch->entries.size() == 3);
+  CHECK(batch->strategy_state.json["n"] == 3);
+  CHECK(torch::equal(batch->strategy_state.tensors["t"], torch::arange(3)));
+  CHECK_FALSE(ledger.batch(2));
+  CHECK(ledger.labels(100).scalar("y") == 0.1);
+  CHECK(ledger.inputs(102).scalar("x") == 2);
+  CHECK(ledger.queued(10) == std::vector<SampleId>{102});
+  CHECK(ledger.interrupt_running() == 1);
+  CHECK(ledger.queued(10) == std::vector<SampleId>{101, 102});
+  CHECK(ledger.attempts(101).size() == 2);
+  CHECK(ledger.attempts(101)[0].reason == "bad");
+  CHECK(ledger.attempts(101)[1].outcome == "interrupted");
+  CHECK(ledger.counts().simulations == 3);
+  CHECK_THROWS_AS(ledger.labels(101), CheckpointError);
+  CHECK_THROWS_AS(ledger.entry(7), CheckpointError);
+}
+
+TEST_CASE("a twin is answered with the labels that are there", "[ledger]") {
+  const toy::Folder folder;
+  Ledger ledger = Ledger::create(folder / "l.sqlite", "id");
+  auto batch = entries(2);
+  batch[1].fingerprint = batch[0].fingerprint;
+  ledger.commit_batch(1, batch, {});
+  CHECK_FALSE(ledger.find_done(batch[0].fingerprint));
+  ledger.start_attempt(100, "");
+  ledger.complete(100, 1, Values{{"y", 3.0}}, 0);
+  REQUIRE(ledger.find_done(batch[1].fingerprint) == 100);
+  ledger.answer_from(101, 100);
+  CHECK(ledger.labels(101).scalar("y") == 3);
+  CHECK(ledger.counts().simulations == 1);
+  CHECK(ledger.counts().labels == 2);
+  ledger.integrate(std::vector<SampleId>{101, 100});
+  CHECK(ledger.integrated(0) == std::vector<SampleId>{101, 100});
+  CHECK(ledger.integrated(1) == std::vector<SampleId>{100});
+}
+
+TEST_CASE("a file without a committed ledger is none", "[ledger]") {
+  const toy::Folder folder;
+  CHECK_FALSE(Ledger::exists(folder / "none.sqlite"));
+  assay::detail::write_file(folder / "empty.sqlite", "");
+  CHECK_FALSE(Ledger::exists(folder / "empty.sqlite"));
+  assay::detail::write_file(folder / "junk.sqlite", std::string(4096, 'x'));
+  CHECK_THROWS_WITH(Ledger::open(folder / "junk.sqlite"), Contains("junk.sqlite"));
+}
+
+TEST_CASE("many threads use one ledger at once", "[ledger][threads]") {
+  const toy::Folder folder;
+  Ledger ledger = Ledger::create(folder / "l.sqlite", "id");
+  ledger.commit_batch(1, entries(32), {});
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&ledger, t] {
+        for (SampleId id = 100 + 8 * t; id < 108 + 8 * t; ++id) {
+          ledger.start_attempt(id, "");
+          ledger.complete(id, 1, Values{{"y", static_cast<double>(id)}}, 0);
+        }
+      });
+    }
+  }
+  CHECK(ledger.count(SampleState::done) == 32);
+  CHECK(ledger.labels(117).scalar("y") == 117);
+}
+
+TEST_CASE("a campaign directory has one writer, which is named to others", "[ledger]") {
+  const toy::Folder folder;
+  const assay::detail::CampaignLock lock(folder.path());
+  CHECK_THROWS_WITH(assay::detail::CampaignLock(folder.path()), Contains("process " + std::to_string(::getpid())));
+}

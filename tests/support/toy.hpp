@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// A small real problem for campaigns in tests, and folders that go away.
+#pragma once
+
+#include <assay/config.hpp>
+#include <assay/data/space.hpp>
+#include <assay/label/function_label.hpp>
+#include <assay/learner/ensemble.hpp>
+#include <assay/learner/mlp.hpp>
+#include <assay/metrology/metrology.hpp>
+#include <assay/query/query.hpp>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+namespace toy {
+
+class Folder {
+ public:
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "assay_test_XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() { std::filesystem::remove_all(path_); }
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline const assay::Space& space() {
+  static const assay::Space space{{"a", -1, 1}, {"b", 0, 2}};
+  return space;
+}
+
+inline assay::Values solve(const assay::Values& x) {
+  const double a = x.scalar("a"), b = x.scalar("b");
+  return {{"y", std::sin(3 * a) * b + 10}};
+}
+
+inline assay::Values labeled(std::int64_t count, std::int64_t skip = 0) {
+  assay::Values batch = assay::sobol(space(), count, {.skip = skip});
+  const torch::Tensor y = (batch["a"] * 3).sin() * batch["b"] + 10;
+  return batch.set("y", y);
+}
+
+inline assay::FunctionLabel label() { return {{.provides = {"y"}, .function = "solve"}, solve}; }
+inline assay::Ensemble ensemble() {
+  return assay::Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"y"}, .hidden = {8, 8}});
+}
+inline assay::Mlp mlp() { return assay::Mlp({.inputs = {"a", "b"}, .targets = {"y"}, .hidden = {8, 8}}); }
+inline assay::DefaultTrainingLoop loop(std::int64_t epochs = 4) {
+  return assay::DefaultTrainingLoop({.epochs = epochs, .fine_tuning_epochs = 3, .batch_size = 8});
+}
+inline assay::Pools pools() {
+  return {.labeled = labeled(16), .unlabeled = assay::sobol(space(), 60, {.skip = 16}), .test = labeled(20, 200)};
+}
+inline assay::DriverOptions options(const std::filesystem::path& dir) {
+  return {.dir = dir, .max_rounds = 3, .seed = 5};
+}
+
+using Driver = assay::Driver<assay::Ensemble, assay::MaxVariance, assay::FunctionLabel, assay::Metrics>;
+
+inline Driver driver(assay::DriverOptions options, assay::FunctionLabel how = label()) {
+  return Driver(std::move(options), pools(), ensemble(), assay::MaxVariance({.max_samples = 4}), std::move(how),
+                assay::Metrics(assay::Rmse(), assay::R2()), loop());
+}
+
+}  // namespace toy
