@@ -84,6 +84,7 @@ function(_assay_torch_library name)
   set_target_properties(assay::${name} PROPERTIES IMPORTED_LOCATION "${_assay_torch_root}/lib/lib${name}.so")
 endfunction()
 
+set(ASSAY_TORCH_FOUND "${_assay_torch_root}" CACHE INTERNAL "Folder of the LibTorch in use")
 _assay_torch_library(c10)
 _assay_torch_library(torch_cpu)
 set_target_properties(assay::torch_cpu PROPERTIES

@@ -72,13 +72,12 @@ void write_checkpoint(const fs::path& campaign, const Checkpoint& checkpoint, st
     // Phases that do not touch the learner leave the tensors as they were: share the file that is already durable.
     std::error_code failed;
     try {
-      const Json before = parse_json(detail::read_file(older.front().second / json_name), json_name);
-      if (before.at("files").at(tensors_name) == digest) {
+      if (detail::read_file(older.front().second / tensors_name) == tensors) {
         fs::create_hard_link(older.front().second / tensors_name, temporary / tensors_name, failed);
         linked = !failed;
       }
     } catch (const std::exception&) {
-      linked = false;  // the older one is damaged: write our own
+      linked = false;  // the older one cannot be read: write our own
     }
   }
   if (!linked) detail::write_file_durably(temporary / tensors_name, tensors);
@@ -116,6 +115,11 @@ Checkpoint read_checkpoint(const fs::path& folder) {
   }
   checkpoint.tensors = from_safetensors(std::as_bytes(std::span(bytes)), tensors_path.string());
   return checkpoint;
+}
+
+std::int64_t last_checkpoint_number(const fs::path& campaign) {
+  const auto folders = folders_of(campaign);
+  return folders.empty() ? 0 : folders.front().first;
 }
 
 std::optional<Checkpoint> newest_checkpoint(const fs::path& campaign, std::vector<std::string>& damaged) {

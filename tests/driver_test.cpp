@@ -91,7 +91,7 @@ TEST_CASE("a campaign that crashes anywhere resumes to the same result", "[drive
   const std::string hash = finished_hash(toy::options(folder / "whole"));
   const auto kind = GENERATE(Event::Kind::phase_started, Event::Kind::phase_finished, Event::Kind::epoch_finished,
                              Event::Kind::simulation_done, Event::Kind::message);
-  for (const int at : {1, 2, 4, 7, 11}) {
+  for (const int at : {1, 2, 4, 7}) {
     const auto dir = folder / ("crashed_" + std::string(to_string(kind)) + std::to_string(at));
     DriverOptions options = toy::options(dir);
     options.checkpoint_every_epochs = 2;
@@ -111,8 +111,11 @@ TEST_CASE("a stopped campaign goes on in the same driver and in a new one", "[dr
   DriverOptions options = toy::options(folder / "stopped");
   struct Stop {
     toy::Driver** driver;
+    bool done = false;
     void observe(const Event& event) {
-      if (event.kind == Event::Kind::simulation_done && event.round == 2 && event.done == 2) (*driver)->request_stop();
+      if (done || event.kind != Event::Kind::simulation_done || event.round != 2 || event.done != 2) return;
+      done = true;
+      (*driver)->request_stop();
     }
   };
   options.observers.push_back(Stop{&running});

@@ -15,7 +15,7 @@ namespace {
 
 struct NetImpl : torch::nn::Module {
   torch::nn::Linear a{nullptr}, b{nullptr};
-  NetImpl() : a(register_module("a", torch::nn::Linear(2, 16))), b(register_module("b", torch::nn::Linear(16, 1))) {}
+  NetImpl() : a(register_module("a", torch::nn::Linear(2, 64))), b(register_module("b", torch::nn::Linear(64, 1))) {}
   torch::Tensor forward(torch::Tensor x) { return b(torch::silu(a(x))); }
 };
 TORCH_MODULE(Net);

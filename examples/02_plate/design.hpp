@@ -33,8 +33,8 @@ inline double ligament(const Design& d) {
   return std::min(d.width / 2 - std::abs(d.offset_x), d.height / 2 - std::abs(d.offset_y)) - d.radius;
 }
 
-/// Whether the plate can be made at all: the hole lies inside, with at least an eighth of its radius to the edge.
-inline bool possible(const Design& d) { return ligament(d) >= 0.125 * d.radius; }
+/// Whether the plate can be made at all: the hole lies inside, with at least 0.14 radii to the edge.
+inline bool possible(const Design& d) { return ligament(d) >= 0.14 * d.radius; }
 
 constexpr double remote_stress = 100;     // MPa
 constexpr double youngs_modulus = 210e3;  // MPa

@@ -59,7 +59,7 @@ class Mesh {
   }
 
  private:
-  static constexpr double ring_width = 0.135, growth = 6;
+  static constexpr double ring_width = 0.15, growth = 6;
 
   Point on_circle(int u, double radius) const {
     const double angle = 2 * std::numbers::pi * u / around();

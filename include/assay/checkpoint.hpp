@@ -33,6 +33,9 @@ void write_checkpoint(const std::filesystem::path& campaign, const Checkpoint& c
 /// \param damaged receives one line for every newer one that was passed over, naming its fault.
 std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& campaign, std::vector<std::string>& damaged);
 
+/// The highest number of any checkpoint, intact or not; 0 if there is none.
+std::int64_t last_checkpoint_number(const std::filesystem::path& campaign);
+
 /// Reads one checkpoint folder. Errors: `CheckpointError` for anything missing, torn, altered or of a newer format.
 Checkpoint read_checkpoint(const std::filesystem::path& folder);
 

@@ -61,7 +61,7 @@ class Driver {
   RunStatus run() {
     while (!finished()) {
       advance();
-      if (campaign_->stop_requested()) return RunStatus::stopped;
+      if (campaign_->take_stop_request()) return RunStatus::stopped;
       if (!finished()) campaign_->label([this](LabelContext& context) { parts_->label.label(context); });
     }
     return RunStatus::finished;

@@ -111,6 +111,7 @@ void Campaign::check_unchanged(const Json& saved) const {
 bool Campaign::restore() {
   std::vector<std::string> damaged;
   const std::optional<Checkpoint> found = newest_checkpoint(options_.dir, damaged);
+  checkpoint_number_ = last_checkpoint_number(options_.dir);
   for (const std::string& fault : damaged) warn("passed over a damaged checkpoint: " + fault);
   if (!found) {
     // The ledger alone is enough: every committed batch and label is read from it as the rounds are gone through again.
@@ -128,7 +129,6 @@ bool Campaign::restore() {
                            .advice = "an older or another ledger.sqlite stands in the directory: put the right one back"});
   }
   check_unchanged(saved);
-  checkpoint_number_ = found->number;
   const Json& position = saved.at("position");
   position_ = {.round = position.at("round").get<std::int64_t>(),
                .phase = phase_from_string(position.at("phase").get<std::string>()),

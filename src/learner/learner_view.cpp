@@ -5,6 +5,7 @@
 #include <assay/learner/learner_view.hpp>
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
 
 #include <algorithm>
@@ -101,6 +102,7 @@ Values variances(const LearnerView& learner, const PoolView& pool) {
 }
 
 torch::Tensor scaled_variance(const LearnerView& learner, const PoolView& pool) {
+  if (pool.empty()) return at::empty({0}, torch::kFloat64);
   return by_blocks(learner, pool, 0, [&](const Values& inputs) {
     std::vector<torch::Tensor> columns;
     const Values variance = learner.learner()->variance(inputs);

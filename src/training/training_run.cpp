@@ -262,7 +262,7 @@ void TrainingRun::look_for_suspect(const Part& part, Suspect& suspect) {
   for (std::size_t i = 0; i < part.rows.size(); ++i) {
     const double loss =
         learner_->validation_step(part.packed.slice(static_cast<std::int64_t>(i), 1)).item<double>();
-    if (!std::isfinite(suspect.loss)) return;
+    if (suspect.id >= 0 && !std::isfinite(suspect.loss)) return;
     if (std::isfinite(loss) && loss <= suspect.loss) continue;
     suspect.loss = loss;
     suspect.id = part.pool->ids()[static_cast<std::size_t>(part.rows[i])];

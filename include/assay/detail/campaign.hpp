@@ -54,6 +54,8 @@ class Campaign final : private LabelQueue {
   bool finished() const noexcept { return !position_.finished_by.empty(); }
   bool stop_requested() const override { return stop_requested_.load(std::memory_order_relaxed); }
   void request_stop() noexcept { stop_requested_.store(true, std::memory_order_relaxed); }
+  /// True if a stop was requested; the next run starts without it.
+  bool take_stop_request() noexcept { return stop_requested_.exchange(false, std::memory_order_relaxed); }
   const Position& position() const noexcept { return position_; }
   /// True while simulations of this round are queued or running.
   bool waiting_for_labels() const;
