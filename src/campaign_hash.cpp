@@ -9,7 +9,8 @@ namespace assay {
 
 std::string campaign_hash(const std::filesystem::path& directory) {
   if (!Ledger::exists(directory / "ledger.sqlite")) {
-    throw CheckpointError({"assay.campaign.missing", directory.string(), "a directory that holds a campaign", "none", ""});
+    throw CheckpointError(
+        {"assay.campaign.missing", directory.string(), "a directory that holds a campaign", "none", ""});
   }
   const Ledger ledger = Ledger::open_read_only(directory / "ledger.sqlite");
   std::vector<std::string> damaged;

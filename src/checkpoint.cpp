@@ -20,8 +20,8 @@ constexpr const char* json_name = "checkpoint.json";
 constexpr const char* tensors_name = "state.safetensors";
 
 [[noreturn]] void fail(const fs::path& where, std::string expected, std::string got, std::string advice = {}) {
-  throw CheckpointError({"assay.checkpoint.damaged", where.string(), std::move(expected), std::move(got),
-                         std::move(advice)});
+  throw CheckpointError(
+      {"assay.checkpoint.damaged", where.string(), std::move(expected), std::move(got), std::move(advice)});
 }
 
 std::optional<std::int64_t> number_of(const fs::path& folder) {
@@ -100,7 +100,8 @@ Checkpoint read_checkpoint(const fs::path& folder) {
   // The checksum is that of the object without it, in the canonical form that `dump` gives.
   const Json sum = std::move(checkpoint.json["sha256"]);
   checkpoint.json.erase("sha256");
-  if (sum != digest_of(checkpoint.json.dump())) fail(json_path, "contents that match their checksum", "altered contents");
+  if (sum != digest_of(checkpoint.json.dump()))
+    fail(json_path, "contents that match their checksum", "altered contents");
   const Json format = checkpoint.json.value("format", Json());
   if (!format.is_number_integer() || format.get<std::int64_t>() > Checkpoint::format) {
     throw CheckpointError({.id = "assay.checkpoint.format",

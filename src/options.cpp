@@ -52,7 +52,8 @@ ConfigReader ConfigReader::child(std::size_t index) const {
 }
 
 void ConfigReader::problem(std::string id, std::string expected, std::string got, std::string advice) const {
-  problems_->push_back({std::move(id), path_.empty() ? "/" : path_, std::move(expected), std::move(got), std::move(advice)});
+  problems_->push_back(
+      {std::move(id), path_.empty() ? "/" : path_, std::move(expected), std::move(got), std::move(advice)});
 }
 
 bool ConfigReader::expect(bool good, const std::string& expected) const {
@@ -72,9 +73,8 @@ namespace detail {
 
 std::string suggest(std::string_view name, const std::vector<std::string>& known) {
   if (known.empty()) return "there is none";
-  const auto nearest = std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
-    return edits(name, a) < edits(name, b);
-  });
+  const auto nearest = std::min_element(known.begin(), known.end(),
+                                        [&](const auto& a, const auto& b) { return edits(name, a) < edits(name, b); });
   std::string text;
   if (edits(name, *nearest) <= std::max<std::size_t>(2, name.size() / 3)) text = "did you mean '" + *nearest + "'? ";
   text += "known: ";

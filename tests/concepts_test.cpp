@@ -35,14 +35,19 @@ struct RemembersDurably : Remembers {
 };
 struct TemplateSelect {
   template <class C>
-  Selection select(const C&) const { return {}; }
+  Selection select(const C&) const {
+    return {};
+  }
 };
 struct WrongReturn {
   int select(const QueryContext&) const { return 0; }
 };
-static_assert(QueryStrategy<Query> && QueryStrategy<NeedsVariance> && QueryStrategy<RemembersDurably> && QueryStrategy<AnyQuery>);
-static_assert(!QueryStrategy<Remembers> && !QueryStrategy<TemplateSelect> && !QueryStrategy<WrongReturn> && !QueryStrategy<int>);
-static_assert(QueryFor<NeedsVariance, Ensemble> && !QueryFor<NeedsVariance, Mlp> && QueryFor<NeedsVariance, AnyLearner>);
+static_assert(QueryStrategy<Query> && QueryStrategy<NeedsVariance> && QueryStrategy<RemembersDurably> &&
+              QueryStrategy<AnyQuery>);
+static_assert(!QueryStrategy<Remembers> && !QueryStrategy<TemplateSelect> && !QueryStrategy<WrongReturn> &&
+              !QueryStrategy<int>);
+static_assert(QueryFor<NeedsVariance, Ensemble> && !QueryFor<NeedsVariance, Mlp> &&
+              QueryFor<NeedsVariance, AnyLearner>);
 
 struct Pool {
   std::int64_t size() const { return 0; }
@@ -88,9 +93,10 @@ struct StatelessLoop {
 };
 static_assert(TrainingLoop<DefaultTrainingLoop> && TrainingLoop<AnyTrainingLoop> && !TrainingLoop<StatelessLoop>);
 
-static_assert(LearnerProtocol<Mlp> && LearnerProtocol<Ensemble> && LearnerProtocol<AnyLearner> && !LearnerProtocol<Query>);
-static_assert(ProvidesVariance<Ensemble> && !ProvidesVariance<Mlp> && ProvidesEmbeddings<Mlp> && ProvidesGradientFeatures<Mlp> &&
-              ProvidesPosteriorDraws<Ensemble> && ProvidesClassProbabilities<Mlp>);
+static_assert(LearnerProtocol<Mlp> && LearnerProtocol<Ensemble> && LearnerProtocol<AnyLearner> &&
+              !LearnerProtocol<Query>);
+static_assert(ProvidesVariance<Ensemble> && !ProvidesVariance<Mlp> && ProvidesEmbeddings<Mlp> &&
+              ProvidesGradientFeatures<Mlp> && ProvidesPosteriorDraws<Ensemble> && ProvidesClassProbabilities<Mlp>);
 static_assert(std::is_convertible_v<QueryContextWith<Variance, Embeddings>, QueryContext> &&
               !std::is_constructible_v<QueryContextWith<Variance>, QueryContext>);
 

@@ -12,15 +12,22 @@ namespace {
 
 Json configuration(const std::filesystem::path& dir) {
   const Json space = Json::array({{{"name", "a"}, {"low", -1}, {"high", 1}}, {{"name", "b"}, {"low", 0}, {"high", 2}}});
-  return {{"driver", {{"dir", dir.string()}, {"max_rounds", 2}, {"stop", {{{"type", "label_budget"}, {"labels", 100}}}}}},
-          {"pools",
-           {{"labeled", {{"type", "sobol"}, {"space", space}, {"count", 10}}},
-            {"unlabeled", {{"type", "latin_hypercube"}, {"space", space}, {"count", 40}}}}},
-          {"learner", {{"type", "ensemble"}, {"members", 3}, {"inputs", {"a", "b"}}, {"targets", {"y"}}, {"hidden", {8}}}},
-          {"query", {{"type", "chain"}, {"strategies", {{{"type", "variance"}, {"max_samples", 2}}, {{"type", "random"}, {"max_samples", 1}}}}}},
-          {"label", {{"type", "function"}, {"provides", {"y"}}, {"function", "solve"}}},
-          {"metrology", {{"type", "metrics"}, {"metrics", {{{"type", "rmse"}}}}}},
-          {"loop", {{"type", "default"}, {"epochs", 5}, {"optimizer", {{"type", "sgd"}, {"lr", 0.1}}}, {"early_stopping", nullptr}}}};
+  return {
+      {"driver", {{"dir", dir.string()}, {"max_rounds", 2}, {"stop", {{{"type", "label_budget"}, {"labels", 100}}}}}},
+      {"pools",
+       {{"labeled", {{"type", "sobol"}, {"space", space}, {"count", 10}}},
+        {"unlabeled", {{"type", "latin_hypercube"}, {"space", space}, {"count", 40}}}}},
+      {"learner", {{"type", "ensemble"}, {"members", 3}, {"inputs", {"a", "b"}}, {"targets", {"y"}}, {"hidden", {8}}}},
+      {"query",
+       {{"type", "chain"},
+        {"strategies", {{{"type", "variance"}, {"max_samples", 2}}, {{"type", "random"}, {"max_samples", 1}}}}}},
+      {"label", {{"type", "function"}, {"provides", {"y"}}, {"function", "solve"}}},
+      {"metrology", {{"type", "metrics"}, {"metrics", {{{"type", "rmse"}}}}}},
+      {"loop",
+       {{"type", "default"},
+        {"epochs", 5},
+        {"optimizer", {{"type", "sgd"}, {"lr", 0.1}}},
+        {"early_stopping", nullptr}}}};
 }
 
 Registries registries() {
@@ -44,8 +51,9 @@ TEST_CASE("a whole campaign runs from one file and is rebuilt from its checkpoin
   AnyDriver whole = load_campaign(longer, registries());
   whole.run();
   const Space space{{"a", -1, 1}, {"b", 0, 2}};
-  AnyDriver rebuilt = rebuild_campaign(folder / "c", {.labeled = sobol(space, 10), .unlabeled = latin_hypercube(space, 40, RandomKey(0))},
-                                       registries(), {{"max_rounds", 3}});
+  AnyDriver rebuilt = rebuild_campaign(
+      folder / "c", {.labeled = sobol(space, 10), .unlabeled = latin_hypercube(space, 40, RandomKey(0))}, registries(),
+      {{"max_rounds", 3}});
   rebuilt.run();
   CHECK(rebuilt.counts().labels == 19);
   CHECK(campaign_hash(folder / "c") == campaign_hash(folder / "long"));
@@ -73,10 +81,13 @@ TEST_CASE("every problem of a campaign's file is reported with its path", "[conf
 TEST_CASE("a checkpoint that needs what is not registered says which", "[config]") {
   const toy::Folder folder;
   load_campaign(configuration(folder / "c"), registries()).run();
-  CHECK_THROWS_WITH(rebuild_campaign(folder / "c", toy::pools(), Registries()), Contains("/label/function") && Contains("'solve'"));
+  CHECK_THROWS_WITH(rebuild_campaign(folder / "c", toy::pools(), Registries()),
+                    Contains("/label/function") && Contains("'solve'"));
   struct Mine {
     Selection select(const QueryContext&) const { return {.positions = {0}, .scores = {}, .strategies = {}}; }
   };
-  Driver(toy::options(folder / "opaque"), toy::pools(), toy::mlp(), Mine(), toy::label(), NoMetrology(), toy::loop()).run();
-  CHECK_THROWS_WITH(rebuild_campaign(folder / "opaque", toy::pools(), registries()), Contains("/query") && Contains("Mine"));
+  Driver(toy::options(folder / "opaque"), toy::pools(), toy::mlp(), Mine(), toy::label(), NoMetrology(), toy::loop())
+      .run();
+  CHECK_THROWS_WITH(rebuild_campaign(folder / "opaque", toy::pools(), registries()),
+                    Contains("/query") && Contains("Mine"));
 }

@@ -64,8 +64,8 @@ TEST_CASE("any container of samples is a pool", "[data]") {
 
 TEST_CASE("safetensors hold every dtype losslessly", "[data]") {
   Values values{{"empty", torch::empty({0, 3}, torch::kFloat32)}, {"number", 0.1}};
-  for (const auto dtype : {torch::kFloat32, torch::kFloat16, torch::kBFloat16, torch::kInt64, torch::kInt32, torch::kInt16,
-                           torch::kInt8, torch::kUInt8, torch::kBool}) {
+  for (const auto dtype : {torch::kFloat32, torch::kFloat16, torch::kBFloat16, torch::kInt64, torch::kInt32,
+                           torch::kInt16, torch::kInt8, torch::kUInt8, torch::kBool}) {
     values.set(c10::toString(dtype), torch::arange(6).reshape({2, 3}).to(dtype));
   }
   const std::string bytes = to_safetensors(values, {{"note", "text"}});
@@ -79,8 +79,11 @@ TEST_CASE("safetensors hold every dtype losslessly", "[data]") {
 
 TEST_CASE("a damaged or hostile safetensors file ends in an error", "[data]") {
   const std::string good = to_safetensors(Values{{"x", torch::arange(8, torch::kFloat64)}});
-  const auto read = [](const std::string& bytes) { return from_safetensors(std::as_bytes(std::span(bytes)), "memory"); };
-  for (std::size_t length = 0; length < good.size(); ++length) CHECK_THROWS_AS(read(good.substr(0, length)), CheckpointError);
+  const auto read = [](const std::string& bytes) {
+    return from_safetensors(std::as_bytes(std::span(bytes)), "memory");
+  };
+  for (std::size_t length = 0; length < good.size(); ++length)
+    CHECK_THROWS_AS(read(good.substr(0, length)), CheckpointError);
   const auto with_header = [](const std::string& header, std::size_t data) {
     std::string bytes(8, '\0');
     const std::uint64_t length = header.size();
@@ -88,9 +91,14 @@ TEST_CASE("a damaged or hostile safetensors file ends in an error", "[data]") {
     return bytes + header + std::string(data, '\0');
   };
   CHECK_THROWS_AS(read(with_header(R"({"x":{"dtype":"F64","shape":[1],"data_offsets":[0,80]}})", 8)), CheckpointError);
-  CHECK_THROWS_AS(read(with_header(R"({"x":{"dtype":"F64","shape":[4611686018427387904,4],"data_offsets":[0,8]}})", 8)), CheckpointError);
+  CHECK_THROWS_AS(read(with_header(R"({"x":{"dtype":"F64","shape":[4611686018427387904,4],"data_offsets":[0,8]}})", 8)),
+                  CheckpointError);
   CHECK_THROWS_AS(read(with_header(R"({"x":{"dtype":"P","shape":[1],"data_offsets":[0,8]}})", 8)), CheckpointError);
-  CHECK_THROWS_AS(read(with_header(R"({"x":{"dtype":"F64","shape":[1],"data_offsets":[0,8]},"y":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}})", 8)), CheckpointError);
+  CHECK_THROWS_AS(
+      read(with_header(
+          R"({"x":{"dtype":"F64","shape":[1],"data_offsets":[0,8]},"y":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}})",
+          8)),
+      CheckpointError);
   CHECK_THROWS_AS(read(with_header(std::string(200, '['), 0)), CheckpointError);
   CHECK_THROWS_AS(read(std::string(8, '\xff')), CheckpointError);
 }

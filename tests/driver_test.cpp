@@ -44,9 +44,7 @@ struct Recorder {
 
 /// Picks rows that are copies of each other.
 struct Twins {
-  Selection select(const QueryContext&) const {
-    return {.positions = {0, 1}, .scores = {}, .strategies = {}};
-  }
+  Selection select(const QueryContext&) const { return {.positions = {0, 1}, .scores = {}, .strategies = {}}; }
 };
 
 }  // namespace
@@ -59,8 +57,8 @@ TEST_CASE("a campaign goes through its phases in order and ends with a final tra
   options.observers.push_back(Recorder{&phases});
   toy::Driver driver = toy::driver(options);
   CHECK(driver.run() == RunStatus::finished);
-  const std::vector<Phase> expected{Phase::training, Phase::metrology,        Phase::query,    Phase::labeling,
-                                    Phase::data_integration, Phase::training, Phase::metrology};
+  const std::vector<Phase> expected{Phase::training,         Phase::metrology, Phase::query,    Phase::labeling,
+                                    Phase::data_integration, Phase::training,  Phase::metrology};
   CHECK((phases == expected));
   CHECK(driver.labeled().size() == 20);
   CHECK(driver.unlabeled().size() == 56);
@@ -195,8 +193,8 @@ TEST_CASE("samples of equal content are simulated once", "[driver]") {
   DriverOptions options = toy::options(folder / "c");
   options.max_rounds = 1;
   Driver driver(options, {.labeled = toy::labeled(16), .unlabeled = candidates}, toy::mlp(), Twins(),
-                FunctionLabel({.provides = {"y"}}, [&](const Values& x) { return ++calls, toy::solve(x); }), NoMetrology(),
-                toy::loop());
+                FunctionLabel({.provides = {"y"}}, [&](const Values& x) { return ++calls, toy::solve(x); }),
+                NoMetrology(), toy::loop());
   driver.run();
   CHECK(calls == 1);
   CHECK(driver.counts().labels == 2);
@@ -210,7 +208,8 @@ TEST_CASE("pools without targets are simulated in round 0 and count against the 
   options.max_rounds = 10;
   options.label_budget = 20;
   Driver driver(options,
-                {.labeled = assay::sobol(toy::space(), 8), .unlabeled = assay::sobol(toy::space(), 40),
+                {.labeled = assay::sobol(toy::space(), 8),
+                 .unlabeled = assay::sobol(toy::space(), 40),
                  .validation = assay::sobol(toy::space(), 5, {.skip = 100})},
                 toy::mlp(), Random({.max_samples = 4}), toy::label(), Rmse(), toy::loop());
   driver.run();
@@ -240,18 +239,22 @@ TEST_CASE("what cannot work is refused before anything is written", "[driver]") 
   DriverOptions required = toy::options(folder / "none");
   required.resume = Resume::required;
   CHECK_THROWS_WITH(toy::driver(required), Contains("assay.campaign.missing"));
-  CHECK_THROWS_WITH(toy::driver({.dir = "", .max_rounds = -1}), Contains("/driver/dir") && Contains("/driver/max_rounds"));
+  CHECK_THROWS_WITH(toy::driver({.dir = "", .max_rounds = -1}),
+                    Contains("/driver/dir") && Contains("/driver/max_rounds"));
   const auto with = [&](Pools pools) {
-    return Driver(toy::options(folder / "none"), std::move(pools), toy::mlp(), Random(), toy::label(), NoMetrology(), toy::loop());
+    return Driver(toy::options(folder / "none"), std::move(pools), toy::mlp(), Random(), toy::label(), NoMetrology(),
+                  toy::loop());
   };
   CHECK_THROWS_WITH(with({.unlabeled = toy::labeled(4)}), Contains("assay.pool.empty"));
-  CHECK_THROWS_WITH(with({.labeled = toy::labeled(4).without({"a"}), .unlabeled = toy::labeled(4)}), Contains("input 'a'"));
+  CHECK_THROWS_WITH(with({.labeled = toy::labeled(4).without({"a"}), .unlabeled = toy::labeled(4)}),
+                    Contains("input 'a'"));
   Values bad = toy::labeled(4);
   bad["a"][2] = std::nan("");
   CHECK_THROWS_WITH(with({.labeled = bad}), Contains("nan") && Contains("labeled pool"));
   Values narrow = toy::labeled(4).without({"y"});
   narrow.set("a", narrow["a"].to(torch::kFloat32));
-  CHECK_THROWS_WITH(with({.labeled = toy::labeled(4), .unlabeled = narrow}), Contains("Double []") && Contains("Float []"));
+  CHECK_THROWS_WITH(with({.labeled = toy::labeled(4), .unlabeled = narrow}),
+                    Contains("Double []") && Contains("Float []"));
   CHECK_FALSE(std::filesystem::exists(folder / "none"));
   CHECK_THROWS_WITH(Driver(toy::options(folder / "none"), toy::pools(), AnyLearner(toy::mlp()), AnyQuery(MaxVariance()),
                            AnyLabel(toy::label()), AnyMetrology(NoMetrology()), toy::loop()),
@@ -285,7 +288,8 @@ TEST_CASE("without an intact checkpoint the ledger alone brings a campaign back"
   DriverOptions options = toy::options(folder / "c");
   options.resume = Resume::required;
   int calls = 0;
-  toy::Driver driver = toy::driver(options, FunctionLabel({.provides = {"y"}}, [&](const Values& x) { return ++calls, toy::solve(x); }));
+  toy::Driver driver = toy::driver(
+      options, FunctionLabel({.provides = {"y"}}, [&](const Values& x) { return ++calls, toy::solve(x); }));
   driver.run();
   CHECK(calls == 0);
   CHECK(campaign_hash(folder / "c") == hash);
@@ -349,11 +353,13 @@ TEST_CASE("targets of any shape go through ledger, checkpoint, metrics and expor
     return {{"wave", torch::stack({(t * 6 + x.scalar("a")).sin(), t * x.scalar("b")})}};
   };
   const auto make = [&](DriverOptions options) {
-    return Driver(std::move(options), {.labeled = assay::sobol(toy::space(), 12), .unlabeled = assay::sobol(toy::space(), 30, {.skip = 12}),
-                                       .test = assay::sobol(toy::space(), 8, {.skip = 64})},
+    return Driver(std::move(options),
+                  {.labeled = assay::sobol(toy::space(), 12),
+                   .unlabeled = assay::sobol(toy::space(), 30, {.skip = 12}),
+                   .test = assay::sobol(toy::space(), 8, {.skip = 64})},
                   Ensemble({.members = 2, .inputs = {"a", "b"}, .targets = {"wave"}, .hidden = {16}}),
-                  MaxVariance({.max_samples = 3}), FunctionLabel({.provides = {"wave"}}, field), Metrics(Rmse(), Coverage()),
-                  toy::loop(30));
+                  MaxVariance({.max_samples = 3}), FunctionLabel({.provides = {"wave"}}, field),
+                  Metrics(Rmse(), Coverage()), toy::loop(30));
   };
   DriverOptions options = toy::options(folder / "c");
   {
@@ -376,7 +382,8 @@ TEST_CASE("targets of any shape go through ledger, checkpoint, metrics and expor
 TEST_CASE("labels come from several threads at once", "[driver][threads]") {
   const toy::Folder folder;
   const std::string hash = finished_hash(toy::options(folder / "one"));
-  toy::Driver driver = toy::driver(toy::options(folder / "four"), FunctionLabel({.provides = {"y"}, .threads = 4}, toy::solve));
+  toy::Driver driver = toy::driver(toy::options(folder / "four"),
+                                   FunctionLabel({.provides = {"y"}, .threads = 4}, toy::solve));
   driver.run();
   CHECK(campaign_hash(folder / "four") == hash);
 }

@@ -27,7 +27,9 @@ class Queue final : public LabelQueue {
     if (waiting.empty() || stop) return std::nullopt;
     const auto [id, attempt] = waiting.front();
     waiting.erase(waiting.begin());
-    return Job{.id = id, .inputs = Values{{"x", static_cast<double>(id)}}, .attempt = attempt,
+    return Job{.id = id,
+               .inputs = Values{{"x", static_cast<double>(id)}},
+               .attempt = attempt,
                .directory = folder_ / (std::to_string(id) + "_" + std::to_string(attempt))};
   }
   bool accept(const Job& job, const Values& labels) override {
@@ -68,7 +70,9 @@ Values read_y(const std::filesystem::path& directory) {
   return {{"y", y}};
 }
 
-void write_x(const std::filesystem::path& directory, const Values& x) { std::ofstream(directory / "x.txt") << x.scalar("x"); }
+void write_x(const std::filesystem::path& directory, const Values& x) {
+  std::ofstream(directory / "x.txt") << x.scalar("x");
+}
 
 template <class Strategy>
 void run(Strategy strategy, Queue& queue) {
@@ -121,7 +125,9 @@ TEST_CASE("failures say what happened with the tail of the output", "[label]") {
     CHECK_THAT(queue.failures.at(0).reason, Contains("output cannot be read: y.txt holds no number"));
   }
   SECTION("an input that cannot be written") {
-    run(ProcessLabel(shell("true"), [](const auto&, const auto&) { throw std::runtime_error("no ink"); }, read_y), queue);
+    run(ProcessLabel(
+            shell("true"), [](const auto&, const auto&) { throw std::runtime_error("no ink"); }, read_y),
+        queue);
     CHECK_THAT(queue.failures.at(0).reason, Contains("input files: no ink"));
   }
   CHECK(queue.accepted.empty());
@@ -161,7 +167,8 @@ TEST_CASE("a program that fills its output is cut, not kept", "[label]") {
 TEST_CASE("a sample is tried as often as configured, in a fresh directory each time", "[label]") {
   const toy::Folder folder;
   Queue queue(folder.path(), 1);
-  ProcessLabelOptions options = shell("test ! -e y.txt && test -e ../second && echo 5 > y.txt || { touch ../second; exit 1; }");
+  ProcessLabelOptions options = shell(
+      "test ! -e y.txt && test -e ../second && echo 5 > y.txt || { touch ../second; exit 1; }");
   options.attempts = 3;
   run(ProcessLabel(options, {}, read_y), queue);
   CHECK(queue.failures.size() == 1);
@@ -182,7 +189,8 @@ TEST_CASE("several programs run at once, and a stop ends them all", "[label][thr
   const toy::Folder folder;
   Queue queue(folder.path(), 6);
   // Each waits until three have started: this ends only if they really run side by side.
-  ProcessLabelOptions options = shell("touch ../started_$$; while [ $(ls .. | grep -c started) -lt 3 ]; do sleep 0.01; done; echo 1 > y.txt");
+  ProcessLabelOptions options = shell(
+      "touch ../started_$$; while [ $(ls .. | grep -c started) -lt 3 ]; do sleep 0.01; done; echo 1 > y.txt");
   options.parallel = 3;
   options.time_limit = std::chrono::seconds(60);
   run(ProcessLabel(options, {}, read_y), queue);

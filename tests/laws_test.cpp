@@ -18,7 +18,8 @@ struct Trained {
   AnyLearner learner;
   Values labeled, candidates;
 
-  explicit Trained(bool classes) : learner(make(classes)), labeled(toy::labeled(24)), candidates(toy::labeled(80, 100).without({"y"})) {
+  explicit Trained(bool classes)
+      : learner(make(classes)), labeled(toy::labeled(24)), candidates(toy::labeled(80, 100).without({"y"})) {
     labeled.set("c", (labeled["a"] > 0).to(torch::kInt64) + (labeled["b"] > 1).to(torch::kInt64));
     const TensorPool pool(labeled), none;
     TrainingContext context{.labeled = pool, .validation = none, .round = 1, .random = RandomKey(1)};
@@ -40,7 +41,8 @@ struct Trained {
                              .random = RandomKey(seed)};
     const Selection selection = query.select(QueryContext(inputs));
     std::vector<SampleId> picked;
-    for (const std::int64_t position : selection.positions) picked.push_back(ids.at(static_cast<std::size_t>(position)));
+    for (const std::int64_t position : selection.positions)
+      picked.push_back(ids.at(static_cast<std::size_t>(position)));
     CHECK((selection.scores.empty() || selection.scores.size() == picked.size()));
     return picked;
   }
@@ -61,7 +63,8 @@ TEST_CASE("every registered query strategy keeps the laws of selection", "[laws]
   for (const RegistryRow& row : registries.query.rows()) {
     Json spec{{"type", row.key}};
     if (row.key == "chain") {
-      spec["strategies"] = Json::array({{{"type", "random"}, {"max_samples", 3}}, {{"type", "core_set"}, {"max_samples", 4}}});
+      spec["strategies"] = Json::array(
+          {{{"type", "random"}, {"max_samples", 3}}, {{"type", "core_set"}, {"max_samples", 4}}});
     } else {
       spec["max_samples"] = 7;
     }

@@ -24,7 +24,8 @@ template <class Learner>
 double trained_rmse(Learner& learner, std::int64_t epochs) {
   const TensorPool pool(toy::labeled(64)), none;
   TrainingContext context{.labeled = pool, .validation = none, .round = 1, .random = RandomKey(3)};
-  DefaultTrainingLoop loop({.epochs = epochs, .batch_size = 16, .optimizer = AdamW({.lr = 1e-2}), .early_stopping = std::nullopt});
+  DefaultTrainingLoop loop(
+      {.epochs = epochs, .batch_size = 16, .optimizer = AdamW({.lr = 1e-2}), .early_stopping = std::nullopt});
   loop.train(LearnerRef(learner), context);
   const Values test = toy::labeled(50, 300);
   return (learner.predict(test)["y"] - test["y"]).square().mean().sqrt().template item<double>();

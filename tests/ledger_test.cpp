@@ -17,7 +17,12 @@ std::vector<NewEntry> entries(std::int64_t count) {
   std::vector<NewEntry> all;
   for (std::int64_t i = 0; i < count; ++i) {
     const Values inputs{{"x", static_cast<double>(i)}};
-    all.push_back({.id = 100 + i, .rank = i, .score = 0.5, .strategy = "s", .inputs = inputs, .fingerprint = fingerprint(inputs)});
+    all.push_back({.id = 100 + i,
+                   .rank = i,
+                   .score = 0.5,
+                   .strategy = "s",
+                   .inputs = inputs,
+                   .fingerprint = fingerprint(inputs)});
   }
   return all;
 }

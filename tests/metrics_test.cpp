@@ -32,7 +32,8 @@ Measurements measure(const Metric& metric) {
   const TensorPool pool(Values{{"a", std::vector<double>{1, 2, -1, 3}},
                                {"y", std::vector<double>{2, 5, -2, 6}},
                                {"c", torch::tensor({1, 0, 1, 1})}});
-  const MetrologyInputs inputs{.evaluation = PoolView(pool, pool.ids()), .labeled = {}, .learner = LearnerView(LearnerRef(learner))};
+  const MetrologyInputs inputs{
+      .evaluation = PoolView(pool, pool.ids()), .labeled = {}, .learner = LearnerView(LearnerRef(learner))};
   return metric.measure(MetrologyContextWith<Variance>(inputs));
 }
 

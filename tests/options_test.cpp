@@ -93,7 +93,8 @@ TEST_CASE("all problems of a configuration are reported at once with their paths
                                                     "list": [1, "x"], "stops": [{"type": "platau"}], "cuont": 1})"));
   std::vector<std::string> where;
   for (const ErrorParts& problem : problems) where.push_back(problem.where);
-  CHECK(where == std::vector<std::string>{"/flag", "/count", "/text", "/list/1", "/colour", "/inner/z", "/stops/0/type", "/cuont"});
+  CHECK(where == std::vector<std::string>{"/flag", "/count", "/text", "/list/1", "/colour", "/inner/z", "/stops/0/type",
+                                          "/cuont"});
   CHECK(problems[1].id == "assay.config.range");
   CHECK(problems[1].expected == "integer in [1, 9]");
   CHECK(problems[2].id == "assay.config.required");
@@ -116,8 +117,9 @@ TEST_CASE("a user's struct is registered and rebuilt by key", "[options]") {
   CHECK(made.spec() == Json{{"type", "near_stall"}, {"angle", 12.0}, {"max_samples", 8}});
   CHECK_THROWS_WITH(registries.query.add<NearStall>(), Contains("near_stall") && Contains("assay.registry.duplicate"));
   CHECK_THROWS_WITH(registries.query.make({{"type", "nearstall"}}, registries), Contains("did you mean 'near_stall'"));
-  CHECK_THROWS_WITH(registries.label.make({{"type", "function"}, {"provides", {"y"}}, {"function", "drag"}}, registries),
-                    Contains("/function") && Contains("'drag'") && Contains("register it"));
+  CHECK_THROWS_WITH(
+      registries.label.make({{"type", "function"}, {"provides", {"y"}}, {"function", "drag"}}, registries),
+      Contains("/function") && Contains("'drag'") && Contains("register it"));
 }
 
 TEST_CASE("options out of range are refused in C++ too", "[options]") {

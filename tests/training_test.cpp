@@ -55,8 +55,9 @@ torch::Tensor prediction(const Ensemble& learner) { return learner.predict(toy::
 
 TEST_CASE("optimizers take the steps of torch::optim", "[training]") {
   namespace optim = torch::optim;
-  CHECK(torch::allclose(path(Sgd({.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01, .nesterov = true}), 20),
-                        reference<optim::SGD>(optim::SGDOptions(0.1).momentum(0.9).weight_decay(0.01).nesterov(true), 20)));
+  CHECK(torch::allclose(
+      path(Sgd({.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01, .nesterov = true}), 20),
+      reference<optim::SGD>(optim::SGDOptions(0.1).momentum(0.9).weight_decay(0.01).nesterov(true), 20)));
   CHECK(torch::allclose(path(Adam({.lr = 0.1}), 20), reference<optim::Adam>(optim::AdamOptions(0.1), 20)));
   CHECK(torch::allclose(path(AdamW({.lr = 0.1, .weight_decay = 0.05}), 20),
                         reference<optim::AdamW>(optim::AdamWOptions(0.1).weight_decay(0.05), 20)));
@@ -105,7 +106,9 @@ TEST_CASE("a training continued from its state in the middle ends where the unin
 
 TEST_CASE("early stopping returns to the best epoch", "[training]") {
   Run run;
-  DefaultTrainingLoop loop({.epochs = 300, .batch_size = 8, .optimizer = AdamW({.lr = 0.05}),
+  DefaultTrainingLoop loop({.epochs = 300,
+                            .batch_size = 8,
+                            .optimizer = AdamW({.lr = 0.05}),
                             .early_stopping = EarlyStoppingOptions{.patience = 5}});
   auto context = run.context();
   std::vector<double> losses;
@@ -125,9 +128,11 @@ TEST_CASE("a sample whose loss is not finite is named, and the parameters go bac
   // NaN spreads through the standardisation; a huge value overflows float32 in one sample alone.
   poisoned["y"][17] = 1e30;
   run.labeled = TensorPool(poisoned, 1000);
-  DefaultTrainingLoop loop({.epochs = 3, .batch_size = 8, .optimizer = Sgd({.lr = 1e30}), .early_stopping = std::nullopt});
+  DefaultTrainingLoop loop(
+      {.epochs = 3, .batch_size = 8, .optimizer = Sgd({.lr = 1e30}), .early_stopping = std::nullopt});
   auto context = run.context();
-  CHECK_THROWS_WITH(loop.train(LearnerRef(run.learner), context), Contains("assay.training.not_finite") && Contains("sample 10"));
+  CHECK_THROWS_WITH(loop.train(LearnerRef(run.learner), context),
+                    Contains("assay.training.not_finite") && Contains("sample 10"));
   for (const torch::Tensor& parameter : run.learner.parameters()) CHECK(torch::isfinite(parameter).all().item<bool>());
 }
 

@@ -14,7 +14,8 @@ namespace {
 Json describe(const std::filesystem::path& campaign) {
   const std::filesystem::path file = campaign / "ledger.sqlite";
   if (!std::filesystem::exists(file)) {
-    throw CheckpointError({"assay.campaign.missing", campaign.string(), "a directory that holds a campaign", "none", ""});
+    throw CheckpointError(
+        {"assay.campaign.missing", campaign.string(), "a directory that holds a campaign", "none", ""});
   }
   const Ledger ledger = Ledger::open_read_only(file);
   std::vector<std::string> damaged;
@@ -65,10 +66,10 @@ void print(const Json& json) {
   } else {
     std::cout << "state        no intact checkpoint\n";
   }
-  std::cout << "labels       " << count("labels") << " for training, " << count("validation_labels") << " for validation, "
-            << count("test_labels") << " for tests\n";
-  std::cout << "simulations  " << count("simulations") << " run, " << count("failed") << " samples failed, " << count("queued")
-            << " queued, " << count("running") << " running\n";
+  std::cout << "labels       " << count("labels") << " for training, " << count("validation_labels")
+            << " for validation, " << count("test_labels") << " for tests\n";
+  std::cout << "simulations  " << count("simulations") << " run, " << count("failed") << " samples failed, "
+            << count("queued") << " queued, " << count("running") << " running\n";
   if (const Json& metrics = json.at("metrics"); metrics.is_object()) {
     std::cout << "metrics      round " << metrics.at("round").dump() << '\n';
     for (const Json& m : metrics.at("measurements")) {
@@ -77,7 +78,8 @@ void print(const Json& json) {
   }
   for (const Json& failure : json.at("failures")) {
     const auto reason = failure.at("reason").get<std::string>();
-    std::cout << "failed       sample " << failure.at("sample").dump() << ": " << reason.substr(0, reason.find('\n')) << '\n';
+    std::cout << "failed       sample " << failure.at("sample").dump() << ": " << reason.substr(0, reason.find('\n'))
+              << '\n';
   }
   for (const Json& damaged : json.at("damaged_checkpoints")) {
     std::cout << "damaged      " << damaged.get<std::string>() << '\n';

@@ -25,7 +25,11 @@ void for_each_registry(const Registries& registries, Visit visit) {
 }
 
 Json to_json(const OptionRow& row) {
-  Json json{{"name", row.name}, {"type", row.type}, {"default", row.default_value}, {"required", row.required}, {"help", row.help}};
+  Json json{{"name", row.name},
+            {"type", row.type},
+            {"default", row.default_value},
+            {"required", row.required},
+            {"help", row.help}};
   if (std::isfinite(row.min)) json["min"] = row.min;
   if (std::isfinite(row.max)) json["max"] = row.max;
   return json;
@@ -35,7 +39,8 @@ void print(const OptionRow& row) {
   std::cout << "      " << row.name << "  (" << row.type;
   if (std::isfinite(row.min)) std::cout << ", >= " << row.min;
   if (std::isfinite(row.max)) std::cout << ", <= " << row.max;
-  std::cout << (row.required ? ", required)" : ", default " + row.default_value.dump() + ")") << "  " << row.help << '\n';
+  std::cout << (row.required ? ", required)" : ", default " + row.default_value.dump() + ")") << "  " << row.help
+            << '\n';
 }
 
 }  // namespace

@@ -37,12 +37,11 @@ assay::Json run(const example::Flags& flags) {
                                    .device = flags.device});
   assay::DriverOptions options = example::driver_options(flags);
   options.final_training = false;
-  assay::Driver driver(std::move(options),
-                       {.labeled = part(0, labeled),
-                        .unlabeled = part(labeled, 1000 - labeled).without({"label"}),
-                        .test = test},
-                       std::move(learner), example::make_query(assay::Registries(), flags.query, 10), label,
-                       assay::Metrics(assay::ClassificationReport(), assay::Accuracy()), loop);
+  assay::Driver driver(
+      std::move(options),
+      {.labeled = part(0, labeled), .unlabeled = part(labeled, 1000 - labeled).without({"label"}), .test = test},
+      std::move(learner), example::make_query(assay::Registries(), flags.query, 10), label,
+      assay::Metrics(assay::ClassificationReport(), assay::Accuracy()), loop);
   driver.run();
   assay::Json report = driver.report();
   report["hash"] = assay::campaign_hash(flags.dir);

@@ -31,7 +31,8 @@ inline assay::Values make(std::int64_t count, double share_of_first, double nois
     for (std::int64_t i = 0; i < count; ++i) ids[static_cast<std::size_t>(i)] = i;
     return ids;
   }()));
-  return assay::Values{{"x", x.index_select(0, order)}, {"y", y.index_select(0, order)}, {"label", label.index_select(0, order)}};
+  return assay::Values{
+      {"x", x.index_select(0, order)}, {"y", y.index_select(0, order)}, {"label", label.index_select(0, order)}};
 }
 
 }  // namespace moons

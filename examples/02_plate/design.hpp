@@ -14,12 +14,12 @@ struct Design {
   double radius;    ///< of the hole
   double offset_x;  ///< of the hole's centre from the plate's
   double offset_y;
-  double angle;     ///< of the tension from the y axis
+  double angle;  ///< of the tension from the y axis
 };
 
 inline const assay::Space& space() {
-  static const assay::Space space{{"width", 80, 140},     {"height", 80, 140},    {"radius", 8, 24},
-                                  {"offset_x", -24, 24},   {"offset_y", -24, 24},  {"angle", -45, 45}};
+  static const assay::Space space{{"width", 80, 140},    {"height", 80, 140},   {"radius", 8, 24},
+                                  {"offset_x", -24, 24}, {"offset_y", -24, 24}, {"angle", -45, 45}};
   return space;
 }
 
@@ -39,7 +39,7 @@ inline bool possible(const Design& d) { return ligament(d) >= 0.14 * d.radius; }
 constexpr double remote_stress = 100;     // MPa
 constexpr double youngs_modulus = 210e3;  // MPa
 constexpr double poisson_ratio = 0.3;
-constexpr double thickness = 1;           // mm
+constexpr double thickness = 1;  // mm
 constexpr int rim_points = 64;
 
 }  // namespace plate

@@ -35,7 +35,10 @@ assay::Values possible(const assay::Values& designs, std::int64_t most) {
 
 assay::ProcessLabel calculix(const PlateFlags& flags) {
   return assay::ProcessLabel(
-      {.command = {"ccx", "plate"}, .provides = outputs, .parallel = flags.parallel, .time_limit = std::chrono::seconds(60)},
+      {.command = {"ccx", "plate"},
+       .provides = outputs,
+       .parallel = flags.parallel,
+       .time_limit = std::chrono::seconds(60)},
       [](const std::filesystem::path& directory, const assay::Values& inputs) {
         plate::write_input_deck(directory, plate::design_of(inputs));
       },
@@ -68,19 +71,20 @@ assay::Values candidates(const PlateFlags& flags) {
 }
 
 assay::Values start_designs(const PlateFlags& flags) {
-  return possible(assay::uniform(plate::space(), 4 * flags.initial, assay::RandomKey(flags.seed).with("initial")), flags.initial);
+  return possible(assay::uniform(plate::space(), 4 * flags.initial, assay::RandomKey(flags.seed).with("initial")),
+                  flags.initial);
 }
 
 assay::Values test_designs(const PlateFlags& flags) {
-  return possible(assay::uniform(plate::space(), 4 * flags.tests, assay::RandomKey(flags.seed).with("test")), flags.tests);
+  return possible(assay::uniform(plate::space(), 4 * flags.tests, assay::RandomKey(flags.seed).with("test")),
+                  flags.tests);
 }
 
 /// One campaign: everything it needs it has simulated.
 assay::Json run_one(const PlateFlags& flags) {
   assay::Driver driver(example::driver_options(flags),
                        {.labeled = start_designs(flags), .unlabeled = candidates(flags), .test = test_designs(flags)},
-                       surrogate(), query(flags, flags.query), calculix(flags),
-                       metrics(), training(flags));
+                       surrogate(), query(flags, flags.query), calculix(flags), metrics(), training(flags));
   driver.run();
   driver.learner().export_to(flags.dir / "surrogate");
   assay::Json report = driver.report();
@@ -95,7 +99,9 @@ struct Arm {
 };
 
 void print_comparison(const Arm& random, const Arm& chosen) {
-  const auto error = [](const assay::MetricRecord& record) { return *assay::find(record.measurements, "rmse/max_stress"); };
+  const auto error = [](const assay::MetricRecord& record) {
+    return *assay::find(record.measurements, "rmse/max_stress");
+  };
   const auto measured = [&](const Arm& arm) {
     std::vector<assay::MetricRecord> kept;
     for (const assay::MetricRecord& record : arm.records) {
@@ -119,8 +125,8 @@ assay::Json run_comparison(const PlateFlags& flags) {
   start_options.dir = flags.dir / "start";
   start_options.max_rounds = 0;
   start_options.skip_training = start_options.skip_metrology = true;
-  assay::Driver start(std::move(start_options), {.labeled = start_designs(flags), .test = test_designs(flags)}, surrogate(),
-                      assay::Random(), calculix(flags), assay::NoMetrology(), training(flags));
+  assay::Driver start(std::move(start_options), {.labeled = start_designs(flags), .test = test_designs(flags)},
+                      surrogate(), assay::Random(), calculix(flags), assay::NoMetrology(), training(flags));
   start.run();
 
   const auto run_arm = [&](const std::string& key) {
@@ -129,8 +135,7 @@ assay::Json run_comparison(const PlateFlags& flags) {
     const std::filesystem::path dir = options.dir;
     assay::Driver driver(std::move(options),
                          {.labeled = start.labeled().all(), .unlabeled = candidates(flags), .test = start.test().all()},
-                         surrogate(), query(flags, key), calculix(flags), metrics(),
-                         training(flags));
+                         surrogate(), query(flags, key), calculix(flags), metrics(), training(flags));
     driver.run();
     driver.learner().export_to(dir / "surrogate");
     assay::Json report = driver.report();
@@ -155,9 +160,16 @@ int main(int argc, char** argv) {
   flags.rounds = 12;
   example::add_flags(app, flags);
   app.add_flag("--compare", flags.compare, "also run random choice from the same start");
-  app.add_option("--initial", flags.initial, "plates computed before the first training")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--initial", flags.initial, "plates computed before the first training")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--batch", flags.batch, "plates a round")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--tests", flags.tests, "plates the surrogate is measured on")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--parallel", flags.parallel, "simulations at once")->check(CLI::PositiveNumber)->capture_default_str();
-  return example::run_program(argc, argv, app, flags, [&] { return flags.compare ? run_comparison(flags) : run_one(flags); });
+  app.add_option("--tests", flags.tests, "plates the surrogate is measured on")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--parallel", flags.parallel, "simulations at once")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  return example::run_program(argc, argv, app, flags,
+                              [&] { return flags.compare ? run_comparison(flags) : run_one(flags); });
 }

@@ -96,7 +96,8 @@ void write_elements(std::ostream& out, const Mesh& mesh) {
   }
 }
 
-/// Nodal forces of the traction that a uniform uniaxial stress leaves on the edges: 1/6, 4/6, 1/6 of each element's side.
+/// Nodal forces of the traction that a uniform uniaxial stress leaves on the edges: 1/6, 4/6, 1/6 of each element's
+/// side.
 std::map<int, Point> edge_forces(const Mesh& mesh, const Design& design) {
   const double angle = design.angle * std::numbers::pi / 180;
   const Point along{std::sin(angle), std::cos(angle)};
@@ -135,7 +136,8 @@ Block read_block(const std::filesystem::path& file, const std::string& name) {
 }
 
 double von_mises(const std::vector<double>& s) {
-  return std::sqrt(0.5 * ((s[0] - s[1]) * (s[0] - s[1]) + (s[1] - s[2]) * (s[1] - s[2]) + (s[2] - s[0]) * (s[2] - s[0])) +
+  return std::sqrt(0.5 *
+                       ((s[0] - s[1]) * (s[0] - s[1]) + (s[1] - s[2]) * (s[1] - s[2]) + (s[2] - s[0]) * (s[2] - s[0])) +
                    3 * (s[3] * s[3] + s[4] * s[4] + s[5] * s[5]));
 }
 
@@ -167,7 +169,8 @@ void write_input_deck(const std::filesystem::path& directory, const Design& desi
 
 assay::Values read_results(const std::filesystem::path& directory) {
   int around = 0, bottom = 0, top = 0;
-  if (!(std::ifstream(directory / "nodes.txt") >> around >> bottom >> top)) throw std::runtime_error("there is no nodes.txt");
+  if (!(std::ifstream(directory / "nodes.txt") >> around >> bottom >> top))
+    throw std::runtime_error("there is no nodes.txt");
   const Block stress = read_block(directory / "plate.frd", "STRESS");
   const Block displacement = read_block(directory / "plate.frd", "DISP");
   std::vector<double> rim;

@@ -16,15 +16,15 @@ struct Density {
   int outer = 6;    ///< layers between ring and edges
 };
 
-/// Writes `plate.inp` for CalculiX: quadratic plane-stress elements of the same topology for every design, consistent nodal
-/// forces of a uniform tension on all four edges, and supports that only hold the rigid motions.
+/// Writes `plate.inp` for CalculiX: quadratic plane-stress elements of the same topology for every design, consistent
+/// nodal forces of a uniform tension on all four edges, and supports that only hold the rigid motions.
 ///
 /// A ring of concentric layers, 0.15 radii wide, surrounds the hole. In the thinnest ligaments it does not fit:
 /// elements turn inside out there, and CalculiX ends with an error.
 void write_input_deck(const std::filesystem::path& directory, const Design& design, const Density& density = {});
 
-/// Reads `plate.frd`: `rim_stress` [64], the von Mises stress at equal angles on the hole's rim (MPa), `max_stress`, the
-/// largest of them, and `opening`, how much longer the tension makes the plate along y (mm).
+/// Reads `plate.frd`: `rim_stress` [64], the von Mises stress at equal angles on the hole's rim (MPa), `max_stress`,
+/// the largest of them, and `opening`, how much longer the tension makes the plate along y (mm).
 assay::Values read_results(const std::filesystem::path& directory);
 
 }  // namespace plate

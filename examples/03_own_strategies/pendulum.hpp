@@ -23,7 +23,8 @@ State step(const State& s, double dt, Acceleration&& a) {
   const auto moved = [](const State& x, const State& k, double h) {
     return State{x.angle + h * k.angle, x.velocity + h * k.velocity};
   };
-  const State k1 = slope(s), k2 = slope(moved(s, k1, dt / 2)), k3 = slope(moved(s, k2, dt / 2)), k4 = slope(moved(s, k3, dt));
+  const State k1 = slope(s), k2 = slope(moved(s, k1, dt / 2)), k3 = slope(moved(s, k2, dt / 2)),
+              k4 = slope(moved(s, k3, dt));
   return {s.angle + dt / 6 * (k1.angle + 2 * k2.angle + 2 * k3.angle + k4.angle),
           s.velocity + dt / 6 * (k1.velocity + 2 * k2.velocity + 2 * k3.velocity + k4.velocity)};
 }

@@ -44,9 +44,12 @@ struct Flags {
 inline void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--dir", flags.dir, "campaign directory")->capture_default_str();
   app.add_option("--seed", flags.seed, "seed of every random stream")->capture_default_str();
-  app.add_option("--rounds", flags.rounds, "rounds of query and labeling")->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_option("--rounds", flags.rounds, "rounds of query and labeling")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_flag("--resume", flags.resume, "continue the campaign in the directory if there is one");
-  app.add_option("--query", flags.query, "key of the query strategy ('assay strategies' lists them)")->capture_default_str();
+  app.add_option("--query", flags.query, "key of the query strategy ('assay strategies' lists them)")
+      ->capture_default_str();
   app.add_option("--device", flags.device, "cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--threads", flags.threads, "threads of Torch")->check(CLI::PositiveNumber);
   app.add_flag("--json", flags.json, "end with one JSON object on stdout");
@@ -61,7 +64,8 @@ inline assay::DriverOptions driver_options(const Flags& flags) {
 }
 
 /// The query strategy registered under a key, with its default options but for the batch size.
-inline assay::AnyQuery make_query(const assay::Registries& registries, const std::string& key, std::int64_t max_samples) {
+inline assay::AnyQuery make_query(const assay::Registries& registries, const std::string& key,
+                                  std::int64_t max_samples) {
   return registries.query.make({{"type", key}, {"max_samples", max_samples}}, registries);
 }
 

@@ -31,8 +31,8 @@ AnyDriver load_campaign(const Json& configuration, const Registries& registries)
 
 /// The campaign in a directory, with its learner, strategies and options rebuilt from the newest checkpoint.
 /// \param pools the pools it was started with. \param changes driver options to change, as `{"max_rounds": 40}`.
-/// Errors: `CheckpointError` for a directory without a campaign or an intact checkpoint; `ConfigError` naming every slot
-/// that cannot be rebuilt because its type or callable is not registered.
+/// Errors: `CheckpointError` for a directory without a campaign or an intact checkpoint; `ConfigError` naming every
+/// slot that cannot be rebuilt because its type or callable is not registered.
 AnyDriver rebuild_campaign(const std::filesystem::path& directory, Pools pools, const Registries& registries,
                            const Json& changes = Json::object());
 

@@ -43,10 +43,10 @@ class Driver {
   /// Opens the campaign directory: starts a campaign, or continues the one that is there (`DriverOptions::resume`).
   /// Errors: `ConfigError` for options and slots that do not fit together, `DataError` and `ShapeError` for pools that
   /// cannot be used, `CheckpointError` for a directory that cannot be started in or continued.
-  Driver(DriverOptions options, Pools pools, Learner learner, Query query, Label label, Metrology metrology = Metrology(),
-         Loop loop = Loop())
-      : parts_(std::make_unique<Parts>(Parts{std::move(learner), std::move(query), std::move(label),
-                                             std::move(metrology), std::move(loop)})) {
+  Driver(DriverOptions options, Pools pools, Learner learner, Query query, Label label,
+         Metrology metrology = Metrology(), Loop loop = Loop())
+      : parts_(std::make_unique<Parts>(
+            Parts{std::move(learner), std::move(query), std::move(label), std::move(metrology), std::move(loop)})) {
     const CapabilitySet provided = capabilities_of(parts_->learner);
     detail::require_capabilities("query", detail::requirements_of(parts_->query), provided);
     detail::require_capabilities("metrology", detail::metrology_requirements_of(parts_->metrology), provided);
@@ -73,9 +73,8 @@ class Driver {
     while (!finished() && !campaign_->stop_requested() && !campaign_->waiting_for_labels()) {
       switch (campaign_->position().phase) {
         case Phase::training:
-          campaign_->train([this](TrainingContext& context) {
-            return parts_->loop.train(LearnerRef(parts_->learner), context);
-          });
+          campaign_->train(
+              [this](TrainingContext& context) { return parts_->loop.train(LearnerRef(parts_->learner), context); });
           break;
         case Phase::metrology:
           campaign_->measure(

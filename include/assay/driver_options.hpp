@@ -52,9 +52,11 @@ struct DriverOptions {
       OptionInfo{.name = "skip_metrology", .help = "do not measure"},
       OptionInfo{.name = "skip_labeling", .help = "choose samples, leave them queued in the ledger"},
       OptionInfo{.name = "final_training", .help = "train and measure once more on all labels at the end"},
-      OptionInfo{.name = "checkpoint_every_epochs", .help = "also in the middle of a training; 0: at phases only", .min = 0},
+      OptionInfo{
+          .name = "checkpoint_every_epochs", .help = "also in the middle of a training; 0: at phases only", .min = 0},
       OptionInfo{.name = "keep_checkpoints", .help = "older ones are deleted", .min = 1},
-      OptionInfo{.name = "stop", .help = "criteria asked after each round's metrology; the first that fires ends the campaign"},
+      OptionInfo{.name = "stop",
+                 .help = "criteria asked after each round's metrology; the first that fires ends the campaign"},
       OptionInfo{.name = "observers", .help = "told about everything that happens: logs, progress bars"},
   };
 };

@@ -23,7 +23,8 @@ struct RegistryRow {
 
 namespace detail {
 /// Position of the entry that `reader` names in "type"; reports what is wrong if there is none.
-std::optional<std::size_t> find_key(const ConfigReader& reader, std::string_view role, const std::vector<RegistryRow>& rows);
+std::optional<std::size_t> find_key(const ConfigReader& reader, std::string_view role,
+                                    const std::vector<RegistryRow>& rows);
 void require_new_key(std::string_view role, const std::string& key, const std::vector<RegistryRow>& rows);
 /// Reports the problems of a component that could not be constructed, under its own path.
 void report(const ConfigReader& reader, const ConfigError& error);
@@ -54,7 +55,8 @@ class Registry {
     }
   }
 
-  /// Adds a factory. \param make `(Options, const ConfigReader&)` to `Any`, or to `std::optional<Any>` after reporting why
+  /// Adds a factory. \param make `(Options, const ConfigReader&)` to `Any`, or to `std::optional<Any>` after reporting
+  /// why
   ///   there is none.
   template <class Options, class Make>
   void add(std::string key, std::string summary, Make make) {

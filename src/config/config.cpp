@@ -26,7 +26,8 @@ struct Parts {
     learner = registries.learner.make(reader.child("learner"));
     query = registries.query.make(reader.child("query"));
     label = registries.label.make(reader.child("label"));
-    if (const ConfigReader child = reader.child("metrology"); child.present()) metrology = registries.metrology.make(child);
+    if (const ConfigReader child = reader.child("metrology"); child.present())
+      metrology = registries.metrology.make(child);
     if (const ConfigReader child = reader.child("loop"); child.present()) loop = registries.loop.make(child);
   }
 

@@ -47,8 +47,8 @@ struct RandomPoolOptions {
 struct NpyPoolOptions {
   std::map<std::string, std::filesystem::path> fields = {};
 
-  static constexpr std::array describe{
-      OptionInfo{.name = "fields", .help = "a .npy file for each field, samples along the first axis", .required = true}};
+  static constexpr std::array describe{OptionInfo{
+      .name = "fields", .help = "a .npy file for each field, samples along the first axis", .required = true}};
 };
 
 struct SafetensorsPoolOptions {
@@ -73,10 +73,9 @@ void add_pools(Registry<AnyPool>& pool) {
     for (const auto& [name, file] : o.fields) batch.set(name, read_npy(file));
     return AnyPool(std::move(batch));
   });
-  pool.add<SafetensorsPoolOptions>("safetensors", "samples from a safetensors file",
-                                   [](SafetensorsPoolOptions o, const ConfigReader&) {
-                                     return AnyPool(read_safetensors(o.file));
-                                   });
+  pool.add<SafetensorsPoolOptions>(
+      "safetensors", "samples from a safetensors file",
+      [](SafetensorsPoolOptions o, const ConfigReader&) { return AnyPool(read_safetensors(o.file)); });
 }
 
 void add_labels(Registry<AnyLabel>& label) {

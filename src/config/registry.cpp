@@ -13,16 +13,18 @@ std::vector<std::string> keys_of(const std::vector<RegistryRow>& rows) {
 
 }  // namespace
 
-std::optional<std::size_t> find_key(const ConfigReader& reader, std::string_view role, const std::vector<RegistryRow>& rows) {
+std::optional<std::size_t> find_key(const ConfigReader& reader, std::string_view role,
+                                    const std::vector<RegistryRow>& rows) {
   const std::string what = "a " + std::string(role) + ", {\"type\": KEY, ...}";
   if (!reader.expect(reader.json().is_object(), what)) return std::nullopt;
   const ConfigReader type = reader.child("type");
   if (type.present() && type.json().is_null()) {
     const Json opaque = reader.json().value("opaque", Json("a type of the program"));
-    reader.problem("assay.registry.opaque", "a " + std::string(role) + " with a key",
-                   opaque.is_string() ? opaque.get<std::string>() : opaque.dump(),
-                   "it was given in C++ and has no key: resume from the program that made it, or give the type a key and "
-                   "register it");
+    reader.problem(
+        "assay.registry.opaque", "a " + std::string(role) + " with a key",
+        opaque.is_string() ? opaque.get<std::string>() : opaque.dump(),
+        "it was given in C++ and has no key: resume from the program that made it, or give the type a key and "
+        "register it");
     return std::nullopt;
   }
   if (!type.expect(type.json().is_string(), "the key of a " + std::string(role))) return std::nullopt;

@@ -16,9 +16,9 @@ namespace assay {
 namespace {
 
 constexpr std::pair<std::string_view, torch::Dtype> dtypes[] = {
-    {"<f8", torch::kFloat64}, {"<f4", torch::kFloat32}, {"<f2", torch::kFloat16}, {"<i8", torch::kInt64},
-    {"<i4", torch::kInt32},   {"<i2", torch::kInt16},   {"|i1", torch::kInt8},    {"|u1", torch::kUInt8},
-    {"|b1", torch::kBool}};
+    {"<f8", torch::kFloat64}, {"<f4", torch::kFloat32}, {"<f2", torch::kFloat16},
+    {"<i8", torch::kInt64},   {"<i4", torch::kInt32},   {"<i2", torch::kInt16},
+    {"|i1", torch::kInt8},    {"|u1", torch::kUInt8},   {"|b1", torch::kBool}};
 
 [[noreturn]] void fail(const std::filesystem::path& file, std::string expected, std::string got) {
   throw DataError({"assay.npy", file.string(), std::move(expected), std::move(got), ""});
@@ -38,7 +38,8 @@ torch::Tensor read_npy(const std::filesystem::path& file) {
   std::smatch found;
   if (!std::regex_search(header, found, std::regex("'descr':\\s*'([^']*)'"))) fail(file, "a dtype", header);
   const std::string descr = found[1];
-  const auto* known = std::find_if(std::begin(dtypes), std::end(dtypes), [&](const auto& d) { return d.first == descr; });
+  const auto* known = std::find_if(std::begin(dtypes), std::end(dtypes),
+                                   [&](const auto& d) { return d.first == descr; });
   if (known == std::end(dtypes)) fail(file, "little-endian numbers", "dtype '" + descr + "'");
   if (!std::regex_search(header, std::regex("'fortran_order':\\s*False"))) fail(file, "an array in C order", header);
   if (!std::regex_search(header, found, std::regex("'shape':\\s*\\(([0-9, ]*)\\)"))) fail(file, "a shape", header);

@@ -64,7 +64,8 @@ Entry entry_from(const std::string& name, const Json& json, std::uint64_t size, 
     bytes *= n;
     entry.shape.push_back(static_cast<std::int64_t>(n));
   }
-  if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() || !offsets[1].is_number_unsigned()) {
+  if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
+      !offsets[1].is_number_unsigned()) {
     fail(where, "two data offsets for '" + name + "'", offsets.dump());
   }
   entry.begin = offsets[0].get<std::uint64_t>();
@@ -96,7 +97,8 @@ std::string to_safetensors(const Values& tensors, const std::map<std::string, st
   std::memcpy(bytes.data(), &length, 8);
   bytes.reserve(8 + text.size() + offset);
   bytes += text;
-  for (const torch::Tensor& tensor : data) bytes.append(static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes());
+  for (const torch::Tensor& tensor : data)
+    bytes.append(static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes());
   return bytes;
 }
 

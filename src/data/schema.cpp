@@ -18,8 +18,8 @@ std::string_view to_string(Purpose purpose) { return purposes[static_cast<std::s
 Purpose purpose_from_string(std::string_view text) {
   const auto found = std::find(purposes.begin(), purposes.end(), text);
   if (found != purposes.end()) return static_cast<Purpose>(found - purposes.begin());
-  throw CheckpointError({"assay.ledger.purpose", "ledger", "initial, validation, test or training",
-                         "'" + std::string(text) + "'", ""});
+  throw CheckpointError(
+      {"assay.ledger.purpose", "ledger", "initial, validation, test or training", "'" + std::string(text) + "'", ""});
 }
 
 Schema schema_of_sample(const Values& sample) {
@@ -50,8 +50,8 @@ void require_fits(const Values& sample, const Schema& schema, std::string_view w
     const torch::Tensor& tensor = sample.at(field.name);
     const Field came{field.name, tensor.sizes().vec(), tensor.scalar_type()};
     if (came == field) continue;
-    throw ShapeError({"assay.values.shape", std::string(where) + ", '" + field.name + "'", describe(field),
-                      describe(came), ""});
+    throw ShapeError(
+        {"assay.values.shape", std::string(where) + ", '" + field.name + "'", describe(field), describe(came), ""});
   }
   if (sample.size() == schema.size()) return;
   for (const std::string& name : sample.names()) {

@@ -22,7 +22,8 @@ Space::Space(std::vector<Variable> variables) : variables_(std::move(variables))
                           std::to_string(variable.low) + " and " + std::to_string(variable.high), ""});
     }
     if (!names.insert(variable.name).second) {
-      problems.push_back({"assay.config.duplicate", "space", "every variable once", "'" + variable.name + "' twice", ""});
+      problems.push_back(
+          {"assay.config.duplicate", "space", "every variable once", "'" + variable.name + "' twice", ""});
     }
   }
   if (variables_.empty()) problems.push_back({"assay.config.required", "space", "at least one variable", "none", ""});
@@ -39,7 +40,8 @@ Values Space::scale(const torch::Tensor& unit) const {
   Values points;
   for (std::size_t i = 0; i < variables_.size(); ++i) {
     const Variable& variable = variables_[i];
-    points.set(variable.name, unit.select(1, static_cast<std::int64_t>(i)) * (variable.high - variable.low) + variable.low);
+    points.set(variable.name,
+               unit.select(1, static_cast<std::int64_t>(i)) * (variable.high - variable.low) + variable.low);
   }
   return points;
 }
@@ -48,17 +50,18 @@ Values sobol(const Space& space, std::int64_t count, SobolOptions options) {
   constexpr std::int64_t bits = 30, most_variables = 21201;
   const auto dimension = static_cast<std::int64_t>(space.variables().size());
   if (dimension > most_variables) {
-    throw ConfigError({"assay.config.range", "space", "at most 21201 variables for Sobol's sequence", std::to_string(dimension),
-                       "use latin_hypercube or uniform"});
+    throw ConfigError({"assay.config.range", "space", "at most 21201 variables for Sobol's sequence",
+                       std::to_string(dimension), "use latin_hypercube or uniform"});
   }
   torch::Tensor state = at::zeros({dimension, bits}, torch::kInt64);
   at::_sobol_engine_initialize_state_(state, dimension);
   const torch::Tensor origin = at::zeros({dimension}, torch::kInt64);
   const std::int64_t total = options.skip + count;
   const torch::Tensor first = at::zeros({std::min<std::int64_t>(total, 1), dimension}, torch::kFloat64);
-  const torch::Tensor unit =
-      total <= 1 ? first
-                 : at::cat({first, std::get<0>(at::_sobol_engine_draw(origin, total - 1, state, dimension, 0, torch::kFloat64))});
+  const torch::Tensor unit = total <= 1
+                                 ? first
+                                 : at::cat({first, std::get<0>(at::_sobol_engine_draw(origin, total - 1, state,
+                                                                                      dimension, 0, torch::kFloat64))});
   return space.scale(unit.narrow(0, options.skip, count));
 }
 
@@ -82,7 +85,8 @@ Values latin_hypercube(const Space& space, std::int64_t count, const RandomKey& 
     const std::vector<std::int64_t> strata = random_order(key.with("strata").with(j), points);
     for (std::int64_t i = 0; i < count; ++i) {
       const double within = key.with("within").with(j).with(i).uniform();
-      out[i * dimension + j] = (static_cast<double>(strata[static_cast<std::size_t>(i)]) + within) / static_cast<double>(count);
+      out[i * dimension + j] = (static_cast<double>(strata[static_cast<std::size_t>(i)]) + within) /
+                               static_cast<double>(count);
     }
   }
   return space.scale(unit);

@@ -70,8 +70,8 @@ const torch::Tensor& Values::at(std::string_view name) const {
 double Values::scalar(std::string_view name) const {
   const torch::Tensor& tensor = at(name);
   if (tensor.numel() == 1) return tensor.to(torch::kFloat64).item<double>();
-  throw ShapeError({"assay.values.scalar", "'" + std::string(name) + "'", "a single number", "shape " + shape_of(tensor),
-                    "use 'numbers' or 'at'"});
+  throw ShapeError({"assay.values.scalar", "'" + std::string(name) + "'", "a single number",
+                    "shape " + shape_of(tensor), "use 'numbers' or 'at'"});
 }
 
 std::vector<double> Values::numbers(std::string_view name) const {

@@ -22,7 +22,8 @@ CampaignLock::CampaignLock(const std::filesystem::path& directory) {
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
     const int error = errno;
     ::close(descriptor_);
-    if (error != EWOULDBLOCK) throw CheckpointError({"assay.file", file.string(), "to lock it", std::strerror(error), ""});
+    if (error != EWOULDBLOCK)
+      throw CheckpointError({"assay.file", file.string(), "to lock it", std::strerror(error), ""});
     std::string holder = read_file(file);
     while (!holder.empty() && holder.back() == '\n') holder.pop_back();
     throw CheckpointError({"assay.campaign.locked", directory.string(), "a campaign that nobody is running",

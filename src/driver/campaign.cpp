@@ -163,8 +163,10 @@ void Campaign::check_stop() {
   double seconds = 0;
   for (const auto& [phase, spent] : seconds_) seconds += spent;
   const Counts counts = ledger_->counts();
-  const StopContext context{
-      .round = std::min(position_.round, options_.max_rounds), .counts = counts, .seconds = seconds, .records = records_};
+  const StopContext context{.round = std::min(position_.round, options_.max_rounds),
+                            .counts = counts,
+                            .seconds = seconds,
+                            .records = records_};
   for (AnyStop& stop : options_.stop) {
     if (const std::optional<std::string> reason = stop.should_stop(context)) return finish(*reason);
   }

@@ -84,12 +84,13 @@ void Campaign::check_unchanged(const Json& saved) const {
   std::vector<ErrorParts> problems;
   const auto compare = [&](const std::string& where, const Json& was, const Json& is) {
     if (was == is) return;
-    problems.push_back({.id = "assay.resume.changed",
-                        .where = where,
-                        .expected = was.dump() + ", as the campaign was started",
-                        .got = is.dump(),
-                        .advice = "these may change on resume: max_rounds, label_budget, stop, observers, final_training, "
-                                  "keep_checkpoints, checkpoint_every_epochs, skip_*, label"});
+    problems.push_back(
+        {.id = "assay.resume.changed",
+         .where = where,
+         .expected = was.dump() + ", as the campaign was started",
+         .got = is.dump(),
+         .advice = "these may change on resume: max_rounds, label_budget, stop, observers, final_training, "
+                   "keep_checkpoints, checkpoint_every_epochs, skip_*, label"});
   };
   compare("/seed", saved.at("seed"), options_.seed);
   compare("/pools", saved.at("pools"), pools_digest_);
@@ -121,12 +122,12 @@ bool Campaign::restore() {
   const Json& saved = found->json;
   const auto sequence = saved.at("ledger_sequence").get<std::int64_t>();
   if (sequence > ledger_->sequence() || saved.at("campaign") != ledger_->campaign_id()) {
-    throw CheckpointError({.id = "assay.checkpoint.ledger",
-                           .where = options_.dir.string(),
-                           .expected = "the ledger that belongs to the checkpoint, at entry " + std::to_string(sequence) +
-                                       " or later",
-                           .got = "a ledger at entry " + std::to_string(ledger_->sequence()),
-                           .advice = "an older or another ledger.sqlite stands in the directory: put the right one back"});
+    throw CheckpointError(
+        {.id = "assay.checkpoint.ledger",
+         .where = options_.dir.string(),
+         .expected = "the ledger that belongs to the checkpoint, at entry " + std::to_string(sequence) + " or later",
+         .got = "a ledger at entry " + std::to_string(ledger_->sequence()),
+         .advice = "an older or another ledger.sqlite stands in the directory: put the right one back"});
   }
   check_unchanged(saved);
   const Json& position = saved.at("position");
@@ -149,7 +150,8 @@ bool Campaign::restore() {
     slot.load(state);
   }
   const bool more_rounds = position_.finished_by == "max_rounds" && position_.round <= options_.max_rounds;
-  const bool late_final = position_.finished_by == "max_rounds" && position_.phase == Phase::training && options_.final_training;
+  const bool late_final = position_.finished_by == "max_rounds" && position_.phase == Phase::training &&
+                          options_.final_training;
   if (more_rounds || late_final || position_.finished_by == "label_budget") position_.finished_by.clear();
   return true;
 }

@@ -166,7 +166,8 @@ void Campaign::fail(const Job& job, const Failure& failure) {
   ledger_->fail(job.id, running->second.job.attempt, failure, seconds_since(running->second.began));
   running_.erase(running);
   if (failure.retry) {
-    emit({.kind = Event::Kind::message, .text = sample_name(job.id) + " failed and is queued again: " + failure.reason});
+    emit(
+        {.kind = Event::Kind::message, .text = sample_name(job.id) + " failed and is queued again: " + failure.reason});
   } else {
     simulation_ended(Event::Kind::simulation_failed, sample_name(job.id) + ": " + failure.reason);
   }

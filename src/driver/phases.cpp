@@ -52,22 +52,22 @@ void Campaign::train(const std::function<TrainingReport(TrainingContext&)>& trai
                        .got = "none: every initial simulation failed",
                        .advice = "see the reasons with 'assay show'"});
     }
-    TrainingContext context{
-        .labeled = labeled_,
-        .validation = validation_,
-        .round = position_.round,
-        .fine_tuning = position_.trained,
-        .random = random_.with("training").with(position_.round),
-        .epoch_finished =
-            [this](const EpochReport& epoch) {
-              emit({.kind = Event::Kind::epoch_finished,
-                    .text = "loss " + short_number(epoch.training_loss),
-                    .done = epoch.epoch,
-                    .total = epoch.epochs});
-              const std::int64_t every = options_.checkpoint_every_epochs;
-              if (every > 0 && epoch.epoch % every == 0 && epoch.epoch < epoch.epochs) save_checkpoint();
-            },
-        .stop_requested = [this] { return stop_requested(); }};
+    TrainingContext context{.labeled = labeled_,
+                            .validation = validation_,
+                            .round = position_.round,
+                            .fine_tuning = position_.trained,
+                            .random = random_.with("training").with(position_.round),
+                            .epoch_finished =
+                                [this](const EpochReport& epoch) {
+                                  emit({.kind = Event::Kind::epoch_finished,
+                                        .text = "loss " + short_number(epoch.training_loss),
+                                        .done = epoch.epoch,
+                                        .total = epoch.epochs});
+                                  const std::int64_t every = options_.checkpoint_every_epochs;
+                                  if (every > 0 && epoch.epoch % every == 0 && epoch.epoch < epoch.epochs)
+                                    save_checkpoint();
+                                },
+                            .stop_requested = [this] { return stop_requested(); }};
     const GuestScope scope;
     const TrainingReport report = train(context);
     if (report.ended_by == "stop_requested") return save_checkpoint();

@@ -187,8 +187,8 @@ QueryInputs Campaign::query_inputs() const {
   std::optional<std::int64_t> remaining;
   if (options_.label_budget) {
     const Counts counts = ledger_->counts();
-    remaining = std::max<std::int64_t>(0, *options_.label_budget - counts.labels - counts.validation_labels -
-                                              counts.test_labels - counts.failed);
+    remaining = std::max<std::int64_t>(
+        0, *options_.label_budget - counts.labels - counts.validation_labels - counts.test_labels - counts.failed);
   }
   return {.unlabeled = unlabeled(),
           .labeled = PoolView(labeled_, labeled_.ids()),

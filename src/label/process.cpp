@@ -61,7 +61,8 @@ class Capture {
 
  private:
   void keep(std::string_view bytes) {
-    const auto kept = bytes.substr(0, static_cast<std::size_t>(std::min<std::int64_t>(left_, static_cast<std::int64_t>(bytes.size()))));
+    const auto kept = bytes.substr(
+        0, static_cast<std::size_t>(std::min<std::int64_t>(left_, static_cast<std::int64_t>(bytes.size()))));
     // output.txt is a convenience: a disk too full for it shows in everything else
     if (file_.get() >= 0 && !kept.empty() && ::write(file_.get(), kept.data(), kept.size()) < 0) file_.close();
     left_ -= static_cast<std::int64_t>(kept.size());
@@ -76,7 +77,8 @@ class Capture {
 };
 
 [[noreturn]] void fail(const std::filesystem::path& program, int error) {
-  throw LabelError({"assay.label.program", program.string(), "a program that can be started", std::strerror(error), ""});
+  throw LabelError(
+      {"assay.label.program", program.string(), "a program that can be started", std::strerror(error), ""});
 }
 
 pid_t spawn(const std::filesystem::path& program, const std::vector<std::string>& arguments,
@@ -114,7 +116,8 @@ std::filesystem::path find_program(const std::string& program) {
   const auto runs = [](const std::filesystem::path& file) {
     return std::filesystem::is_regular_file(file) && ::access(file.c_str(), X_OK) == 0;
   };
-  if (program.find('/') != std::string::npos) return runs(program) ? std::filesystem::absolute(program) : std::filesystem::path();
+  if (program.find('/') != std::string::npos)
+    return runs(program) ? std::filesystem::absolute(program) : std::filesystem::path();
   const char* path = std::getenv("PATH");
   std::string_view rest = path ? path : "/usr/bin:/bin";
   while (!rest.empty()) {

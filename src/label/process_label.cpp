@@ -33,15 +33,19 @@ torch::Tensor tensor_from(const Json& json, std::vector<double>& numbers) {
     }
   };
   collect(collect, json);
-  return torch::from_blob(numbers.data(), {static_cast<std::int64_t>(numbers.size())}, torch::kFloat64).clone().reshape(shape);
+  return torch::from_blob(numbers.data(), {static_cast<std::int64_t>(numbers.size())}, torch::kFloat64)
+      .clone()
+      .reshape(shape);
 }
 
 std::string with_numbers(std::string text, const Values& inputs, const fs::path& file) {
   for (std::size_t at = text.find("{{"); at != std::string::npos; at = text.find("{{", at)) {
     const std::size_t end = text.find("}}", at);
-    if (end == std::string::npos) throw DataError({"assay.label.template", file.string(), "'}}' after '{{'", "none", ""});
+    if (end == std::string::npos)
+      throw DataError({"assay.label.template", file.string(), "'}}' after '{{'", "none", ""});
     std::array<char, 32> digits{};
-    const auto result = std::to_chars(digits.data(), digits.data() + digits.size(), inputs.scalar(text.substr(at + 2, end - at - 2)));
+    const auto result = std::to_chars(digits.data(), digits.data() + digits.size(),
+                                      inputs.scalar(text.substr(at + 2, end - at - 2)));
     text.replace(at, end + 2 - at, digits.data(), static_cast<std::size_t>(result.ptr - digits.data()));
   }
   return text;
@@ -64,12 +68,13 @@ ProcessLabel::ProcessLabel(ProcessLabelOptions options_, Writer writer, Reader r
     : options(std::move(options_)), writer_(std::move(writer)), reader_(std::move(reader)) {
   require_valid(options, key);
   std::vector<ErrorParts> problems;
-  if (options.command.empty()) problems.push_back({"assay.config.required", "process/command", "a program", "nothing", ""});
+  if (options.command.empty())
+    problems.push_back({"assay.config.required", "process/command", "a program", "nothing", ""});
   if (!reader_) {
     for (const std::string& name : options.provides) {
       if (!options.outputs.contains(name)) {
-        problems.push_back({"assay.config.required", "process/outputs/" + name, "where '" + name + "' is read", "nothing",
-                            "or give a reader"});
+        problems.push_back({"assay.config.required", "process/outputs/" + name, "where '" + name + "' is read",
+                            "nothing", "or give a reader"});
       }
     }
   }
@@ -127,8 +132,8 @@ void ProcessLabel::run(LabelContext& context, const Job& job) const {
   using Kind = detail::ProcessEnd::Kind;
   if (end.kind == Kind::stopped) return;  // the campaign ends; the sample stays in its queue
   if (end.kind != Kind::exited || end.status != 0) {
-    return fail(in_words(end, options.time_limit.count()), end.kind == Kind::exited ? std::optional(end.status) : std::nullopt,
-                end.tail);
+    return fail(in_words(end, options.time_limit.count()),
+                end.kind == Kind::exited ? std::optional(end.status) : std::nullopt, end.tail);
   }
   Values labels;
   try {

@@ -33,10 +33,10 @@ DenseLearner::DenseLearner(DenseLearnerOptions options)
       targets_("targets", options_.targets),
       net_(activation_of(options_.activation)) {
   if (classifies() && (options_.targets.size() != 1 || options_.classes < 2)) {
-    throw ConfigError({"assay.config.value", options_.classes < 2 ? "/classes" : "/targets",
-                       "one target with at least two classes",
-                       std::to_string(options_.targets.size()) + " targets, " + std::to_string(options_.classes) + " classes",
-                       "leave 'classes' at 0 for a regression"});
+    throw ConfigError(
+        {"assay.config.value", options_.classes < 2 ? "/classes" : "/targets", "one target with at least two classes",
+         std::to_string(options_.targets.size()) + " targets, " + std::to_string(options_.classes) + " classes",
+         "leave 'classes' at 0 for a regression"});
   }
 }
 
@@ -51,7 +51,8 @@ torch::Tensor DenseLearner::standardised_inputs(const Values& batch) const {
 
 torch::Tensor DenseLearner::class_ids(const Values& samples) const {
   const torch::Tensor ids = targets_.flatten(samples).squeeze(1).round();
-  if (ids.numel() > 0 && (ids.min().item<double>() < 0 || ids.max().item<double>() >= static_cast<double>(options_.classes))) {
+  if (ids.numel() > 0 &&
+      (ids.min().item<double>() < 0 || ids.max().item<double>() >= static_cast<double>(options_.classes))) {
     const bool low = ids.min().item<double>() < 0;
     throw DataError({"assay.learner.class", "target '" + targets().front() + "'",
                      "class ids in [0, " + std::to_string(options_.classes) + ")",
@@ -103,7 +104,8 @@ torch::Tensor DenseLearner::losses(const Batch& batch) const {
   if (!classifies()) {
     each = (out - target).square().mean(-1);
   } else if (options_.classes == 2) {
-    each = at::binary_cross_entropy_with_logits(out, target.unsqueeze(0).expand_as(out), {}, {}, at::Reduction::None).squeeze(-1);
+    each = at::binary_cross_entropy_with_logits(out, target.unsqueeze(0).expand_as(out), {}, {}, at::Reduction::None)
+               .squeeze(-1);
   } else {
     each = at::cross_entropy_loss(out.permute({0, 2, 1}), target.unsqueeze(0).expand({out.size(0), -1}), {},
                                   at::Reduction::None);
@@ -116,7 +118,8 @@ torch::Tensor DenseLearner::training_step(const Batch& batch) {
   const torch::Tensor out = net_.forward(batch.inputs.front());
   const torch::Tensor& target = batch.targets.front();
   if (!classifies()) return at::mse_loss(out, target);
-  return options_.classes == 2 ? at::binary_cross_entropy_with_logits(out, target) : at::cross_entropy_loss(out, target);
+  return options_.classes == 2 ? at::binary_cross_entropy_with_logits(out, target)
+                               : at::cross_entropy_loss(out, target);
 }
 
 torch::Tensor DenseLearner::validation_step(const Batch& batch) {

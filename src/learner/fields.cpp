@@ -58,11 +58,10 @@ torch::Tensor Fields::flatten(const Values& batch) const {
   for (const Field& field : schema_) {
     const torch::Tensor& values = batch.at(field.name);
     if (values.dim() == 0 || values.sizes().slice(1) != torch::IntArrayRef(field.shape)) {
-      throw ShapeError({"assay.learner.shape", role_ + " '" + field.name + "'",
-                        shape_text(field.shape) + " a sample",
-                        values.dim() == 0 ? "a tensor without a batch dimension"
-                                          : shape_text(values.sizes().slice(1).vec()),
-                        "the learner was trained on samples of the first shape"});
+      throw ShapeError(
+          {"assay.learner.shape", role_ + " '" + field.name + "'", shape_text(field.shape) + " a sample",
+           values.dim() == 0 ? "a tensor without a batch dimension" : shape_text(values.sizes().slice(1).vec()),
+           "the learner was trained on samples of the first shape"});
     }
     columns.push_back(values.reshape({values.size(0), columns_of(field)}).to(torch::kCPU, torch::kFloat64));
   }
@@ -92,8 +91,8 @@ void Fields::load(const Json& json) {
   Schema schema;
   std::vector<std::string> names;
   for (const Json& field : json) {
-    schema.push_back({field.at("name").get<std::string>(), field.at("shape").get<std::vector<std::int64_t>>(),
-                      torch::kFloat64});
+    schema.push_back(
+        {field.at("name").get<std::string>(), field.at("shape").get<std::vector<std::int64_t>>(), torch::kFloat64});
     names.push_back(schema.back().name);
   }
   if (!schema.empty() && names != names_) {

@@ -119,18 +119,20 @@ torch::Tensor embeddings(const LearnerView& learner, const PoolView& pool) {
   return by_blocks(learner, pool, 0, [&](const Values& inputs) { return learner.learner()->embeddings(inputs); });
 }
 
-torch::Tensor posterior_draws(const LearnerView& learner, const PoolView& pool, std::int64_t draws, std::uint64_t seed) {
-  return by_blocks(learner, pool, 1, [&](const Values& inputs) {
-    return learner.learner()->posterior_draws(inputs, draws, seed);
-  });
+torch::Tensor posterior_draws(const LearnerView& learner, const PoolView& pool, std::int64_t draws,
+                              std::uint64_t seed) {
+  return by_blocks(learner, pool, 1,
+                   [&](const Values& inputs) { return learner.learner()->posterior_draws(inputs, draws, seed); });
 }
 
 torch::Tensor class_probabilities(const LearnerView& learner, const PoolView& pool) {
-  return by_blocks(learner, pool, 0, [&](const Values& inputs) { return learner.learner()->class_probabilities(inputs); });
+  return by_blocks(learner, pool, 0,
+                   [&](const Values& inputs) { return learner.learner()->class_probabilities(inputs); });
 }
 
 torch::Tensor gradient_features(const LearnerView& learner, const PoolView& pool) {
-  return by_blocks(learner, pool, 0, [&](const Values& inputs) { return learner.learner()->gradient_features(inputs); });
+  return by_blocks(learner, pool, 0,
+                   [&](const Values& inputs) { return learner.learner()->gradient_features(inputs); });
 }
 
 }  // namespace detail

@@ -51,10 +51,10 @@ torch::Tensor cross_entropy_loss(const torch::Tensor& output, const torch::Tenso
   }
   const bool one_logit = output.dim() == 1 || output.size(1) == 1;
   const auto reduction = weights.defined() ? at::Reduction::None : at::Reduction::Mean;
-  const torch::Tensor losses =
-      one_logit ? at::binary_cross_entropy_with_logits(output.dim() == 2 ? output.squeeze(1) : output,
-                                                       ids.to(output.scalar_type()), {}, {}, reduction)
-                : at::cross_entropy_loss(output, ids, {}, reduction);
+  const torch::Tensor losses = one_logit ? at::binary_cross_entropy_with_logits(
+                                               output.dim() == 2 ? output.squeeze(1) : output,
+                                               ids.to(output.scalar_type()), {}, {}, reduction)
+                                         : at::cross_entropy_loss(output, ids, {}, reduction);
   return weights.defined() ? weighted_mean(losses, weights) : losses;
 }
 

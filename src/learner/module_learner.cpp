@@ -54,7 +54,8 @@ ModuleLearner::ModuleLearner(AnyModule module, ModuleLearnerOptions options_)
       inputs_("inputs", options.inputs),
       targets_("targets", options.targets) {
   if (!module_.module || !module_.forward || !module_.loss) {
-    throw ConfigError({"assay.learner.module", "learner", "a module with a forward call and a loss", "an empty one", ""});
+    throw ConfigError(
+        {"assay.learner.module", "learner", "a module with a forward call and a loss", "an empty one", ""});
   }
   given_ = tensors_of(*module_.module);
 }
@@ -83,8 +84,9 @@ Values ModuleLearner::predict(const Values& inputs) const {
   if (out.dim() != 2 || out.size(1) != targets_.width()) {
     std::ostringstream got;
     got << out.sizes();
-    throw ShapeError({"assay.learner.output", "module", "an output of shape [n, " + std::to_string(targets_.width()) + "]",
-                      got.str(), "make 'forward' give one column for every target component"});
+    throw ShapeError({"assay.learner.output", "module",
+                      "an output of shape [n, " + std::to_string(targets_.width()) + "]", got.str(),
+                      "make 'forward' give one column for every target component"});
   }
   return targets_.unflatten(y_.invert(out));
 }
@@ -117,7 +119,8 @@ void ModuleLearner::fit_scaling(const Values& samples, bool keep_function) {
 }
 
 State ModuleLearner::save() const {
-  State state{.json = {{"inputs", inputs_.to_json()}, {"targets", targets_.to_json()}}, .tensors = tensors_of(*module_.module)};
+  State state{.json = {{"inputs", inputs_.to_json()}, {"targets", targets_.to_json()}},
+              .tensors = tensors_of(*module_.module)};
   if (!x_.mean.defined()) return state;
   state.tensors.set("inputs/mean", x_.mean).set("inputs/scale", x_.scale);
   state.tensors.set("targets/mean", y_.mean).set("targets/scale", y_.scale);

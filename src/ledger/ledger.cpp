@@ -92,8 +92,8 @@ void Ledger::Impl::require_ledger() {
 }
 
 void Ledger::Impl::throw_unknown(SampleId id) const {
-  throw CheckpointError({"assay.ledger.sample", database.file().string(), "an entry for sample " + std::to_string(id),
-                         "none", ""});
+  throw CheckpointError(
+      {"assay.ledger.sample", database.file().string(), "an entry for sample " + std::to_string(id), "none", ""});
 }
 
 Ledger::Ledger(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -171,8 +171,8 @@ std::optional<CommittedBatch> Ledger::batch(std::int64_t round) const {
     if (!row.all(round).next()) return std::nullopt;
     batch.strategy_state.json = parse_json(row.bytes(0), "ledger, round " + std::to_string(round));
     const std::string tensors = row.bytes(1);
-    batch.strategy_state.tensors =
-        from_safetensors(std::as_bytes(std::span(tensors)), "ledger, round " + std::to_string(round));
+    batch.strategy_state.tensors = from_safetensors(std::as_bytes(std::span(tensors)),
+                                                    "ledger, round " + std::to_string(round));
   }
   static const std::string sql = std::string(entry_columns) + "WHERE round = ? ORDER BY rank";
   detail::Statement rows = impl_->database.prepare(sql.c_str());
@@ -217,8 +217,8 @@ Values Ledger::labels(SampleId id) const {
   const std::lock_guard lock(impl_->mutex);
   detail::Statement row = impl_->database.prepare("SELECT labels FROM sample WHERE id = ? AND labels IS NOT NULL");
   if (!row.all(id).next()) {
-    throw CheckpointError({"assay.ledger.labels", impl_->database.file().string(),
-                           "labels of sample " + std::to_string(id), "none", ""});
+    throw CheckpointError(
+        {"assay.ledger.labels", impl_->database.file().string(), "labels of sample " + std::to_string(id), "none", ""});
   }
   return values_from(row.bytes(0), id);
 }

@@ -34,8 +34,8 @@ std::string host_name() {
 
 std::vector<SampleId> Ledger::queued(std::int64_t limit) const {
   const std::lock_guard lock(impl_->mutex);
-  detail::Statement rows =
-      impl_->database.prepare("SELECT id FROM sample WHERE state = 'queued' ORDER BY round, rank LIMIT ?");
+  detail::Statement rows = impl_->database.prepare(
+      "SELECT id FROM sample WHERE state = 'queued' ORDER BY round, rank LIMIT ?");
   rows.all(limit);
   std::vector<SampleId> ids;
   while (rows.next()) ids.push_back(rows.integer(0));
@@ -59,7 +59,8 @@ int Ledger::start_attempt(SampleId id, const std::string& directory) {
       attempt = static_cast<int>(row.integer(0));
     }
     impl_->database
-        .prepare("INSERT INTO attempt (id, attempt, started, host, outcome, directory) VALUES (?, ?, ?, ?, 'running', ?)")
+        .prepare(
+            "INSERT INTO attempt (id, attempt, started, host, outcome, directory) VALUES (?, ?, ?, ?, 'running', ?)")
         .all(id, attempt, now(), host_name(), directory)
         .run();
   });
@@ -68,7 +69,9 @@ int Ledger::start_attempt(SampleId id, const std::string& directory) {
 
 void Ledger::set_handle(SampleId id, int attempt, const std::string& handle) {
   impl_->change([&] {
-    impl_->database.prepare("UPDATE attempt SET handle = ? WHERE id = ? AND attempt = ?").all(handle, id, attempt).run();
+    impl_->database.prepare("UPDATE attempt SET handle = ? WHERE id = ? AND attempt = ?")
+        .all(handle, id, attempt)
+        .run();
   });
 }
 
@@ -128,13 +131,15 @@ std::optional<SampleId> Ledger::find_done(const std::string& fingerprint) const 
 void Ledger::answer_from(SampleId id, SampleId same) {
   impl_->change([&] {
     impl_->database
-        .prepare("UPDATE sample SET state = 'done', attempts = attempts + 1, "
-                 "labels = (SELECT labels FROM sample WHERE id = ?) WHERE id = ?")
+        .prepare(
+            "UPDATE sample SET state = 'done', attempts = attempts + 1, "
+            "labels = (SELECT labels FROM sample WHERE id = ?) WHERE id = ?")
         .all(same, id)
         .run();
     impl_->database
-        .prepare("INSERT INTO attempt (id, attempt, started, seconds, host, outcome, reason, directory) "
-                 "VALUES (?, (SELECT attempts FROM sample WHERE id = ?), ?, 0, ?, 'copied', ?, '')")
+        .prepare(
+            "INSERT INTO attempt (id, attempt, started, seconds, host, outcome, reason, directory) "
+            "VALUES (?, (SELECT attempts FROM sample WHERE id = ?), ?, 0, ?, 'copied', ?, '')")
         .all(id, id, now(), host_name(), "same content as sample " + std::to_string(same))
         .run();
   });
@@ -169,16 +174,17 @@ std::vector<LedgerAttempt> Ledger::attempts(SampleId id) const {
   rows.all(id);
   std::vector<LedgerAttempt> attempts;
   while (rows.next()) {
-    attempts.push_back({.attempt = static_cast<int>(rows.integer(0)),
-                        .started = rows.bytes(1),
-                        .seconds = rows.is_null(2) ? std::nullopt : std::optional(rows.number(2)),
-                        .host = rows.bytes(3),
-                        .exit_status = rows.is_null(4) ? std::nullopt : std::optional(static_cast<int>(rows.integer(4))),
-                        .outcome = rows.bytes(5),
-                        .reason = rows.bytes(6),
-                        .output = rows.bytes(7),
-                        .directory = rows.bytes(8),
-                        .handle = rows.bytes(9)});
+    attempts.push_back(
+        {.attempt = static_cast<int>(rows.integer(0)),
+         .started = rows.bytes(1),
+         .seconds = rows.is_null(2) ? std::nullopt : std::optional(rows.number(2)),
+         .host = rows.bytes(3),
+         .exit_status = rows.is_null(4) ? std::nullopt : std::optional(static_cast<int>(rows.integer(4))),
+         .outcome = rows.bytes(5),
+         .reason = rows.bytes(6),
+         .output = rows.bytes(7),
+         .directory = rows.bytes(8),
+         .handle = rows.bytes(9)});
   }
   return attempts;
 }

@@ -52,10 +52,12 @@ struct ConsoleLog::Console {
   void progress(const Event& event, const char* unit) {
     using namespace std::chrono_literals;
     const bool last = event.done == event.total;
-    if (Clock::now() - last_progress < (terminal ? Clock::duration(100ms) : Clock::duration(5s)) && !(terminal && last)) return;
+    if (Clock::now() - last_progress < (terminal ? Clock::duration(100ms) : Clock::duration(5s)) && !(terminal && last))
+      return;
     last_progress = Clock::now();
     if (!terminal) return line(event, fmt::format("{} of {} {}", event.done, event.total, unit));
-    std::fputs(fmt::format("\r\033[2K          {}  {} {}", place(event), bar(event.done, event.total), unit).c_str(), stderr);
+    std::fputs(fmt::format("\r\033[2K          {}  {} {}", place(event), bar(event.done, event.total), unit).c_str(),
+               stderr);
     std::fflush(stderr);
     bar_shown = true;
   }

@@ -16,7 +16,8 @@ void JsonLog::observe(const Event& event) {
   if (event.kind == Event::Kind::epoch_finished) return;
   const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
   const auto milliseconds = now.time_since_epoch().count() % 1000;
-  Json line{{"time", fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(now)), milliseconds)},
+  Json line{{"time", fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(now)),
+                                 milliseconds)},
             {"campaign", campaign_id_},
             {"event", to_string(event.kind)},
             {"round", event.round},

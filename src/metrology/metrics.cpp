@@ -122,7 +122,8 @@ Measurements ClassificationReport::measure(const MetrologyContext& context) cons
     const auto count = [](const torch::Tensor& mask) { return static_cast<double>(mask.sum().item<std::int64_t>()); };
     const double hits = count(truth & guess), wanted = count(truth), found = count(guess);
     const auto ratio = [](double a, double b) { return b > 0 ? a / b : 0.0; };
-    return {{"precision", ratio(hits, found)}, {"recall", ratio(hits, wanted)}, {"f1", ratio(2 * hits, wanted + found)}};
+    return {
+        {"precision", ratio(hits, found)}, {"recall", ratio(hits, wanted)}, {"f1", ratio(2 * hits, wanted + found)}};
   }
   return {};
 }
@@ -135,8 +136,8 @@ Measurements LogLikelihood::measure(const MetrologyContextWith<Variance>& contex
   for (const Target& target : real_targets(context)) {
     const torch::Tensor own = target.deviation.square();
     const torch::Tensor variance = columns(variances.at(target.name)).maximum(1e-12 * own);
-    const torch::Tensor density =
-        -0.5 * ((2 * std::numbers::pi * variance).log() + (target.predicted - target.truth).square() / variance);
+    const torch::Tensor density = -0.5 * ((2 * std::numbers::pi * variance).log() +
+                                          (target.predicted - target.truth).square() / variance);
     all.push_back(density + target.deviation.log());
     measurements.push_back({"log_likelihood/" + target.name, mean_of(density)});
   }
@@ -148,7 +149,8 @@ Measurements Coverage::measure(const MetrologyContextWith<Variance>& context) co
   Measurements measurements;
   std::vector<torch::Tensor> all;
   if (context.evaluation().empty()) return measurements;
-  const double width = std::numbers::sqrt2 * at::special_erfinv(at::scalar_tensor(options.level, torch::kFloat64)).item<double>();
+  const double width = std::numbers::sqrt2 *
+                       at::special_erfinv(at::scalar_tensor(options.level, torch::kFloat64)).item<double>();
   const Values variances = context.learner().variances(context.evaluation());
   for (const Target& target : real_targets(context)) {
     const torch::Tensor reach = width * columns(variances.at(target.name)).sqrt();

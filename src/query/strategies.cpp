@@ -21,7 +21,8 @@ namespace {
 std::vector<std::int64_t> draw(const QueryContext& context, const std::vector<std::int64_t>& positions,
                                std::int64_t count) {
   std::vector<SampleId> ids;
-  for (const std::int64_t position : positions) ids.push_back(context.unlabeled().ids()[static_cast<std::size_t>(position)]);
+  for (const std::int64_t position : positions)
+    ids.push_back(context.unlabeled().ids()[static_cast<std::size_t>(position)]);
   std::vector<std::int64_t> order = random_order(context.random(), ids);
   order.resize(std::min(order.size(), static_cast<std::size_t>(count)));
   for (std::int64_t& entry : order) entry = positions[static_cast<std::size_t>(entry)];
@@ -31,7 +32,8 @@ std::vector<std::int64_t> draw(const QueryContext& context, const std::vector<st
 }  // namespace
 
 Selection Random::select(const QueryContext& context) const {
-  Selection selection{.positions = random_order(context.random(), context.unlabeled().ids()), .scores = {}, .strategies = {}};
+  Selection selection{
+      .positions = random_order(context.random(), context.unlabeled().ids()), .scores = {}, .strategies = {}};
   if (static_cast<std::int64_t>(selection.positions.size()) > options.max_samples) {
     selection.positions.resize(static_cast<std::size_t>(options.max_samples));
   }

@@ -50,8 +50,8 @@ void AdamW::step(double lr) {
 }
 
 Sgd::Sgd(SgdOptions options_)
-    : options(options_), moments_(options_.momentum > 0 ? std::vector<std::string>{"momentum"}
-                                                        : std::vector<std::string>{}) {
+    : options(options_),
+      moments_(options_.momentum > 0 ? std::vector<std::string>{"momentum"} : std::vector<std::string>{}) {
   require_valid(options, key);
   if (options.nesterov && options.momentum == 0) {
     throw ConfigError({"assay.config.range", "/momentum", "a number > 0 with nesterov", "0", ""});

@@ -44,8 +44,8 @@ void Snapshot::load(const State& state, const std::string& prefix, const std::ve
       std::ostringstream expected, got;
       expected << live[i].sizes();
       got << saved.sizes();
-      throw CheckpointError({"assay.checkpoint.training", "best parameters, tensor " + std::to_string(i), expected.str(),
-                             got.str(), "resume with the learner that was being trained"});
+      throw CheckpointError({"assay.checkpoint.training", "best parameters, tensor " + std::to_string(i),
+                             expected.str(), got.str(), "resume with the learner that was being trained"});
     }
     copies_.push_back(saved.to(live[i].device(), live[i].scalar_type(), /*non_blocking=*/false, /*copy=*/true));
   }

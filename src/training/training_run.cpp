@@ -84,14 +84,15 @@ torch::Device training_device(const std::string& name) {
   }
   if (device->is_cuda()) {
     if (!at::hasCUDA()) {
-      throw ConfigError({"assay.training.device", "/device", "a device this program can use", "'" + name + "'",
-                         "no CUDA device is visible, or the program is not linked with assay::cuda "
-                         "(find_package(assay COMPONENTS cuda)): use device \"cpu\", or check nvidia-smi and the link"});
+      throw ConfigError(
+          {"assay.training.device", "/device", "a device this program can use", "'" + name + "'",
+           "no CUDA device is visible, or the program is not linked with assay::cuda "
+           "(find_package(assay COMPONENTS cuda)): use device \"cpu\", or check nvidia-smi and the link"});
     }
     const int count = at::detail::getCUDAHooks().deviceCount();
     if (device->index() >= count) {
-      throw ConfigError({"assay.training.device", "/device", "cuda:0 to cuda:" + std::to_string(count - 1),
-                         "'" + name + "'", ""});
+      throw ConfigError(
+          {"assay.training.device", "/device", "cuda:0 to cuda:" + std::to_string(count - 1), "'" + name + "'", ""});
     }
   }
   return *device;
@@ -166,9 +167,7 @@ TrainingRun::Parts TrainingRun::split(const TrainingContext& context) const {
   return {some(labeled, std::move(kept)), some(labeled, std::move(held))};
 }
 
-bool TrainingRun::finished() const {
-  return static_cast<std::int64_t>(history().size()) >= epochs_ || stopped_early();
-}
+bool TrainingRun::finished() const { return static_cast<std::int64_t>(history().size()) >= epochs_ || stopped_early(); }
 
 double TrainingRun::start_epoch() {
   const auto epoch = static_cast<std::int64_t>(history().size());
@@ -196,8 +195,8 @@ torch::Tensor TrainingRun::validation_loss() {
   torch::Tensor sum;
   for (std::int64_t first = 0; first < packed.size(); first += validation_rows) {
     const Batch block = packed.slice(first, std::min(validation_rows, packed.size() - first));
-    const torch::Tensor loss =
-        learner_->validation_step(block).detach().to(torch::kFloat64) * static_cast<double>(block.size());
+    const torch::Tensor loss = learner_->validation_step(block).detach().to(torch::kFloat64) *
+                               static_cast<double>(block.size());
     sum = sum.defined() ? sum + loss : loss;
   }
   return sum / static_cast<double>(packed.size());
@@ -241,27 +240,25 @@ void TrainingRun::throw_not_finite(const EpochReport& epoch) {
   Suspect suspect;
   look_for_suspect(parts_.training, suspect);
   if (!parts_.validation.rows.empty()) look_for_suspect(parts_.validation, suspect);
-  const std::string what = "training loss " + number_text(epoch.training_loss) +
-                           (parts_.validation.rows.empty()
-                                ? ""
-                                : ", validation loss " + number_text(epoch.validation_loss)) +
-                           " in epoch " + std::to_string(epoch.epoch);
+  const std::string what =
+      "training loss " + number_text(epoch.training_loss) +
+      (parts_.validation.rows.empty() ? "" : ", validation loss " + number_text(epoch.validation_loss)) + " in epoch " +
+      std::to_string(epoch.epoch);
   if (!std::isfinite(suspect.loss)) {
     throw TrainingError({"assay.training.not_finite", "sample " + std::to_string(suspect.id), "a finite loss",
                          number_text(suspect.loss) + suspect.bad_value + " (" + what + ")",
                          "correct or drop the sample; the parameters are those of the epoch's start"});
   }
-  throw TrainingError({"assay.training.not_finite", "sample " + std::to_string(suspect.id), "a finite loss",
-                       what + "; at the epoch's start every loss is finite, this sample's the largest: " +
-                           number_text(suspect.loss),
-                       "training diverged: lower the learning rate or set gradient_clip; the parameters are those "
-                       "of the epoch's start"});
+  throw TrainingError(
+      {"assay.training.not_finite", "sample " + std::to_string(suspect.id), "a finite loss",
+       what + "; at the epoch's start every loss is finite, this sample's the largest: " + number_text(suspect.loss),
+       "training diverged: lower the learning rate or set gradient_clip; the parameters are those "
+       "of the epoch's start"});
 }
 
 void TrainingRun::look_for_suspect(const Part& part, Suspect& suspect) {
   for (std::size_t i = 0; i < part.rows.size(); ++i) {
-    const double loss =
-        learner_->validation_step(part.packed.slice(static_cast<std::int64_t>(i), 1)).item<double>();
+    const double loss = learner_->validation_step(part.packed.slice(static_cast<std::int64_t>(i), 1)).item<double>();
     if (suspect.id >= 0 && !std::isfinite(suspect.loss)) return;
     if (std::isfinite(loss) && loss <= suspect.loss) continue;
     suspect.loss = loss;

@@ -1,5 +1,5 @@
-// expect: assay: the query strategy needs a capability (see the parameter of its 'select') that the learner does not provide
-// SPDX-License-Identifier: Apache-2.0
+// expect: assay: the query strategy needs a capability (see the parameter of its 'select') that the learner does not
+// provide SPDX-License-Identifier: Apache-2.0
 #include <assay/detail/driver_checks.hpp>
 #include <assay/learner/module_learner.hpp>
 

@@ -21,7 +21,8 @@ double integral(double a, double b) {
   MPI_Comm_size(MPI_COMM_WORLD, &ranks);
   double share = 0, sum = 0;
   constexpr int points = 3000;
-  for (int i = rank; i < points; i += ranks) share += std::exp(-a * (i + 0.5) / points) * std::cos(b * (i + 0.5) / points) / points;
+  for (int i = rank; i < points; i += ranks)
+    share += std::exp(-a * (i + 0.5) / points) * std::cos(b * (i + 0.5) / points) / points;
   MPI_Allreduce(&share, &sum, 1, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
   return sum;
 }
@@ -38,10 +39,11 @@ int main(int argc, char** argv) {
   std::optional<Campaign> campaign;
   if (rank == 0) {
     const assay::Space space{{"a", 0, 3}, {"b", 0, 9}};
-    campaign.emplace(assay::DriverOptions{.dir = argv[1], .max_rounds = 3},
-                     assay::Pools{.labeled = assay::sobol(space, 8), .unlabeled = assay::sobol(space, 100, {.skip = 8})},
-                     assay::Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"integral"}, .hidden = {8}}),
-                     assay::MaxVariance({.max_samples = 4}), assay::ExternalLabel({.provides = {"integral"}}));
+    campaign.emplace(
+        assay::DriverOptions{.dir = argv[1], .max_rounds = 3},
+        assay::Pools{.labeled = assay::sobol(space, 8), .unlabeled = assay::sobol(space, 100, {.skip = 8})},
+        assay::Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"integral"}, .hidden = {8}}),
+        assay::MaxVariance({.max_samples = 4}), assay::ExternalLabel({.provides = {"integral"}}));
     campaign->advance();
   }
   // Rank 0 says what all compute next; a NaN ends the loop.

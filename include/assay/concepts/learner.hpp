@@ -39,17 +39,17 @@ namespace assay {
 ///
 /// Not required: a base class, copyability, thread safety.
 template <class T>
-concept LearnerProtocol =
-    requires(T& learner, const T& c, const Values& samples, std::span<const SampleId> ids, const Batch& batch) {
-      { c.inputs() } -> std::convertible_to<std::vector<std::string>>;
-      { c.targets() } -> std::convertible_to<std::vector<std::string>>;
-      { c.parameters() } -> std::same_as<std::vector<torch::Tensor>>;
-      { c.pack(samples, ids) } -> std::same_as<Batch>;
-      { learner.training_step(batch) } -> std::same_as<torch::Tensor>;
-      { c.predict(samples) } -> std::same_as<Values>;
-      learner.set_training(true);
-      learner.reset(std::uint64_t{});
-    } && Stateful<T>;
+concept LearnerProtocol = requires(T& learner, const T& c, const Values& samples, std::span<const SampleId> ids,
+                                   const Batch& batch) {
+  { c.inputs() } -> std::convertible_to<std::vector<std::string>>;
+  { c.targets() } -> std::convertible_to<std::vector<std::string>>;
+  { c.parameters() } -> std::same_as<std::vector<torch::Tensor>>;
+  { c.pack(samples, ids) } -> std::same_as<Batch>;
+  { learner.training_step(batch) } -> std::same_as<torch::Tensor>;
+  { c.predict(samples) } -> std::same_as<Values>;
+  learner.set_training(true);
+  learner.reset(std::uint64_t{});
+} && Stateful<T>;
 
 /// \name Capabilities: what a strategy may ask of a learner beyond `predict`
 /// Each takes a batch of inputs (physical units, CPU) and is const.

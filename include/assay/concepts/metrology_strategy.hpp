@@ -22,13 +22,13 @@ using MeasureSignature = ContextSignature<MetrologyContextWith, decltype(&T::mea
 ///
 /// The driver keeps the records of all rounds, checkpoints them and writes them to `metrics.jsonl`.
 template <class T>
-concept MetrologyStrategy =
-    detail::HasMeasure<T> && detail::MeasureSignature<T>::valid &&
-    std::same_as<typename detail::MeasureSignature<T>::Returns, Measurements> &&
-    (detail::MeasureSignature<T>::is_const || Stateful<T>);
+concept MetrologyStrategy = detail::HasMeasure<T> && detail::MeasureSignature<T>::valid &&
+                            std::same_as<typename detail::MeasureSignature<T>::Returns, Measurements> &&
+                            (detail::MeasureSignature<T>::is_const || Stateful<T>);
 
 /// `Metrology` needs nothing of the learner that `Learner` does not provide.
 template <class Metrology, class Learner>
-concept MetrologyFor = MetrologyStrategy<Metrology> && detail::MeasureSignature<Metrology>::template satisfied_by<Learner>;
+concept MetrologyFor = MetrologyStrategy<Metrology> &&
+                       detail::MeasureSignature<Metrology>::template satisfied_by<Learner>;
 
 }  // namespace assay

@@ -26,10 +26,9 @@ using SelectSignature = ContextSignature<QueryContextWith, decltype(&T::select)>
 /// Not required: a base class, a key, options. With `static constexpr std::string_view key` (and a public member
 /// `options`, if it has any) it can also be registered and rebuilt from a file.
 template <class T>
-concept QueryStrategy =
-    detail::HasSelect<T> && detail::SelectSignature<T>::valid &&
-    std::same_as<typename detail::SelectSignature<T>::Returns, Selection> &&
-    (detail::SelectSignature<T>::is_const || Stateful<T>);
+concept QueryStrategy = detail::HasSelect<T> && detail::SelectSignature<T>::valid &&
+                        std::same_as<typename detail::SelectSignature<T>::Returns, Selection> &&
+                        (detail::SelectSignature<T>::is_const || Stateful<T>);
 
 /// `Query` needs nothing of the learner that `Learner` does not provide.
 template <class Query, class Learner>

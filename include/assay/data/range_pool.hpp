@@ -11,8 +11,8 @@
 
 namespace assay {
 
-/// Makes a pool of anything with `size()` and an `operator[]` that gives a sample as `Values`: a container, a data base, a
-/// function of the index. `collate` puts samples into one batch; ragged samples bring their own.
+/// Makes a pool of anything with `size()` and an `operator[]` that gives a sample as `Values`: a container, a data
+/// base, a function of the index. `collate` puts samples into one batch; ragged samples bring their own.
 template <class Range, class Collate = Values (*)(const std::vector<Values>&)>
   requires requires(const Range& range, std::size_t i, const Collate& collate, const std::vector<Values>& samples) {
     { range.size() } -> std::convertible_to<std::size_t>;

@@ -34,8 +34,8 @@ struct Slot {
 struct Position {
   std::int64_t round = 1;
   Phase phase = Phase::training;
-  bool trained = false;      ///< the learner has been trained: later trainings fine-tune
-  std::string finished_by;   ///< why the campaign ended; empty while it goes on
+  bool trained = false;     ///< the learner has been trained: later trainings fine-tune
+  std::string finished_by;  ///< why the campaign ended; empty while it goes on
 };
 
 /// Variance of every component of the floating-point targets over a pool; constant components count as one.

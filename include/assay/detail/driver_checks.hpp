@@ -14,23 +14,33 @@ namespace assay::detail {
 template <class T>
 consteval bool check_learner() {
   if constexpr (!LearnerProtocol<T>) {
-    static_assert(requires(const T& c) { { c.inputs() } -> std::convertible_to<std::vector<std::string>>; },
-                  "assay: a learner needs 'std::vector<std::string> inputs() const'");
-    static_assert(requires(const T& c) { { c.targets() } -> std::convertible_to<std::vector<std::string>>; },
-                  "assay: a learner needs 'std::vector<std::string> targets() const'");
-    static_assert(requires(const T& c) { { c.parameters() } -> std::same_as<std::vector<torch::Tensor>>; },
-                  "assay: a learner needs 'std::vector<torch::Tensor> parameters() const'");
+    static_assert(
+        requires(const T& c) {
+          { c.inputs() } -> std::convertible_to<std::vector<std::string>>;
+        }, "assay: a learner needs 'std::vector<std::string> inputs() const'");
+    static_assert(
+        requires(const T& c) {
+          { c.targets() } -> std::convertible_to<std::vector<std::string>>;
+        }, "assay: a learner needs 'std::vector<std::string> targets() const'");
+    static_assert(
+        requires(const T& c) {
+          { c.parameters() } -> std::same_as<std::vector<torch::Tensor>>;
+        }, "assay: a learner needs 'std::vector<torch::Tensor> parameters() const'");
     static_assert(
         requires(const T& c, const Values& v, std::span<const SampleId> ids) {
           { c.pack(v, ids) } -> std::same_as<Batch>;
-        },
-        "assay: a learner needs 'Batch pack(const Values& samples, std::span<const SampleId> ids) const'");
-    static_assert(requires(T& l, const Batch& b) { { l.training_step(b) } -> std::same_as<torch::Tensor>; },
-                  "assay: a learner needs 'torch::Tensor training_step(const Batch&)'");
-    static_assert(requires(const T& c, const Values& v) { { c.predict(v) } -> std::same_as<Values>; },
-                  "assay: a learner needs 'Values predict(const Values& inputs) const'");
+        }, "assay: a learner needs 'Batch pack(const Values& samples, std::span<const SampleId> ids) const'");
+    static_assert(
+        requires(T& l, const Batch& b) {
+          { l.training_step(b) } -> std::same_as<torch::Tensor>;
+        }, "assay: a learner needs 'torch::Tensor training_step(const Batch&)'");
+    static_assert(
+        requires(const T& c, const Values& v) {
+          { c.predict(v) } -> std::same_as<Values>;
+        }, "assay: a learner needs 'Values predict(const Values& inputs) const'");
     static_assert(requires(T& l) { l.set_training(true); }, "assay: a learner needs 'void set_training(bool)'");
-    static_assert(requires(T& l) { l.reset(std::uint64_t{}); }, "assay: a learner needs 'void reset(std::uint64_t seed)'");
+    static_assert(
+        requires(T& l) { l.reset(std::uint64_t{}); }, "assay: a learner needs 'void reset(std::uint64_t seed)'");
     static_assert(Stateful<T>, "assay: a learner needs 'State save() const' and 'void load(const State&)'");
   }
   return LearnerProtocol<T>;
@@ -67,7 +77,8 @@ consteval bool check_label() {
 template <class T>
 consteval bool check_metrology() {
   if constexpr (!MetrologyStrategy<T>) {
-    static_assert(HasMeasure<T>, "assay: a MetrologyStrategy needs 'Measurements measure(const MetrologyContext&) const'");
+    static_assert(HasMeasure<T>,
+                  "assay: a MetrologyStrategy needs 'Measurements measure(const MetrologyContext&) const'");
     if constexpr (HasMeasure<T>) {
       static_assert(
           MeasureSignature<T>::valid,
@@ -86,9 +97,10 @@ consteval bool check_metrology() {
 
 template <class T>
 consteval bool check_loop() {
-  static_assert(TrainingLoop<T>,
-                "assay: a TrainingLoop needs 'TrainingReport train(LearnerRef, TrainingContext&)', 'State save() const' "
-                "and 'void load(const State&)'");
+  static_assert(
+      TrainingLoop<T>,
+      "assay: a TrainingLoop needs 'TrainingReport train(LearnerRef, TrainingContext&)', 'State save() const' "
+      "and 'void load(const State&)'");
   return TrainingLoop<T>;
 }
 

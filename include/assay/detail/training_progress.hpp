@@ -64,7 +64,8 @@ struct TrainingProgress {
 
   /// True if this is a training of what `context` asks for, and can be continued.
   bool belongs_to(const TrainingContext& context) const {
-    return !mid_epoch && round == context.round && fine_tuning == context.fine_tuning && stream == context.random.bits();
+    return !mid_epoch && round == context.round && fine_tuning == context.fine_tuning &&
+           stream == context.random.bits();
   }
   void save(State& state) const;
   /// All but `best`.

@@ -38,7 +38,8 @@ class FunctionLabel {
   template <class F>
     requires std::is_invocable_r_v<Values, F&, const Values&>
   FunctionLabel(FunctionLabelOptions options_, F function)
-      : FunctionLabel(std::move(options_), Function([function](const Job& job) mutable -> Values { return function(job.inputs); })) {}
+      : FunctionLabel(std::move(options_),
+                      Function([function](const Job& job) mutable -> Values { return function(job.inputs); })) {}
   /// Errors: `ConfigError` for options out of range, or an empty function.
   FunctionLabel(FunctionLabelOptions options, Function function);
 

@@ -37,11 +37,14 @@ struct ProcessLabelOptions {
       OptionInfo{.name = "parallel", .help = "processes at once", .min = 1},
       OptionInfo{.name = "time_limit", .help = "after which the process group is ended", .min = 0},
       OptionInfo{.name = "attempts", .help = "runs of one sample before it counts as failed", .min = 1},
-      OptionInfo{.name = "templates", .help = "input files and the templates they are made from: {{name}} becomes the number"},
+      OptionInfo{.name = "templates",
+                 .help = "input files and the templates they are made from: {{name}} becomes the number"},
       OptionInfo{.name = "outputs", .help = "where each field is read: FILE.json#/pointer or FILE.npy"},
       OptionInfo{.name = "keep", .help = "simulation directories that stay"},
-      OptionInfo{.name = "output_limit", .help = "bytes of what the program prints that are kept in output.txt", .min = 0},
-      OptionInfo{.name = "writer", .help = "name under which the program registered a function that writes the input files"},
+      OptionInfo{
+          .name = "output_limit", .help = "bytes of what the program prints that are kept in output.txt", .min = 0},
+      OptionInfo{.name = "writer",
+                 .help = "name under which the program registered a function that writes the input files"},
       OptionInfo{.name = "reader", .help = "name under which the program registered a function that reads the output"},
   };
 };

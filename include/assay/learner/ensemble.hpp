@@ -25,7 +25,8 @@ struct EnsembleOptions {
       OptionInfo{.name = "targets", .help = "fields it predicts, of any shape", .required = true},
       OptionInfo{.name = "hidden", .help = "widths of the hidden layers of each member", .min = 1},
       OptionInfo{.name = "activation", .help = "silu, relu, gelu or tanh"},
-      OptionInfo{.name = "classes", .help = "0 for regression; else the one target holds class ids below this", .min = 0},
+      OptionInfo{
+          .name = "classes", .help = "0 for regression; else the one target holds class ids below this", .min = 0},
       OptionInfo{.name = "bootstrap", .help = "each member weights the samples by draws of its own"},
   };
 };

@@ -36,8 +36,7 @@ namespace detail {
 Values variances(const LearnerView& learner, const PoolView& pool);
 torch::Tensor scaled_variance(const LearnerView& learner, const PoolView& pool);
 torch::Tensor embeddings(const LearnerView& learner, const PoolView& pool);
-torch::Tensor posterior_draws(const LearnerView& learner, const PoolView& pool, std::int64_t draws,
-                              std::uint64_t seed);
+torch::Tensor posterior_draws(const LearnerView& learner, const PoolView& pool, std::int64_t draws, std::uint64_t seed);
 torch::Tensor class_probabilities(const LearnerView& learner, const PoolView& pool);
 torch::Tensor gradient_features(const LearnerView& learner, const PoolView& pool);
 }  // namespace detail

@@ -27,7 +27,8 @@ struct ModuleLearnerOptions {
   static constexpr std::array describe{
       OptionInfo{.name = "inputs", .help = "fields it reads, of any shape", .required = true},
       OptionInfo{.name = "targets", .help = "fields it predicts, of any shape", .required = true},
-      OptionInfo{.name = "standardise", .help = "scale inputs and targets to mean 0 and deviation 1 over the labeled pool"},
+      OptionInfo{.name = "standardise",
+                 .help = "scale inputs and targets to mean 0 and deviation 1 over the labeled pool"},
       OptionInfo{.name = "module", .help = "name under which the program registered the module and its loss"},
   };
 };
@@ -46,8 +47,8 @@ struct AnyModule {
 ///
 /// Inputs and targets are the fields flattened side by side. While fine-tuning, the standardisation of the first
 /// training is kept: a module cannot be rescaled from outside.
-/// `reset` draws the parameters of LibTorch's linear, convolutional, embedding and normalisation layers anew; parameters
-/// that a module holds itself go back to the values they were given with.
+/// `reset` draws the parameters of LibTorch's linear, convolutional, embedding and normalisation layers anew;
+/// parameters that a module holds itself go back to the values they were given with.
 ///
 ///     ModuleLearner learner(Net(), {.inputs = {"camber"}, .targets = {"drag"}}, mse_loss);
 class ModuleLearner {
@@ -59,9 +60,9 @@ class ModuleLearner {
   template <class Net>
     requires std::is_base_of_v<torch::nn::Module, Net>
   ModuleLearner(std::shared_ptr<Net> net, ModuleLearnerOptions options, AnyModule::Loss loss)
-      : ModuleLearner(AnyModule{net, [net = net.get()](const torch::Tensor& x) { return net->forward(x); },
-                                std::move(loss)},
-                      std::move(options)) {}
+      : ModuleLearner(
+            AnyModule{net, [net = net.get()](const torch::Tensor& x) { return net->forward(x); }, std::move(loss)},
+            std::move(options)) {}
   template <class Net>
   ModuleLearner(torch::nn::ModuleHolder<Net> net, ModuleLearnerOptions options, AnyModule::Loss loss)
       : ModuleLearner(net.ptr(), std::move(options), std::move(loss)) {}

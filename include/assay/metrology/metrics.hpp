@@ -13,7 +13,8 @@ namespace assay {
 struct MetricsOptions {
   std::vector<AnyMetrology> metrics = {};
 
-  static constexpr std::array describe{OptionInfo{.name = "metrics", .help = "asked one after the other", .required = true}};
+  static constexpr std::array describe{
+      OptionInfo{.name = "metrics", .help = "asked one after the other", .required = true}};
 };
 
 /// Several metrology strategies in one slot, sharing the round's predictions:  `Metrics(Rmse{}, MaxError{})`.

@@ -16,9 +16,10 @@ struct MaxVarianceOptions {
 
   static constexpr std::array describe{
       OptionInfo{.name = "max_samples", .help = "samples a round", .min = 1},
-      OptionInfo{.name = "diversity",
-                 .help = "pick at random among this many times max_samples of the highest variance; 1: the highest alone",
-                 .min = 1},
+      OptionInfo{
+          .name = "diversity",
+          .help = "pick at random among this many times max_samples of the highest variance; 1: the highest alone",
+          .min = 1},
   };
 };
 

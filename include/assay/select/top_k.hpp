@@ -12,7 +12,8 @@ namespace assay {
 
 /// The `max_samples` highest scores, highest first; fewer if there are fewer.
 ///
-/// Shapes: `scores` [n], any real dtype, any device. \param ids of the samples: equal scores go to the lowest id; without
+/// Shapes: `scores` [n], any real dtype, any device. \param ids of the samples: equal scores go to the lowest id;
+/// without
 ///   them, to the lowest position.
 /// Cost: one copy to the CPU, O(n log max_samples).
 /// Errors: `DataError` `assay.query.scores` if a score is NaN; `ShapeError` if `scores` is not [n].

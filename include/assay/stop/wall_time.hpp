@@ -19,7 +19,8 @@ struct WallTimeOptions {
   };
 };
 
-/// Stops once the phases of all sessions together have taken this long. A resumed campaign decides by the recorded times.
+/// Stops once the phases of all sessions together have taken this long. A resumed campaign decides by the recorded
+/// times.
 struct WallTime {
   static constexpr std::string_view key = "wall_time";
   static constexpr std::string_view summary = "after a time";

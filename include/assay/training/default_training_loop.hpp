@@ -50,7 +50,8 @@ struct DefaultTrainingLoopOptions {
       OptionInfo{.name = "optimizer", .help = "sgd, adam, adamw or one of your own"},
       OptionInfo{.name = "fine_tuning_lr", .help = "learning rate of later trainings; else the optimizer's", .min = 0},
       OptionInfo{.name = "scheduler", .help = "how the learning rate changes over the epochs"},
-      OptionInfo{.name = "gradient_clip", .help = "largest norm of all gradients together; none: not clipped", .min = 0},
+      OptionInfo{
+          .name = "gradient_clip", .help = "largest norm of all gradients together; none: not clipped", .min = 0},
       OptionInfo{.name = "early_stopping",
                  .help = "end when the validation loss stops falling, and return to the best epoch; null: never"},
       OptionInfo{.name = "folds",

@@ -20,12 +20,12 @@ namespace assay {
 ///
 /// Not required: a base class; parameter groups.
 template <class T>
-concept Optimizer =
-    Stateful<T> && std::copy_constructible<T> && requires(T& o, const T& c, std::vector<torch::Tensor> parameters) {
-      o.init(parameters);
-      o.step(double{});
-      { c.lr() } -> std::convertible_to<double>;
-    };
+concept Optimizer = Stateful<T> && std::copy_constructible<T> &&
+                    requires(T& o, const T& c, std::vector<torch::Tensor> parameters) {
+                      o.init(parameters);
+                      o.step(double{});
+                      { c.lr() } -> std::convertible_to<double>;
+                    };
 
 namespace detail {
 

@@ -70,7 +70,10 @@ struct CosineScheduleOptions {
   double final_factor = 0;
 
   static constexpr std::array describe{
-      OptionInfo{.name = "final_factor", .help = "what the learning rate is multiplied with where the cosine ends", .min = 0, .max = 1}};
+      OptionInfo{.name = "final_factor",
+                 .help = "what the learning rate is multiplied with where the cosine ends",
+                 .min = 0,
+                 .max = 1}};
 };
 
 /// Half a cosine from 1 down to `final_factor` = f:  f + (1 - f) · (1 + cos(π · epoch / epochs)) / 2.
@@ -116,7 +119,8 @@ struct PlateauScheduleOptions {
   double min_factor = 1e-3;
 
   static constexpr std::array describe{
-      OptionInfo{.name = "factor", .help = "what the learning rate is multiplied with at each plateau", .min = 0, .max = 1},
+      OptionInfo{
+          .name = "factor", .help = "what the learning rate is multiplied with at each plateau", .min = 0, .max = 1},
       OptionInfo{.name = "patience", .help = "epochs without improvement that make a plateau", .min = 1},
       OptionInfo{.name = "min_delta", .help = "relative decrease of the loss that counts as improvement", .min = 0},
       OptionInfo{.name = "min_factor", .help = "the rate is never multiplied with less", .min = 0, .max = 1},

@@ -18,7 +18,8 @@ struct SgdOptions {
 
   static constexpr std::array describe{
       OptionInfo{.name = "lr", .help = "learning rate", .min = 0},
-      OptionInfo{.name = "momentum", .help = "decay of the running sum of gradients; 0 for plain descent", .min = 0, .max = 1},
+      OptionInfo{
+          .name = "momentum", .help = "decay of the running sum of gradients; 0 for plain descent", .min = 0, .max = 1},
       OptionInfo{.name = "weight_decay", .help = "added to the gradient, times the parameter", .min = 0},
       OptionInfo{.name = "nesterov", .help = "take the gradient where the momentum leads; needs momentum > 0"},
   };
