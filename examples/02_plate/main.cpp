@@ -53,14 +53,16 @@ assay::DefaultTrainingLoop training(const PlateFlags& flags) {
   return assay::DefaultTrainingLoop({.epochs = 400,
                                      .fine_tuning_epochs = 200,
                                      .batch_size = 16,
-                                     .optimizer = assay::AdamW({.lr = 2e-3}),
+                                     .optimizer = assay::AdamW({.lr = 4e-3}),
+                                     .scheduler = assay::CosineSchedule(),
                                      .early_stopping = std::nullopt,
                                      .device = flags.device});
 }
 
 /// The strategy under a key; the batch of highest variances is thinned out, since they lie side by side.
 assay::AnyQuery query(const PlateFlags& flags, const std::string& key) {
-  if (key == assay::MaxVariance::key) return assay::MaxVariance({.max_samples = flags.batch, .diversity = 6});
+  if (key == assay::MaxVariance::key)
+    return assay::MaxVariance({.max_samples = flags.batch, .diversity = 4, .targets = {"max_stress"}});
   return example::make_query(assay::Registries(), key, flags.batch);
 }
 

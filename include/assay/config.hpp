@@ -9,6 +9,7 @@
 #include <assay/driver.hpp>
 #include <assay/registries.hpp>
 
+#include <concepts>
 #include <filesystem>
 
 namespace assay {
@@ -16,6 +17,10 @@ namespace assay {
 /// A driver whose learner and strategies are chosen at run time.
 using AnyDriver = Driver<AnyLearner, AnyQuery, AnyLabel, AnyMetrology, AnyTrainingLoop>;
 extern template class Driver<AnyLearner, AnyQuery, AnyLabel, AnyMetrology, AnyTrainingLoop>;
+
+namespace detail {
+AnyDriver load_campaign(const Json& configuration, const Registries& registries);
+}
 
 /// A whole campaign from JSON:
 ///
@@ -27,7 +32,11 @@ extern template class Driver<AnyLearner, AnyQuery, AnyLabel, AnyMetrology, AnyTr
 /// "metrology" and "loop" may be left out. Relative paths are taken from the working directory.
 /// Errors: `ConfigError` with every problem in the file and its JSON path; then as `Driver`'s constructor.
 AnyDriver load_campaign(const std::filesystem::path& file, const Registries& registries);
-AnyDriver load_campaign(const Json& configuration, const Registries& registries);
+template <class J>
+  requires std::same_as<J, Json>  // a file's name would otherwise convert to it
+AnyDriver load_campaign(const J& configuration, const Registries& registries) {
+  return detail::load_campaign(configuration, registries);
+}
 
 /// The campaign in a directory, with its learner, strategies and options rebuilt from the newest checkpoint.
 /// \param pools the pools it was started with. \param changes driver options to change, as `{"max_rounds": 40}`.

@@ -55,7 +55,7 @@ Pools pools_from(const ConfigReader& reader) {
 
 }  // namespace
 
-AnyDriver load_campaign(const Json& configuration, const Registries& registries) {
+AnyDriver detail::load_campaign(const Json& configuration, const Registries& registries) {
   std::vector<ErrorParts> problems;
   const ConfigReader reader(configuration, "", problems, &registries);
   if (!reader.expect_object()) throw ConfigError(std::move(problems));
@@ -67,7 +67,7 @@ AnyDriver load_campaign(const Json& configuration, const Registries& registries)
 }
 
 AnyDriver load_campaign(const std::filesystem::path& file, const Registries& registries) {
-  return load_campaign(parse_json(detail::read_file(file), file.string()), registries);
+  return detail::load_campaign(parse_json(detail::read_file(file), file.string()), registries);
 }
 
 AnyDriver rebuild_campaign(const std::filesystem::path& directory, Pools pools, const Registries& registries,

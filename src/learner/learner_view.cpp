@@ -101,12 +101,25 @@ Values variances(const LearnerView& learner, const PoolView& pool) {
   return by_blocks(learner, pool, [&](const Values& inputs) { return learner.learner()->variance(inputs); });
 }
 
-torch::Tensor scaled_variance(const LearnerView& learner, const PoolView& pool) {
+torch::Tensor scaled_variance(const LearnerView& learner, const PoolView& pool,
+                              const std::vector<std::string>& targets) {
+  const std::vector<std::string> known = learner.learner()->targets();
+  for (const std::string& target : targets) {
+    if (std::find(known.begin(), known.end(), target) != known.end()) continue;
+    std::string all;
+    for (const std::string& name : known) all += (all.empty() ? "" : ", ") + name;
+    throw ConfigError({.id = "assay.learner.target",
+                       .where = "variance",
+                       .expected = "one of the learner's targets: " + all,
+                       .got = target,
+                       .advice = {}});
+  }
   if (pool.empty()) return at::empty({0}, torch::kFloat64);
   return by_blocks(learner, pool, 0, [&](const Values& inputs) {
     std::vector<torch::Tensor> columns;
     const Values variance = learner.learner()->variance(inputs);
     for (const auto& [name, values] : variance) {
+      if (!targets.empty() && std::find(targets.begin(), targets.end(), name) == targets.end()) continue;
       const torch::Tensor* scale = learner.target_variance().find(name);
       const torch::Tensor scaled = scale ? values / *scale : values;
       columns.push_back(scaled.reshape({scaled.size(0), -1}).to(torch::kFloat64));

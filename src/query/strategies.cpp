@@ -56,7 +56,7 @@ Selection Entropy::select(const QueryContextWith<ClassProbabilities>& context) c
 }
 
 Selection MaxVariance::select(const QueryContextWith<Variance>& context) const {
-  const torch::Tensor variance = context.learner().variance(context.unlabeled());
+  const torch::Tensor variance = context.learner().variance(context.unlabeled(), options.targets);
   Selection best = top_k(variance, options.max_samples * options.diversity, context.unlabeled().ids());
   if (options.diversity == 1) return best;
   const torch::Tensor scores = variance.to(torch::kCPU, torch::kFloat64);

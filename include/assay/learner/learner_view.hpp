@@ -34,7 +34,8 @@ class LearnerView {
 
 namespace detail {
 Values variances(const LearnerView& learner, const PoolView& pool);
-torch::Tensor scaled_variance(const LearnerView& learner, const PoolView& pool);
+torch::Tensor scaled_variance(const LearnerView& learner, const PoolView& pool,
+                              const std::vector<std::string>& targets);
 torch::Tensor embeddings(const LearnerView& learner, const PoolView& pool);
 torch::Tensor posterior_draws(const LearnerView& learner, const PoolView& pool, std::int64_t draws, std::uint64_t seed);
 torch::Tensor class_probabilities(const LearnerView& learner, const PoolView& pool);
@@ -52,8 +53,9 @@ struct Variance {
   struct Members {
     /// [n] float64: predictive variance, each target component divided by its variance over the labeled pool, then
     /// averaged over components.
-    torch::Tensor variance(const PoolView& pool) const {
-      return detail::scaled_variance(static_cast<const View&>(*this), pool);
+    /// \param targets those that count; empty: all. Errors: `ConfigError` for one that the learner does not predict.
+    torch::Tensor variance(const PoolView& pool, const std::vector<std::string>& targets = {}) const {
+      return detail::scaled_variance(static_cast<const View&>(*this), pool, targets);
     }
     /// Predictive variance of every target in squared physical units, each [n, shape...].
     Values variances(const PoolView& pool) const { return detail::variances(static_cast<const View&>(*this), pool); }

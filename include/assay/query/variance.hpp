@@ -6,13 +6,17 @@
 #include <assay/query/selection.hpp>
 
 #include <array>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace assay {
 
 struct MaxVarianceOptions {
   std::int64_t max_samples = 16;
   std::int64_t diversity = 1;
+  std::vector<std::string> targets = {};
 
   static constexpr std::array describe{
       OptionInfo{.name = "max_samples", .help = "samples a round", .min = 1},
@@ -20,6 +24,7 @@ struct MaxVarianceOptions {
           .name = "diversity",
           .help = "pick at random among this many times max_samples of the highest variance; 1: the highest alone",
           .min = 1},
+      OptionInfo{.name = "targets", .help = "whose variance counts; none named: all"},
   };
 };
 
@@ -35,7 +40,7 @@ class MaxVariance {
   static constexpr std::string_view key = "variance";
   static constexpr std::string_view summary = "largest predictive variance";
 
-  explicit MaxVariance(MaxVarianceOptions options_ = {}) : options(options_) { require_valid(options, key); }
+  explicit MaxVariance(MaxVarianceOptions options_ = {}) : options(std::move(options_)) { require_valid(options, key); }
   Selection select(const QueryContextWith<Variance>& context) const;
 
   MaxVarianceOptions options;
