@@ -87,6 +87,25 @@ TEST_CASE("every registered query strategy keeps the laws of selection", "[laws]
   CHECK(tried >= 10);
 }
 
+TEST_CASE("max_variance counts the variance of the targets it is told to, and refuses others", "[laws]") {
+  Trained trained(false);
+  trained.learner = Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"y", "z"}, .hidden = {16}});
+  trained.labeled.set("z", trained.labeled["b"] * 2 - trained.labeled["a"]);
+  const TensorPool pool(trained.labeled), none;
+  TrainingContext context{.labeled = pool, .validation = none, .round = 1, .random = RandomKey(1)};
+  DefaultTrainingLoop({.epochs = 20, .batch_size = 8}).train(LearnerRef(trained.learner), context);
+  const auto order = rows_in_order(80, 0);
+  const Values variance = LearnerRef(trained.learner)->variance(trained.candidates);
+  for (const std::string target : {"y", "z"}) {
+    const SampleId largest = 500 + variance.at(target).flatten().argmax().item<std::int64_t>();
+    CHECK(trained.pick(MaxVariance({.max_samples = 1, .targets = {target}}), order).front() == largest);
+  }
+  CHECK_FALSE(trained.pick(MaxVariance({.max_samples = 20, .targets = {"y"}}), order) ==
+              trained.pick(MaxVariance({.max_samples = 20, .targets = {"z"}}), order));
+  CHECK_THROWS_WITH(trained.pick(MaxVariance({.targets = {"w"}}), order),
+                    Contains("assay.learner.target") && Contains("y, z"));
+}
+
 TEST_CASE("every registered metric measures a real learner, and round trips", "[laws]") {
   const Registries registries;
   const Trained classifier(true), regressor(false);

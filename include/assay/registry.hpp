@@ -60,16 +60,23 @@ class Registry {
   ///   there is none.
   template <class Options, class Make>
   void add(std::string key, std::string summary, Make make) {
-    detail::require_new_key(role_, key, rows_);
-    rows_.push_back({std::move(key), std::move(summary), option_rows<Options>()});
-    factories_.push_back([make](const ConfigReader& reader) -> std::optional<Any> {
+    add({std::move(key), std::move(summary), option_rows<Options>()}, [make](const ConfigReader& reader) {
       std::vector<ErrorParts> problems;
       const ConfigReader own(reader.json(), reader.path(), problems, reader.registries());
       Options options = options_from_json<Options>(own, {"type"});
       for (ErrorParts& problem : problems) reader.problem(std::move(problem));
-      if (!problems.empty()) return std::nullopt;
+      return problems.empty() ? std::optional<Any>(make(std::move(options), reader)) : std::nullopt;
+    });
+  }
+
+  /// Adds a factory that reads its options itself. \param make gives nothing after reporting why; a `ConfigError` that
+  ///   it throws is reported for it.
+  void add(RegistryRow row, Factory make) {
+    detail::require_new_key(role_, row.key, rows_);
+    rows_.push_back(std::move(row));
+    factories_.push_back([make = std::move(make)](const ConfigReader& reader) -> std::optional<Any> {
       try {
-        return make(std::move(options), reader);
+        return make(reader);
       } catch (const ConfigError& error) {
         detail::report(reader, error);
         return std::nullopt;

@@ -15,6 +15,7 @@
 #include <assay/training/adamw.hpp>
 #include <assay/training/default_training_loop.hpp>
 #include <assay/training/sgd.hpp>
+#include <assay/training/torch_optimizer.hpp>
 
 namespace assay {
 
@@ -148,6 +149,7 @@ Registries::Registries() {
   optimizer.add<Sgd>();
   optimizer.add<Adam>();
   optimizer.add<AdamW>();
+  add_torch_optimizers(optimizer);
   scheduler.add<ConstantSchedule>();
   scheduler.add<CosineSchedule>();
   scheduler.add<WarmupSchedule>();
