@@ -3,7 +3,7 @@
 #include <assay/checkpoint.hpp>
 #include <assay/detail/sha256.hpp>
 #include <assay/error.hpp>
-#include <assay/ledger.hpp>
+#include <assay/round_files.hpp>
 
 namespace assay {
 
@@ -12,7 +12,7 @@ std::string campaign_hash(const std::filesystem::path& directory) {
     throw CheckpointError(
         {"assay.campaign.missing", directory.string(), "a directory that holds a campaign", "none", ""});
   }
-  const Ledger ledger = Ledger::open_read_only(directory / "ledger.sqlite");
+  const Ledger ledger = Ledger::open_read_only(directory / "ledger.sqlite", objects_folder(directory));
   std::vector<std::string> damaged;
   const std::optional<Checkpoint> checkpoint = newest_checkpoint(directory, damaged);
   if (!checkpoint) {

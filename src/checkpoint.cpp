@@ -19,9 +19,8 @@ namespace {
 constexpr const char* json_name = "checkpoint.json";
 constexpr const char* tensors_name = "state.safetensors";
 
-[[noreturn]] void fail(const fs::path& where, std::string expected, std::string got, std::string advice = {}) {
-  throw CheckpointError(
-      {"assay.checkpoint.damaged", where.string(), std::move(expected), std::move(got), std::move(advice)});
+[[noreturn]] void fail(std::string_view where, std::string expected, std::string got) {
+  throw CheckpointError({"assay.checkpoint.damaged", std::string(where), std::move(expected), std::move(got), ""});
 }
 
 std::optional<std::int64_t> number_of(const fs::path& folder) {
@@ -39,83 +38,91 @@ std::vector<std::pair<std::int64_t, fs::path>> folders_of(const fs::path& campai
   for (const fs::directory_entry& entry : fs::directory_iterator(campaign / "checkpoints", ignored)) {
     if (const auto number = number_of(entry.path())) folders.emplace_back(*number, entry.path());
   }
-  std::sort(folders.rbegin(), folders.rend());
+  std::sort(folders.rbegin(), folders.rend());  // newest first
   return folders;
-}
-
-std::string digest_of(std::string_view bytes) {
-  detail::Sha256 digest;
-  digest.update(bytes);
-  return digest.hex();
 }
 
 }  // namespace
 
-void write_checkpoint(const fs::path& campaign, const Checkpoint& checkpoint, std::int64_t keep) {
+EncodedCheckpoint encode(const Checkpoint& checkpoint) {
+  return {.number = checkpoint.number, .json = checkpoint.json, .tensors = to_safetensors(checkpoint.tensors)};
+}
+
+WrittenCheckpoint write_checkpoint(const fs::path& campaign, const EncodedCheckpoint& checkpoint, std::int64_t keep,
+                                   const WrittenCheckpoint& previous) {
   const fs::path root = campaign / "checkpoints";
   detail::make_directories_durably(root);
   char name[32];
   std::snprintf(name, sizeof name, "%08lld", static_cast<long long>(checkpoint.number));
   const fs::path temporary = root / (std::string("writing_") + name), folder = root / name;
-  fs::remove_all(temporary);
-  fs::remove_all(folder);
-  fs::create_directory(temporary);
+  detail::remove_all(temporary);
+  detail::remove_all(folder);
+  detail::make_directories_durably(temporary);
 
-  const std::string tensors = to_safetensors(checkpoint.tensors);
-  const std::string digest = digest_of(tensors);
+  const std::string digest = detail::sha256(checkpoint.tensors);
+  bool linked = false;
+  if (digest == previous.tensors_digest) {
+    // Phases that do not touch the learner leave the tensors as they were: share the file that is already durable.
+    std::error_code failed;
+    fs::create_hard_link(previous.folder / tensors_name, temporary / tensors_name, failed);
+    linked = !failed;
+  }
+  if (!linked) detail::write_file_durably(temporary / tensors_name, checkpoint.tensors);
   Json json = checkpoint.json;
   json["format"] = Checkpoint::format;
   json["files"] = {{tensors_name, digest}};
-  const auto older = folders_of(campaign);
-  bool linked = false;
-  if (!older.empty()) {
-    // Phases that do not touch the learner leave the tensors as they were: share the file that is already durable.
-    std::error_code failed;
-    try {
-      if (detail::read_file(older.front().second / tensors_name) == tensors) {
-        fs::create_hard_link(older.front().second / tensors_name, temporary / tensors_name, failed);
-        linked = !failed;
-      }
-    } catch (const std::exception&) {
-      linked = false;  // the older one cannot be read: write our own
-    }
-  }
-  if (!linked) detail::write_file_durably(temporary / tensors_name, tensors);
-  json["sha256"] = digest_of(json.dump());
+  json["sha256"] = detail::sha256(json.dump());
   detail::write_file_durably(temporary / json_name, json.dump(1) + "\n");
   detail::rename_durably(temporary, folder);
-  for (std::size_t i = static_cast<std::size_t>(std::max<std::int64_t>(0, keep - 1)); i < older.size(); ++i) {
-    fs::remove_all(older[i].second);
+  std::int64_t kept = 0;
+  for (const auto& [number, older] : folders_of(campaign)) {
+    if (++kept > keep) detail::remove_all(older);
   }
+  return {folder, digest};
 }
 
-Checkpoint read_checkpoint(const fs::path& folder) {
-  const fs::path json_path = folder / json_name, tensors_path = folder / tensors_name;
+Checkpoint decode_checkpoint(std::string_view json, std::string_view tensors, std::string_view where) {
   Checkpoint checkpoint;
-  checkpoint.number = number_of(folder).value_or(0);
-  checkpoint.json = parse_json(detail::read_file(json_path), json_path.string());
-  if (!checkpoint.json.is_object() || !checkpoint.json.contains("sha256") || !checkpoint.json.contains("files")) {
-    fail(json_path, "an object with 'sha256' and 'files'", "something else");
+  try {
+    checkpoint.json = parse_json(json, where);
+  } catch (const ConfigError& error) {
+    fail(where, "JSON", error.what());
+  }
+  Json& content = checkpoint.json;
+  if (!content.is_object() || !content.contains("sha256") || !content.contains("files") ||
+      !content["files"].is_object()) {
+    fail(where, "an object with 'sha256' and 'files'", "something else");
   }
   // The checksum is that of the object without it, in the canonical form that `dump` gives.
-  const Json sum = std::move(checkpoint.json["sha256"]);
-  checkpoint.json.erase("sha256");
-  if (sum != digest_of(checkpoint.json.dump()))
-    fail(json_path, "contents that match their checksum", "altered contents");
-  const Json format = checkpoint.json.value("format", Json());
+  const Json sum = std::move(content["sha256"]);
+  content.erase("sha256");
+  if (sum != detail::sha256(content.dump())) fail(where, "contents that match their checksum", "altered contents");
+  const Json format = content.value("format", Json());
   if (!format.is_number_integer() || format.get<std::int64_t>() > Checkpoint::format) {
     throw CheckpointError({.id = "assay.checkpoint.format",
-                           .where = json_path.string(),
+                           .where = std::string(where),
                            .expected = "format " + std::to_string(Checkpoint::format) + " or older",
                            .got = format.dump(),
                            .advice = "it was written by a newer assay: use that version"});
   }
-  const std::string bytes = detail::read_file(tensors_path);
-  if (checkpoint.json["files"].value(tensors_name, "") != digest_of(bytes)) {
-    fail(tensors_path, "contents that match their checksum", "altered or torn contents");
+  if (content["files"].value(tensors_name, Json()) != detail::sha256(tensors)) {
+    fail(std::string(where) + ", " + tensors_name, "contents that match their checksum", "altered or torn contents");
   }
-  checkpoint.tensors = from_safetensors(std::as_bytes(std::span(bytes)), tensors_path.string());
+  checkpoint.tensors = from_safetensors(std::as_bytes(std::span(tensors)), where);
   return checkpoint;
+}
+
+Checkpoint read_checkpoint(const fs::path& folder) {
+  Checkpoint checkpoint = decode_checkpoint(detail::read_file(folder / json_name),
+                                            detail::read_file(folder / tensors_name), folder.string());
+  checkpoint.number = number_of(folder).value_or(0);
+  return checkpoint;
+}
+
+std::vector<fs::path> checkpoint_folders(const fs::path& campaign) {
+  std::vector<fs::path> folders;
+  for (auto& [number, folder] : folders_of(campaign)) folders.push_back(std::move(folder));
+  return folders;
 }
 
 std::int64_t last_checkpoint_number(const fs::path& campaign) {

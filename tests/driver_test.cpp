@@ -143,15 +143,13 @@ TEST_CASE("ask and tell do what run does", "[driver]") {
   const std::string hash = finished_hash(toy::options(folder / "run"));
   Driver driver(toy::options(folder / "ask"), toy::pools(), toy::ensemble(), MaxVariance({.max_samples = 4}),
                 ExternalLabel({.provides = {"y"}}), Metrics(Rmse(), R2()), toy::loop());
-  driver.advance();
-  while (!driver.finished()) {
+  while (driver.advance() == RunStatus::waiting) {
     std::vector<Sample> samples = driver.ask(8);
     CHECK(samples.size() == 4);
     CHECK(driver.ask(8).empty());
     std::reverse(samples.begin(), samples.end());  // told in another order
     for (const Sample& sample : samples) CHECK(driver.tell(sample.id, done(toy::solve(sample.values))));
     CHECK_THROWS_AS(driver.tell(samples.front().id, done(toy::solve(samples.front().values))), LabelError);
-    driver.advance();
   }
   CHECK(campaign_hash(folder / "ask") == hash);
   CHECK_THROWS_AS(driver.tell(99999, failed("no")), LabelError);
@@ -173,7 +171,7 @@ TEST_CASE("failed and refused samples are kept with their reason, and the campai
   driver.run();
   CHECK(driver.counts().failed == 4);
   CHECK(driver.counts().labels == 8);
-  const Ledger ledger = Ledger::open_read_only(folder / "c/ledger.sqlite");
+  const Ledger ledger = Ledger::open_read_only(folder / "c/ledger.sqlite", folder / "c/labels/objects");
   std::vector<std::string> reasons;
   for (const LedgerEntry& entry : ledger.entries()) {
     if (entry.state == SampleState::failed) reasons.push_back(ledger.attempts(entry.id).back().reason);
@@ -228,7 +226,7 @@ TEST_CASE("phases can be skipped", "[driver]") {
   driver.run();
   CHECK(driver.records().empty());
   CHECK(driver.counts().labels == 0);
-  const Ledger ledger = Ledger::open_read_only(folder / "c/ledger.sqlite");
+  const Ledger ledger = Ledger::open_read_only(folder / "c/ledger.sqlite", folder / "c/labels/objects");
   CHECK(ledger.count(SampleState::queued) == 8);
 }
 

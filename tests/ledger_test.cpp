@@ -35,7 +35,7 @@ TEST_CASE("a ledger gives back what was committed, after it is opened again", "[
   state.json["n"] = 3;
   state.tensors.set("t", torch::arange(3));
   {
-    Ledger ledger = Ledger::create(folder / "l.sqlite", "id");
+    Ledger ledger = Ledger::create(folder / "l.sqlite", "id", folder / "objects");
     ledger.commit_batch(1, entries(3), state);
     CHECK(ledger.start_attempt(100, "d") == 1);
     ledger.complete(100, 1, Values{{"y", 0.1}}, 2.0);
@@ -43,7 +43,7 @@ TEST_CASE("a ledger gives back what was committed, after it is opened again", "[
     ledger.fail(101, 1, Failure("bad", true), 1.0);
     ledger.start_attempt(101, "d");
   }
-  Ledger ledger = Ledger::open(folder / "l.sqlite");
+  Ledger ledger = Ledger::open(folder / "l.sqlite", folder / "objects");
   CHECK(ledger.campaign_id() == "id");
   const auto batch = ledger.batch(1);
   REQUIRE(batch);
@@ -66,19 +66,18 @@ TEST_CASE("a ledger gives back what was committed, after it is opened again", "[
 
 TEST_CASE("a twin is answered with the labels that are there", "[ledger]") {
   const toy::Folder folder;
-  Ledger ledger = Ledger::create(folder / "l.sqlite", "id");
+  Ledger ledger = Ledger::create(folder / "l.sqlite", "id", folder / "objects");
   auto batch = entries(2);
   batch[1].fingerprint = batch[0].fingerprint;
   ledger.commit_batch(1, batch, {});
-  CHECK_FALSE(ledger.find_done(batch[0].fingerprint));
+  CHECK_FALSE(ledger.answer(101, batch[0].fingerprint));
   ledger.start_attempt(100, "");
   ledger.complete(100, 1, Values{{"y", 3.0}}, 0);
-  REQUIRE(ledger.find_done(batch[1].fingerprint) == 100);
-  ledger.answer_from(101, 100);
+  REQUIRE(ledger.answer(101, batch[1].fingerprint));
   CHECK(ledger.labels(101).scalar("y") == 3);
   CHECK(ledger.counts().simulations == 1);
   CHECK(ledger.counts().labels == 2);
-  ledger.integrate(std::vector<SampleId>{101, 100});
+  ledger.integrate(1, std::vector<SampleId>{101, 100});
   CHECK(ledger.integrated(0) == std::vector<SampleId>{101, 100});
   CHECK(ledger.integrated(1) == std::vector<SampleId>{100});
 }
@@ -89,12 +88,12 @@ TEST_CASE("a file without a committed ledger is none", "[ledger]") {
   assay::detail::write_file(folder / "empty.sqlite", "");
   CHECK_FALSE(Ledger::exists(folder / "empty.sqlite"));
   assay::detail::write_file(folder / "junk.sqlite", std::string(4096, 'x'));
-  CHECK_THROWS_WITH(Ledger::open(folder / "junk.sqlite"), Contains("junk.sqlite"));
+  CHECK_THROWS_WITH(Ledger::open(folder / "junk.sqlite", folder / "objects"), Contains("junk.sqlite"));
 }
 
 TEST_CASE("many threads use one ledger at once", "[ledger][threads]") {
   const toy::Folder folder;
-  Ledger ledger = Ledger::create(folder / "l.sqlite", "id");
+  Ledger ledger = Ledger::create(folder / "l.sqlite", "id", folder / "objects");
   ledger.commit_batch(1, entries(32), {});
   {
     std::vector<std::jthread> threads;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 namespace assay::app {
 
@@ -9,5 +12,16 @@ namespace assay::app {
 void show(const std::filesystem::path& campaign, bool json);
 /// Prints every registered key with its options.
 void strategies(bool json);
+
+/// Prints what `check_campaign` or, with `repair`, `repair_campaign` found. \return false if problems are left.
+bool check(const std::filesystem::path& campaign, bool repair, bool json);
+/// Queues samples again; without ids all that failed.
+void retry(const std::filesystem::path& campaign, const std::vector<std::int64_t>& ids);
+void abandon(const std::filesystem::path& campaign, const std::vector<std::int64_t>& ids);
+void import(const std::filesystem::path& campaign, const std::filesystem::path& other);
+/// Prints the first difference. \return true if there is none.
+bool diff(const std::filesystem::path& a, const std::filesystem::path& b);
+/// Writes all labels of a campaign. \param format csv, npz or safetensors. An empty `out` is stdout, for csv alone.
+void export_labels(const std::filesystem::path& campaign, const std::string& format, const std::filesystem::path& out);
 
 }  // namespace assay::app

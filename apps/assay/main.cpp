@@ -4,9 +4,24 @@
 #include <assay/campaign_hash.hpp>
 
 #include <CLI/CLI.hpp>
+#include <c10/util/Exception.h>
 
+#include <cstdint>
 #include <exception>
 #include <iostream>
+#include <string>
+#include <vector>
+
+namespace {
+
+/// Several problems are several lines; on a terminal an error is one.
+std::string one_line(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  for (std::size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at)) text.replace(at, 1, "; ");
+  return text;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app("Looks at assay's campaigns", "assay");
@@ -23,6 +38,42 @@ int main(int argc, char** argv) {
   CLI::App* hash = app.add_subcommand("hash", "one line: a digest of what a campaign came to");
   hash->add_option("CAMPAIGN", campaign, "campaign directory")->required();
 
+  bool repair = false;
+  CLI::App* check = app.add_subcommand("check", "checksums, ledger, label files and checkpoints against each other");
+  check->add_option("CAMPAIGN", campaign, "campaign directory")->required();
+  check->add_flag("--repair", repair, "rebuild what is damaged from what is not");
+  check->add_flag("--json", json, "one JSON object");
+  bool failed = false;
+  std::vector<std::int64_t> ids;
+  CLI::App* retry = app.add_subcommand("retry", "queue samples again that failed");
+  retry->add_option("CAMPAIGN", campaign, "campaign directory")->required();
+  CLI::Option_group* which = retry->add_option_group("which");
+  which->add_flag("--failed", failed, "all that failed");
+  which->add_option("--id", ids, "these samples");
+  which->require_option(1);
+  CLI::App* abandon = app.add_subcommand("abandon", "give samples up: nobody waits for them any more");
+  abandon->add_option("CAMPAIGN", campaign, "campaign directory")->required();
+  abandon->add_option("--id", ids, "these samples")->required();
+  std::filesystem::path other;
+  CLI::App* import = app.add_subcommand("import", "take the labels that another campaign paid for");
+  import->add_option("CAMPAIGN", campaign, "campaign directory")->required();
+  import->add_option("OTHER", other, "the other campaign's directory")->required();
+  std::string format;
+  std::filesystem::path out;
+  CLI::App* exported = app.add_subcommand("export", "write all labeled samples with their history");
+  exported->add_option("CAMPAIGN", campaign, "campaign directory")->required();
+  exported->add_option("--to", format, "csv, npz or safetensors")
+      ->required()
+      ->check(CLI::IsMember({"csv", "npz", "safetensors"}));
+  exported->add_option("--out", out, "file; without it csv goes to standard output");
+  CLI::App* diff = app.add_subcommand("diff",
+                                      "the first pick, label, metric or parameter in which two campaigns differ");
+  diff->add_option("CAMPAIGN", campaign, "campaign directory")->required();
+  diff->add_option("OTHER", other, "the other campaign's directory")->required();
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return "assay: " + one_line(error.what()) + "; --help tells more\n";
+  });
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -32,9 +83,23 @@ int main(int argc, char** argv) {
     if (show->parsed()) assay::app::show(campaign, json);
     if (strategies->parsed()) assay::app::strategies(json);
     if (hash->parsed()) std::cout << assay::campaign_hash(campaign) << '\n';
+    if (check->parsed()) return assay::app::check(campaign, repair, json) ? 0 : 1;
+    if (retry->parsed()) assay::app::retry(campaign, ids);
+    if (abandon->parsed()) assay::app::abandon(campaign, ids);
+    if (import->parsed()) assay::app::import(campaign, other);
+    if (exported->parsed()) {
+      if (out.empty() && format != "csv") {
+        std::cerr << "assay: --to " << format << " needs --out FILE; --help tells more\n";
+        return 2;
+      }
+      assay::app::export_labels(campaign, format, out);
+    }
+    if (diff->parsed()) return assay::app::diff(campaign, other) ? 0 : 1;
     return 0;
+  } catch (const c10::Error& error) {
+    std::cerr << "assay: " << one_line(error.what_without_backtrace()) << '\n';
   } catch (const std::exception& error) {
-    std::cerr << "assay: " << error.what() << '\n';
-    return 1;
+    std::cerr << "assay: " << one_line(error.what()) << '\n';
   }
+  return 1;
 }

@@ -24,19 +24,39 @@ struct Checkpoint {
   Values tensors;
 };
 
-/// Writes `checkpoint` as `DIR/checkpoints/NNNNNNNN/`, durably, and removes the oldest beyond `keep`. A tensor file
-/// equal to the one before is linked, not written again.
+/// A checkpoint as bytes: a copy that later changes of the tensors do not reach.
+struct EncodedCheckpoint {
+  std::int64_t number = 0;
+  Json json;
+  std::string tensors;
+};
+
+EncodedCheckpoint encode(const Checkpoint& checkpoint);
+
+/// Where a checkpoint stands, and the digest of its tensors.
+struct WrittenCheckpoint {
+  std::filesystem::path folder;
+  std::string tensors_digest;
+};
+
+/// Writes a checkpoint as `DIR/checkpoints/NNNNNNNN/`, durably, and removes the oldest beyond `keep`.
+/// \param previous an earlier one: tensors equal to its own are linked, not written again.
 /// Cost: the bytes written, four syncs. Errors: `CheckpointError`.
-void write_checkpoint(const std::filesystem::path& campaign, const Checkpoint& checkpoint, std::int64_t keep);
+WrittenCheckpoint write_checkpoint(const std::filesystem::path& campaign, const EncodedCheckpoint& checkpoint,
+                                   std::int64_t keep, const WrittenCheckpoint& previous = {});
 
 /// The newest checkpoint whose checksums hold; nothing if there is none.
 /// \param damaged receives one line for every newer one that was passed over, naming its fault.
 std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& campaign, std::vector<std::string>& damaged);
 
+/// The folders of all checkpoints, intact or not, newest first.
+std::vector<std::filesystem::path> checkpoint_folders(const std::filesystem::path& campaign);
 /// The highest number of any checkpoint, intact or not; 0 if there is none.
 std::int64_t last_checkpoint_number(const std::filesystem::path& campaign);
 
 /// Reads one checkpoint folder. Errors: `CheckpointError` for anything missing, torn, altered or of a newer format.
 Checkpoint read_checkpoint(const std::filesystem::path& folder);
+/// The same, of the two files' contents. \param where names the source in messages.
+Checkpoint decode_checkpoint(std::string_view json, std::string_view tensors, std::string_view where);
 
 }  // namespace assay

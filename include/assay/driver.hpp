@@ -9,6 +9,7 @@
 #include <assay/training/default_training_loop.hpp>
 
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -23,9 +24,8 @@ namespace assay {
 ///
 /// A host code that owns its own loop uses `ask`, `tell` and `advance` in place of `run`:
 ///
-///     while (!driver.finished()) {
+///     while (driver.advance() == assay::RunStatus::waiting) {
 ///       for (const assay::Sample& s : driver.ask(8)) driver.tell(s.id, assay::done(solve(s.values)));
-///       driver.advance();
 ///     }
 ///
 /// One thread calls the driver; `request_stop` alone may come from any thread or signal handler.
@@ -57,20 +57,29 @@ class Driver {
                                   slot("loop", parts_->loop)});
   }
 
-  /// Runs until the campaign has finished or a stop was requested.
-  RunStatus run() {
-    while (!finished()) {
-      advance();
-      if (campaign_->take_stop_request()) return RunStatus::stopped;
-      if (!finished()) campaign_->label([this](LabelContext& context) { parts_->label.label(context); });
-    }
-    return RunStatus::finished;
+  /// The driver of a campaign that is already in `options.dir`; as the constructor with `Resume::required`.
+  static Driver resume(DriverOptions options, Pools pools, Learner learner, Query query, Label label,
+                       Metrology metrology = Metrology(), Loop loop = Loop()) {
+    options.resume = Resume::required;
+    return Driver(std::move(options), std::move(pools), std::move(learner), std::move(query), std::move(label),
+                  std::move(metrology), std::move(loop));
   }
 
-  /// Does everything that needs no simulation: returns when there are samples to ask for, when the campaign has
-  /// finished, or when a stop was requested. Does nothing while samples of this round are untold.
-  void advance() {
-    while (!finished() && !campaign_->stop_requested() && !campaign_->waiting_for_labels()) {
+  /// Runs until the campaign has finished or a stop was requested.
+  RunStatus run() {
+    while (true) {
+      const RunStatus status = advance();
+      if (status != RunStatus::waiting) return status;
+      campaign_->label([this](LabelContext& context) { parts_->label.label(context); });
+    }
+  }
+
+  /// Does everything that needs no simulation: returns when samples wait to be simulated, when the campaign has
+  /// finished, or when a stop was requested.
+  RunStatus advance() {
+    while (!finished()) {
+      if (campaign_->take_stop_request()) return RunStatus::stopped;
+      if (campaign_->waiting_for_labels()) return RunStatus::waiting;
       switch (campaign_->position().phase) {
         case Phase::training:
           campaign_->train(
@@ -87,6 +96,7 @@ class Driver {
         case Phase::data_integration: campaign_->integrate(); break;
       }
     }
+    return RunStatus::finished;
   }
 
   /// Up to `count` samples to simulate now, in the order they were picked; empty when none is waiting. What was asked
@@ -97,10 +107,13 @@ class Driver {
   /// \return false if the labels were refused: they lack a promised field, do not fit the earlier ones, or are not
   ///   finite. They are kept raw in the ledger and the sample counts as failed.
   /// Errors: `LabelError` for a sample that was not asked for.
-  bool tell(SampleId id, const Outcome& outcome) { return campaign_->tell(id, outcome); }
+  bool tell(SampleId id, const Outcome& outcome) { return campaign_->tell({id, outcome}); }
+  /// Many outcomes at once, labels in one commit. \return how many labels were taken. Errors: as for one.
+  std::int64_t tell(std::span<const Told> outcomes) { return campaign_->tell(outcomes); }
 
   bool finished() const noexcept { return campaign_->finished(); }
   /// Ends `run` and `advance` at the next safe point; running simulations are ended as their label strategy does.
+  /// Another call of either goes on.
   void request_stop() noexcept { campaign_->request_stop(); }
 
   const Learner& learner() const noexcept { return parts_->learner; }

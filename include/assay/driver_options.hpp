@@ -5,6 +5,7 @@
 #include <assay/any/any_pool.hpp>
 #include <assay/any/any_stop.hpp>
 #include <assay/options.hpp>
+#include <assay/storage.hpp>
 
 #include <array>
 #include <cstdint>
@@ -37,6 +38,8 @@ struct DriverOptions {
   bool final_training = true;
   std::int64_t checkpoint_every_epochs = 0;
   std::int64_t keep_checkpoints = 2;
+  Storage storage = Storage::automatic;
+  std::filesystem::path ledger_dir = {};
   std::vector<AnyStop> stop = {};
   std::vector<AnyObserver> observers = {};
 
@@ -55,6 +58,11 @@ struct DriverOptions {
       OptionInfo{
           .name = "checkpoint_every_epochs", .help = "also in the middle of a training; 0: at phases only", .min = 0},
       OptionInfo{.name = "keep_checkpoints", .help = "older ones are deleted", .min = 1},
+      OptionInfo{.name = "storage",
+                 .help = "whether the campaign directory lies on a disk of this host or on shared storage"},
+      OptionInfo{.name = "ledger_dir",
+                 .help = "local folder for the ledger, copied back after each phase; labels paid for since then are "
+                         "lost with that disk"},
       OptionInfo{.name = "stop",
                  .help = "criteria asked after each round's metrology; the first that fires ends the campaign"},
       OptionInfo{.name = "observers", .help = "told about everything that happens: logs, progress bars"},
@@ -84,10 +92,17 @@ inline Outcome failed(std::string reason, bool retry = false) {
   return {.labels = std::nullopt, .reason = std::move(reason), .retry = retry};
 }
 
-/// How `Driver::run` ended.
+/// The outcome of one sample that was asked for.
+struct Told {
+  SampleId id = -1;
+  Outcome outcome;
+};
+
+/// How `Driver::run` or `Driver::advance` ended.
 enum class RunStatus {
   finished,  ///< rounds, budget, a stop criterion, or the candidates came to their end
-  stopped,   ///< `request_stop` was called; run again to continue
+  stopped,   ///< `request_stop` was called; call again to continue
+  waiting,   ///< `advance` only: there are samples to ask for, or asked for and not yet told
 };
 
 }  // namespace assay

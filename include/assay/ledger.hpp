@@ -5,7 +5,9 @@
 #include <assay/state.hpp>
 #include <assay/stop/context.hpp>
 
+#include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,8 +16,8 @@
 
 namespace assay {
 
-/// Where a sample stands in the ledger.
-enum class SampleState { queued, running, done, failed };
+/// Where a sample stands in the ledger. Only a person sets `abandoned`: nobody waits for such a sample any more.
+enum class SampleState { queued, running, done, failed, abandoned };
 
 std::string_view to_string(SampleState state);
 
@@ -41,6 +43,8 @@ struct LedgerEntry {
   std::string fingerprint;
   SampleState state = SampleState::queued;
   int attempts = 0;
+  std::optional<std::int64_t> integrated;     ///< place in the order of integration
+  std::optional<std::int64_t> integrated_in;  ///< the round in which it was folded in
 };
 
 /// One run of a simulation.
@@ -50,11 +54,12 @@ struct LedgerAttempt {
   std::optional<double> seconds;
   std::string host;
   std::optional<int> exit_status;
-  std::string outcome;  ///< "running", "done", "failed", "refused", "interrupted", or "copied" from a twin
+  std::string outcome;  ///< "running", "done", "failed", "refused", "interrupted"; "copied", "imported": not simulated
   std::string reason;
   std::string output;
   std::string directory;
   std::string handle;
+  std::optional<Values> refused = {};  ///< labels that came and could not be taken
 };
 
 /// What one round chose, with the state of its query strategy after choosing.
@@ -63,36 +68,95 @@ struct CommittedBatch {
   State strategy_state;
 };
 
-/// The durable record of every sample ever chosen and every simulation of it: a SQLite database, write-ahead log,
-/// synchronous commits. What a call changes is on the disk when the call returns. Calls may come from any thread.
+/// The labels of one simulation, on their way into the ledger.
+struct Completion {
+  SampleId id = -1;
+  int attempt = 1;
+  const Values* labels = nullptr;
+  double seconds = 0;
+};
+
+/// A label that was paid for elsewhere: it answers every later sample of the same content.
+struct ArchivedLabel {
+  std::string fingerprint;  ///< of the inputs
+  Values inputs;
+  Values labels;
+  std::string source;  ///< where it comes from, in words
+};
+
+/// Everything the ledger knows of one sample: what the files of a round hold, and a ledger is rebuilt from.
+struct SampleRecord {
+  LedgerEntry entry;
+  Values inputs;
+  std::optional<Values> labels;
+  std::vector<LedgerAttempt> attempts;
+};
+
+/// A sample in the order of integration, its tensors as the bytes of safetensors files.
+struct IntegratedRow {
+  SampleId id;
+  Purpose purpose;
+  std::span<const std::byte> inputs;
+  std::span<const std::byte> labels;
+};
+
+/// How a ledger's database is kept safe.
+enum class Journal {
+  write_ahead,  ///< fast, readers beside the writer; all of them on one host with a local disk
+  rollback,     ///< for network and cluster file systems, where shared memory is not shared
+};
+
+/// The durable record of every sample ever chosen and every simulation of it: a SQLite database with synchronous
+/// commits. What a call changes is on the disk when the call returns. Calls may come from any thread; changes that
+/// arrive while a commit is under way share the next one.
 ///
-/// Cost: one transaction (a sync of the disk) for a call that changes something.
+/// Tensors stand in the database as safetensors; those over 64 KiB in files of their own beside it,
+/// `labels/objects/SHA256.safetensors`, synced before the row that names them is committed.
+///
+/// Cost: one transaction (a sync of the disk) for a call that changes something, shared among threads.
 /// Errors: `CheckpointError` `assay.ledger` naming the file and SQLite's message.
 class Ledger {
  public:
-  static constexpr int format = 1;
+  static constexpr int format = 2;
+  /// Tensors of a sample that need more bytes than this go to a file of their own.
+  static constexpr std::size_t largest_inline = 64 * 1024;
 
   /// True if the file is a ledger whose creation was committed.
   static bool exists(const std::filesystem::path& file);
-  static Ledger create(const std::filesystem::path& file, const std::string& campaign_id);
-  /// Errors: `CheckpointError` `assay.ledger.format` for one that a newer assay wrote.
-  static Ledger open(const std::filesystem::path& file);
-  static Ledger open_read_only(const std::filesystem::path& file);
+  /// \param objects folder for large tensors. \param configuration what may not change while the campaign lasts.
+  static Ledger create(const std::filesystem::path& file, const std::string& campaign_id,
+                       const std::filesystem::path& objects, const std::string& configuration = "{}",
+                       Journal journal = Journal::write_ahead);
+  /// Brings one of an older format up to this one. Errors: `CheckpointError` `assay.ledger.format` for a newer one.
+  static Ledger open(const std::filesystem::path& file, const std::filesystem::path& objects,
+                     Journal journal = Journal::write_ahead);
+  /// Reads one of an older format from a copy in memory.
+  static Ledger open_read_only(const std::filesystem::path& file, const std::filesystem::path& objects);
 
   Ledger(Ledger&&) noexcept;
   Ledger& operator=(Ledger&&) noexcept;
   ~Ledger();
 
   const std::string& campaign_id() const noexcept;
+  /// As given to `create`; "{}" for a ledger that was begun before this was recorded.
+  std::string configuration() const;
   /// Number of changes so far: grows by one with each.
   std::int64_t sequence() const;
+  /// Asked before every change; throws if this process may no longer write.
+  void set_guard(std::function<void()> guard);
+  /// Writes a consistent copy, durably, under a temporary name first.
+  void copy_to(const std::filesystem::path& file) const;
+  /// What SQLite finds wrong with the file; empty if it is intact.
+  std::vector<std::string> integrity_problems() const;
 
   /// \name Choosing
   /// @{
   void commit_batch(std::int64_t round, std::span<const NewEntry> entries, const State& strategy_state);
   std::optional<CommittedBatch> batch(std::int64_t round) const;
-  /// Ids of all samples chosen so far, by round and rank.
-  std::vector<SampleId> picked() const;
+  /// The last round that chose; -1 if there is none.
+  std::int64_t last_round() const;
+  /// Ids of all samples chosen in rounds `first` to `last`, by round and rank.
+  std::vector<SampleId> picked(std::int64_t first = 0, std::int64_t last = -1) const;
   /// @}
 
   /// \name The queue
@@ -100,27 +164,54 @@ class Ledger {
   /// The first `limit` queued samples, by round and rank.
   std::vector<SampleId> queued(std::int64_t limit) const;
   std::int64_t count(SampleState state) const;
+  /// Samples of rounds up to `round` that are queued or running.
+  std::int64_t open_until(std::int64_t round) const;
   /// Marks a sample as running. \return the attempt's number, from 1.
   int start_attempt(SampleId id, const std::string& directory);
   void set_handle(SampleId id, int attempt, const std::string& handle);
   void complete(SampleId id, int attempt, const Values& labels, double seconds);
+  /// Many labels in one commit.
+  void complete(std::span<const Completion> completions);
   /// \param refused labels that came but could not be taken, kept as they are.
   void fail(SampleId id, int attempt, const Failure& failure, double seconds, const Values* refused = nullptr);
   /// Queues again what a process that is gone was simulating. \return how many.
   std::int64_t interrupt_running();
-  /// A sample with this content that has labels.
-  std::optional<SampleId> find_done(const std::string& fingerprint) const;
-  /// Gives a queued sample the labels of its twin `same`.
-  void answer_from(SampleId id, SampleId same);
+  /// Earlier attempts of a sample that failed or were refused.
+  int failures(SampleId id) const;
+  /// Answers a queued sample with labels of the same content, from this campaign or the archive, if there are any.
+  /// \return whether there were.
+  bool answer(SampleId id, const std::string& fingerprint);
+  /// Puts failed and abandoned samples back into the queue. \return how many there were.
+  std::int64_t retry(std::span<const SampleId> ids);
+  /// Gives up queued and failed samples, by a person's decision. \return how many there were.
+  std::int64_t abandon(std::span<const SampleId> ids);
+  /// @}
+
+  /// \name The archive
+  /// @{
+  /// Adds labels from elsewhere. \return how many were new.
+  std::int64_t add_to_archive(std::span<const ArchivedLabel> labels);
+  std::int64_t archive_size() const;
   /// @}
 
   /// \name Integration
   /// @{
+  /// Samples with labels that are in no pool yet, by round and rank.
+  std::vector<SampleId> not_integrated() const;
+  /// Samples that were folded in in a round, in their order.
+  std::vector<SampleId> integrated_in(std::int64_t round) const;
   /// Records that samples were folded into their pools, in this order.
-  void integrate(std::span<const SampleId> ids);
+  void integrate(std::int64_t round, std::span<const SampleId> ids);
   /// Ids in the order they were folded in, from the `first`-th on. \param limit at most so many; -1: all.
   std::vector<SampleId> integrated(std::int64_t first, std::int64_t limit = -1) const;
+  /// The same with their tensors, without a copy each: what is shown lives until `use` returns.
+  void for_each_integrated(std::int64_t first, std::int64_t limit,
+                           const std::function<void(const IntegratedRow&)>& use) const;
   /// @}
+
+  /// Records the seconds worked until a round's decisions, once: later calls give what the first recorded, so that
+  /// a decision that depends on time falls the same way again.
+  double record_seconds(std::int64_t round, double seconds);
 
   LedgerEntry entry(SampleId id) const;
   Values inputs(SampleId id) const;
@@ -129,7 +220,24 @@ class Ledger {
   std::vector<LedgerAttempt> attempts(SampleId id) const;
   /// Every sample ever chosen, by round and rank.
   std::vector<LedgerEntry> entries() const;
+  /// Ids of the samples in a state, by round and rank.
+  std::vector<SampleId> in_state(SampleState state, std::int64_t limit = -1) const;
   Counts counts() const;
+  /// As they were when round `round` had ended and the next had not begun.
+  Counts counts_after(std::int64_t round) const;
+  /// Digests of the object files that rows refer to.
+  std::vector<std::string> objects_in_use() const;
+  /// The digest of the object file that holds a sample's labels, if they are in one.
+  std::optional<std::string> label_object(SampleId id) const;
+
+  /// \name Rebuilding
+  /// @{
+  SampleRecord record(SampleId id) const;
+  /// Puts back a round as it was: its state of the query strategy, and its samples with all they came to.
+  void restore(std::int64_t round, const State& strategy_state, std::span<const SampleRecord> samples);
+  /// Lets the number of changes be at least `sequence`, for the checkpoints that know of it.
+  void restore_sequence(std::int64_t sequence);
+  /// @}
 
  private:
   struct Impl;

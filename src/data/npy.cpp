@@ -61,11 +61,11 @@ torch::Tensor read_npy(const std::filesystem::path& file) {
   return tensor;
 }
 
-void write_npy(const std::filesystem::path& file, const torch::Tensor& tensor) {
+std::string to_npy(const torch::Tensor& tensor) {
   const torch::Tensor data = tensor.detach().to(torch::kCPU).contiguous();
   const auto* known = std::find_if(std::begin(dtypes), std::end(dtypes),
                                    [&](const auto& d) { return d.second == data.scalar_type(); });
-  if (known == std::end(dtypes)) fail(file, "a dtype that .npy has", c10::toString(data.scalar_type()));
+  if (known == std::end(dtypes)) fail("tensor", "a dtype that .npy has", c10::toString(data.scalar_type()));
   std::string header = "{'descr': '" + std::string(known->first) + "', 'fortran_order': False, 'shape': (";
   for (const std::int64_t extent : data.sizes()) header += std::to_string(extent) + ", ";
   header += "), }";
@@ -76,7 +76,11 @@ void write_npy(const std::filesystem::path& file, const torch::Tensor& tensor) {
   bytes.append(reinterpret_cast<const char*>(&length), 2);
   bytes += header;
   if (data.nbytes() > 0) bytes.append(static_cast<const char*>(data.const_data_ptr()), data.nbytes());
-  detail::write_file(file, bytes);
+  return bytes;
+}
+
+void write_npy(const std::filesystem::path& file, const torch::Tensor& tensor) {
+  detail::write_file(file, to_npy(tensor));
 }
 
 }  // namespace assay

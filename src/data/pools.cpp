@@ -58,7 +58,7 @@ void TensorPool::append(std::span<const Sample> samples) {
   for (const Sample& sample : samples) require_fits(sample.values, schema, "sample " + std::to_string(sample.id));
   schema_ = schema;
   const std::int64_t needed = size_ + static_cast<std::int64_t>(samples.size());
-  if (needed > capacity_ || storage_.empty()) grow_to(std::max(needed, size_ + size_ / 2));
+  make_room(needed);
   for (const Field& field : schema_) {
     const torch::Tensor& column = storage_.at(field.name);
     for (std::size_t i = 0; i < samples.size(); ++i) {
@@ -69,8 +69,32 @@ void TensorPool::append(std::span<const Sample> samples) {
   size_ = needed;
 }
 
+void TensorPool::append(const Values& batch, std::span<const SampleId> ids) {
+  if (ids.empty()) return;
+  const Schema schema = schema_.empty() ? schema_of_batch(batch) : schema_;
+  require_fits(row(batch, 0), schema, "batch from sample " + std::to_string(ids.front()));
+  if (batch_size(batch) != static_cast<std::int64_t>(ids.size())) {
+    throw ShapeError({"assay.pool.ids", "pool", std::to_string(batch_size(batch)) + " ids, one a row",
+                      std::to_string(ids.size()), ""});
+  }
+  schema_ = schema;
+  const auto count = static_cast<std::int64_t>(ids.size());
+  make_room(size_ + count);
+  for (const Field& field : schema_) {
+    storage_.at(field.name).narrow(0, size_, count).copy_(batch.at(field.name).detach());
+  }
+  ids_.insert(ids_.end(), ids.begin(), ids.end());
+  size_ += count;
+}
+
+void TensorPool::make_room(std::int64_t needed) {
+  if (storage_.empty()) return grow_to(std::max(needed, capacity_));
+  if (needed > capacity_) grow_to(std::max(needed, size_ + size_ / 2));
+}
+
 void TensorPool::reserve(std::int64_t capacity) {
-  if (capacity > capacity_ && !schema_.empty()) grow_to(capacity);
+  if (schema_.empty()) capacity_ = std::max(capacity, capacity_);  // the first append makes the room
+  if (capacity > capacity_) grow_to(capacity);
 }
 
 void TensorPool::grow_to(std::int64_t capacity) {

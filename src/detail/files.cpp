@@ -90,6 +90,26 @@ void write_file(const fs::path& file, std::string_view bytes) {
   if (error) fail(file, "replace it", error.value());
 }
 
+void replace_durably(const fs::path& from, const fs::path& to) {
+  Descriptor(from, O_RDONLY).sync();
+  std::error_code error;
+  fs::rename(from, to, error);
+  if (error) fail(to, "replace it by " + from.string(), error.value());
+  sync_directory(to.parent_path());
+}
+
+void replace_file_durably(const fs::path& file, std::string_view bytes) {
+  const fs::path temporary = file.string() + ".writing";
+  Descriptor(temporary, O_WRONLY | O_CREAT | O_TRUNC).write(bytes);
+  replace_durably(temporary, file);
+}
+
+void remove_all(const fs::path& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (error) fail(path, "remove it", error.value());
+}
+
 void rename_durably(const fs::path& from, const fs::path& to) {
   sync_directory(from);  // the entries of the folder that is renamed
   std::error_code error;
@@ -107,8 +127,11 @@ std::string read_file(const fs::path& file) {
 }
 
 AppendFile::AppendFile(const fs::path& file)
-    : path_(file), descriptor_(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {
+    : path_(file), descriptor_(::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {
   if (descriptor_ < 0) fail(file, "open it", errno);
+  const off_t size = ::lseek(descriptor_, 0, SEEK_END);
+  char last = '\n';
+  if (size > 0 && ::pread(descriptor_, &last, 1, size - 1) == 1 && last != '\n') append("");
 }
 
 AppendFile::AppendFile(AppendFile&& other) noexcept

@@ -47,4 +47,10 @@ std::string Sha256::hex() {
   return text;
 }
 
+std::string sha256(std::string_view bytes) {
+  Sha256 digest;
+  digest.update(bytes);
+  return digest.hex();
+}
+
 }  // namespace assay::detail

@@ -5,8 +5,6 @@
 #include <assay/error.hpp>
 
 #include <algorithm>
-#include <cstdio>
-#include <random>
 
 namespace assay::detail {
 
@@ -51,13 +49,6 @@ void check_options(const DriverOptions& options) {
   if (!problems.empty()) throw ConfigError(std::move(problems));
 }
 
-std::string new_campaign_id() {
-  std::random_device device;
-  char text[17];
-  std::snprintf(text, sizeof text, "%08x%08x", device(), device());
-  return text;
-}
-
 }  // namespace
 
 Campaign::Campaign(DriverOptions options, Pools pools, const LearnerRef& learner, std::vector<std::string> provides,
@@ -83,51 +74,13 @@ Campaign::Campaign(DriverOptions options, Pools pools, const LearnerRef& learner
   start();
 }
 
-Campaign::~Campaign() = default;
-
-void Campaign::start() {
-  const std::filesystem::path file = options_.dir / "ledger.sqlite";
-  const bool exists = Ledger::exists(file);
-  if (exists && options_.resume == Resume::never) {
-    throw CheckpointError({.id = "assay.campaign.exists",
-                           .where = options_.dir.string(),
-                           .expected = "a directory without a campaign",
-                           .got = "one that holds a campaign",
-                           .advice = "continue it (--resume, Resume::if_present) or choose another directory"});
+Campaign::~Campaign() {
+  try {
+    if (checkpoints_) checkpoints_->flush();
+  } catch (const std::exception& error) {
+    // Too late to throw; the ledger holds all labels, and the checkpoint before this one is intact.
+    if (log_) log_->observe({.kind = Event::Kind::warning, .text = std::string("checkpoint: ") + error.what()});
   }
-  if (!exists && options_.resume == Resume::required) {
-    throw CheckpointError({.id = "assay.campaign.missing",
-                           .where = options_.dir.string(),
-                           .expected = "a directory that holds a campaign",
-                           .got = "none (there is no ledger.sqlite)",
-                           .advice = "start it with Resume::if_present, or check the path"});
-  }
-  make_directories_durably(options_.dir);
-  lock_.emplace(options_.dir);
-  bool continued = false;
-  if (exists) {
-    ledger_.emplace(Ledger::open(file));
-  } else {
-    write_file_durably(options_.dir / "campaign.json", configuration().dump(2) + "\n");
-    ledger_.emplace(Ledger::create(file, new_campaign_id()));
-  }
-  log_.emplace(options_.dir / "log.jsonl", ledger_->campaign_id());
-  if (exists) {
-    const std::int64_t interrupted = ledger_->interrupt_running();
-    continued = restore();
-    if (interrupted > 0) warn(std::to_string(interrupted) + " interrupted simulations are queued again");
-  }
-  if (!continued) {
-    drop_labeled_candidates();
-    if (!unlabeled_at_start_.empty()) position_ = {.round = 0, .phase = Phase::query};
-  }
-  write_metrics_lines();
-  emit({.kind = Event::Kind::campaign_started,
-        .text = continued ? "continued: " + std::to_string(labeled_.size()) + " labeled samples, " +
-                                std::to_string(live_.size()) + " candidates"
-                          : "started: " + std::to_string(labeled_.size()) + " labeled samples, " +
-                                std::to_string(unlabeled_at_start_.size()) + " to label first, " +
-                                std::to_string(live_.size()) + " candidates"});
 }
 
 void Campaign::emit(Event event) {
@@ -143,43 +96,74 @@ void Campaign::begin_phase() {
   emit({.kind = Event::Kind::phase_started});
 }
 
-void Campaign::end_phase(Phase next_phase, std::int64_t next_round) {
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - phase_began_).count();
+double Campaign::add_phase_seconds() {
+  const auto now = std::chrono::steady_clock::now();
+  const double seconds = std::chrono::duration<double>(now - phase_began_).count();
   seconds_[std::string(to_string(position_.phase))] += seconds;
-  emit({.kind = Event::Kind::phase_finished, .seconds = seconds});
+  phase_began_ = now;
+  return seconds;
+}
+
+void Campaign::end_phase(Phase next_phase, std::int64_t next_round) {
+  emit({.kind = Event::Kind::phase_finished, .seconds = add_phase_seconds()});
   position_.phase = next_phase;
   position_.round = next_round;
+  // Decided before the checkpoint: one that says "go on" has asked all criteria.
+  if (std::optional<std::string> reason = reason_to_end()) return finish(std::move(*reason));
   save_checkpoint();
 }
 
 void Campaign::finish(std::string reason) {
   position_.finished_by = std::move(reason);
   save_checkpoint();
+  checkpoints_->flush();
   emit({.kind = Event::Kind::campaign_finished, .text = position_.finished_by});
 }
 
-void Campaign::check_stop() {
+/// Samples that count against the budget, as they stood before this round chose.
+std::int64_t Campaign::spent() const {
+  const Counts counts = ledger_->counts_after(position_.round - 1);
+  return counts.labels + counts.validation_labels + counts.test_labels + counts.failed;
+}
+
+std::optional<std::string> Campaign::reason_to_end() {
   const bool last = position_.round > options_.max_rounds;
-  double seconds = 0;
-  for (const auto& [phase, spent] : seconds_) seconds += spent;
-  const Counts counts = ledger_->counts();
-  const StopContext context{.round = std::min(position_.round, options_.max_rounds),
-                            .counts = counts,
-                            .seconds = seconds,
-                            .records = records_};
-  for (AnyStop& stop : options_.stop) {
-    if (const std::optional<std::string> reason = stop.should_stop(context)) return finish(*reason);
+  if (position_.phase == Phase::training && last && !options_.final_training) return "max_rounds";
+  if (position_.phase != Phase::query || position_.round == 0) return std::nullopt;
+  if (!options_.stop.empty()) {
+    double seconds = 0;
+    for (const auto& [phase, worked] : seconds_) seconds += worked;
+    const StopContext context{.round = std::min(position_.round, options_.max_rounds),
+                              .counts = ledger_->counts_after(position_.round - 1),
+                              .seconds = ledger_->record_seconds(position_.round, seconds),
+                              .records = records_};
+    for (AnyStop& stop : options_.stop) {
+      if (std::optional<std::string> reason = stop.should_stop(context)) return reason;
+    }
   }
-  if (last) return finish("max_rounds");
-  const std::int64_t paid = counts.labels + counts.validation_labels + counts.test_labels + counts.failed;
-  if (options_.label_budget && paid >= *options_.label_budget) return finish("label_budget");
+  if (last) return "max_rounds";
+  if (options_.label_budget && spent() >= *options_.label_budget) return "label_budget";
+  return std::nullopt;
+}
+
+void Campaign::write_status() const {
+  if (storage_ != Storage::shared) return;
+  Json status = report();
+  status["campaign"] = ledger_->campaign_id();
+  status["position"] = {{"round", position_.round},
+                        {"phase", to_string(position_.phase)},
+                        {"finished", finished()},
+                        {"finished_by", position_.finished_by}};
+  status["queued"] = ledger_->count(SampleState::queued);
+  status["running"] = ledger_->count(SampleState::running);
+  write_file(options_.dir / "status.json", status.dump(1) + "\n");
 }
 
 Json Campaign::report() const {
   const Counts counts = ledger_->counts();
   Json metrics = Json::object();
   for (const MetricRecord& record : records_) {
-    for (const Measurement& m : record.measurements) metrics[m.name] = m.value;
+    for (const Measurement& m : record.measurements) metrics[m.name] = json_number(m.value);
   }
   Json seconds = Json::object();
   for (const auto& [phase, spent] : seconds_) seconds[phase] = spent;

@@ -4,7 +4,14 @@
 #include <assay/detail/files.hpp>
 #include <assay/error.hpp>
 
+#include "../data/row_stacker.hpp"
+
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <torch/version.h>
+
 #include <algorithm>
+#include <fstream>
 #include <unordered_set>
 
 namespace assay::detail {
@@ -27,8 +34,23 @@ MetricRecord record_from_json(const Json& json) {
   return record;
 }
 
-/// The configuration as it may not change: what decides which samples are picked and what is learned.
-const std::vector<std::string> fixed_slots{"learner", "query", "metrology", "loop"};
+/// What results depend on beside the campaign itself.
+Json machine() {
+  std::ifstream cpus("/proc/cpuinfo");
+  std::string processor = "unknown";
+  for (std::string line; std::getline(cpus, line);) {
+    if (!line.starts_with("model name")) continue;
+    processor = line.substr(std::min(line.size(), line.find(':') + 2));
+    break;
+  }
+  return {{"processor", processor},
+          {"vector_instructions", at::get_cpu_capability()},
+          {"threads", at::get_num_threads()},
+          {"torch", TORCH_VERSION}};
+}
+
+/// Checkpoints of the first format hold no such part.
+Json part(const Json& saved, const char* name) { return saved.value(name, Json::object()); }
 
 }  // namespace
 
@@ -38,7 +60,7 @@ Json Campaign::configuration() const {
   return configuration;
 }
 
-void Campaign::write_metrics_lines() {
+void Campaign::write_metrics_lines() const {
   std::string lines;
   for (const MetricRecord& record : records_) {
     Json line{{"round", record.round}, {"labels", record.labels}};
@@ -46,6 +68,15 @@ void Campaign::write_metrics_lines() {
     lines += line.dump() + "\n";
   }
   write_file(options_.dir / "metrics.jsonl", lines);
+}
+
+void Campaign::record(MetricRecord record) {
+  if (!records_.empty() && records_.back().round == record.round) {
+    for (Measurement& m : record.measurements) records_.back().measurements.push_back(std::move(m));
+  } else {
+    records_.push_back(std::move(record));
+  }
+  write_metrics_lines();
 }
 
 void Campaign::save_checkpoint() {
@@ -74,39 +105,41 @@ void Campaign::save_checkpoint() {
                      {"dropped", candidates_.size() - static_cast<std::int64_t>(live_.size())},
                      {"records", std::move(records)},
                      {"seconds", seconds_},
+                     {"machine", machine()},
                      {"driver", options_to_json(options_)},
                      {"slots", std::move(slots)},
                      {"state", std::move(states)}};
-  write_checkpoint(options_.dir, checkpoint, options_.keep_checkpoints);
+  // A ledger on a local disk is copied back first: no checkpoint may know of more than the copy does.
+  if (!options_.ledger_dir.empty()) ledger_->copy_to(options_.dir / "ledger.sqlite");
+  checkpoints_->submit(checkpoint);
+  write_status();
 }
 
-void Campaign::check_unchanged(const Json& saved) const {
-  std::vector<ErrorParts> problems;
+void Campaign::say_what_changed(const Json& saved) {
+  std::string changes;
   const auto compare = [&](const std::string& where, const Json& was, const Json& is) {
-    if (was == is) return;
-    problems.push_back(
-        {.id = "assay.resume.changed",
-         .where = where,
-         .expected = was.dump() + ", as the campaign was started",
-         .got = is.dump(),
-         .advice = "these may change on resume: max_rounds, label_budget, stop, observers, final_training, "
-                   "keep_checkpoints, checkpoint_every_epochs, skip_*, label"});
+    if (was != is) changes += (changes.empty() ? "" : "; ") + where + ": " + was.dump() + " is now " + is.dump();
   };
-  compare("/seed", saved.at("seed"), options_.seed);
-  compare("/pools", saved.at("pools"), pools_digest_);
+  const auto compare_parts = [&](const std::string& where, const Json& was, const Json& is) {
+    if (!was.is_object() || !is.is_object()) return compare(where, was, is);
+    for (const auto& [name, value] : is.items()) {
+      if (was.contains(name)) compare(where + "/" + name, was[name], value);
+    }
+  };
+  Json driver = options_to_json(options_), before = part(saved, "driver");
+  for (const char* of_this_session : {"resume", "dir", "stop", "observers"}) driver.erase(of_this_session);
+  compare_parts("/driver", before, driver);
+  const Json slots = part(saved, "slots");
   for (const Slot& slot : slots_) {
-    if (std::find(fixed_slots.begin(), fixed_slots.end(), slot.name) == fixed_slots.end()) continue;
-    const Json& was = saved.at("slots").at(slot.name);
-    if (!was.is_object() || was == slot.spec) continue;
-    for (const auto& item : slot.spec.items()) {
-      const auto before = was.find(item.key());
-      compare("/" + slot.name + "/" + item.key(), before == was.end() ? Json() : *before, item.value());
-    }
-    for (const auto& item : was.items()) {
-      if (!slot.spec.contains(item.key())) compare("/" + slot.name + "/" + item.key(), item.value(), Json());
-    }
+    if (slots.contains(slot.name)) compare_parts("/" + slot.name, slots[slot.name], slot.spec);
   }
-  if (!problems.empty()) throw ConfigError(std::move(problems));
+  if (!changes.empty()) say("changed since the last session: " + changes);
+  const Json was = part(saved, "machine"), is = machine();
+  for (const auto& [name, value] : was.items()) {
+    if (!is.contains(name) || is[name] == value) continue;
+    warn("the campaign was run with " + name + " " + value.dump() + ", now it is " + is[name].dump() +
+         ": results may differ from an uninterrupted run in their last digits");
+  }
 }
 
 bool Campaign::restore() {
@@ -120,16 +153,45 @@ bool Campaign::restore() {
     return false;
   }
   const Json& saved = found->json;
-  const auto sequence = saved.at("ledger_sequence").get<std::int64_t>();
-  if (sequence > ledger_->sequence() || saved.at("campaign") != ledger_->campaign_id()) {
-    throw CheckpointError(
-        {.id = "assay.checkpoint.ledger",
-         .where = options_.dir.string(),
-         .expected = "the ledger that belongs to the checkpoint, at entry " + std::to_string(sequence) + " or later",
-         .got = "a ledger at entry " + std::to_string(ledger_->sequence()),
-         .advice = "an older or another ledger.sqlite stands in the directory: put the right one back"});
+  try {
+    const auto sequence = saved.at("ledger_sequence").get<std::int64_t>();
+    if (sequence > ledger_->sequence() || saved.at("campaign") != ledger_->campaign_id()) {
+      throw CheckpointError(
+          {.id = "assay.checkpoint.ledger",
+           .where = options_.dir.string(),
+           .expected = "the ledger that belongs to the checkpoint, at entry " + std::to_string(sequence) + " or later",
+           .got = "a ledger at entry " + std::to_string(ledger_->sequence()),
+           .advice = "an older or another ledger.sqlite stands in the directory: put the right one back, or try "
+                     "'assay check --repair'"});
+    }
+    Json fixed = part(saved, "slots");
+    fixed["seed"] = saved.at("seed");
+    fixed["pools"] = saved.at("pools");
+    check_fixed(fixed, "checkpoint");
+    say_what_changed(saved);
+    drop_labeled_candidates();
+    restore_position(saved);
+    restore_pools(saved.at("integrated").get<std::int64_t>());
+    restore_slots(*found);
+  } catch (const Json::exception& error) {
+    throw CheckpointError({"assay.checkpoint.damaged", options_.dir.string(), "a checkpoint's contents", error.what(),
+                           "remove the newest folder under checkpoints/: the campaign goes on from the one before"});
   }
-  check_unchanged(saved);
+  if (finished()) {
+    // Asked again: more rounds, another budget or other criteria may have been given since.
+    position_.finished_by.clear();
+    if (std::optional<std::string> reason = reason_to_end()) position_.finished_by = std::move(*reason);
+  }
+  if (finished() && ledger_->open_until(position_.round) > 0) {
+    say("samples were queued again: the campaign's last labeling is open again");
+    position_ = {
+        .round = position_.round - 1, .phase = Phase::labeling, .trained = position_.trained, .finished_by = {}};
+    std::erase_if(records_, [&](const MetricRecord& record) { return record.round > position_.round; });
+  }
+  return true;
+}
+
+void Campaign::restore_position(const Json& saved) {
   const Json& position = saved.at("position");
   position_ = {.round = position.at("round").get<std::int64_t>(),
                .phase = phase_from_string(position.at("phase").get<std::string>()),
@@ -137,44 +199,55 @@ bool Campaign::restore() {
                .finished_by = position.at("finished_by").get<std::string>()};
   for (const Json& record : saved.at("records")) records_.push_back(record_from_json(record));
   seconds_ = saved.at("seconds").get<std::map<std::string, double>>();
-  drop_labeled_candidates();
-  restore_pools(saved.at("integrated").get<std::int64_t>());
+}
+
+void Campaign::restore_slots(const Checkpoint& checkpoint) {
+  const Json& states = checkpoint.json.at("state");
+  const Json& specs = checkpoint.json.at("slots");
   for (Slot& slot : slots_) {
-    const auto json = saved.at("state").find(slot.name);
-    if (json == saved.at("state").end()) continue;
+    const auto json = states.find(slot.name);
+    if (json == states.end()) continue;
+    // The state of other options does not fit: a changed loop starts its training anew.
+    if (slot.name == "loop" && specs.at(slot.name) != slot.spec) continue;
     State state{.json = *json, .tensors = {}};
     const std::string prefix = slot.name + "/";
-    for (const auto& [name, tensor] : found->tensors) {
+    for (const auto& [name, tensor] : checkpoint.tensors) {
       if (name.starts_with(prefix)) state.tensors.set(name.substr(prefix.size()), tensor);
     }
     slot.load(state);
   }
-  const bool more_rounds = position_.finished_by == "max_rounds" && position_.round <= options_.max_rounds;
-  const bool late_final = position_.finished_by == "max_rounds" && position_.phase == Phase::training &&
-                          options_.final_training;
-  if (more_rounds || late_final || position_.finished_by == "label_budget") position_.finished_by.clear();
-  return true;
 }
 
 void Campaign::restore_pools(std::int64_t integrated) {
-  std::vector<std::string> kept = learner_->inputs();
-  for (const std::string& target : learner_->targets()) kept.push_back(target);
-  for (const SampleId id : ledger_->integrated(0, integrated)) {
-    Values values = ledger_->inputs(id);
-    values.merge(ledger_->labels(id).without(values.names()));
-    const Sample sample{id, values.pick(kept)};
-    pool_of(ledger_->entry(id).purpose).append({&sample, 1});
-    if (target_schema_.empty()) target_schema_ = schema_of_sample(values.pick(learner_->targets()));
+  struct Part {
+    RowStacker inputs, targets;
+    std::vector<SampleId> ids;
+  };
+  std::map<Purpose, Part> parts;
+  ledger_->for_each_integrated(0, integrated, [&](const IntegratedRow& row) {
+    const Purpose purpose = row.purpose == Purpose::initial ? Purpose::training : row.purpose;
+    Part& part = parts
+                     .try_emplace(purpose, Part{RowStacker(learner_->inputs(), integrated),
+                                                RowStacker(learner_->targets(), integrated),
+                                                {}})
+                     .first->second;
+    const std::string where = "ledger, sample " + std::to_string(row.id);
+    part.inputs.add(row.inputs, where);
+    part.targets.add(row.labels, where);
+    part.ids.push_back(row.id);
+  });
+  for (auto& [purpose, part] : parts) {
+    Values batch = part.inputs.take();
+    batch.merge(part.targets.take());
+    pool_of(purpose).append(batch, part.ids);
+    if (target_schema_.empty()) target_schema_ = schema_of_batch(batch.pick(learner_->targets()));
   }
   integrated_ = integrated;
   const std::int64_t last = position_.round - (position_.phase > Phase::query ? 0 : 1);
-  std::unordered_set<std::int64_t> picked;
-  for (std::int64_t round = 1; round <= last; ++round) {
-    const std::optional<CommittedBatch> batch = ledger_->batch(round);
-    if (!batch) continue;
-    for (const LedgerEntry& entry : batch->entries) picked.insert(entry.id - first_candidate_id_);
-  }
-  std::erase_if(live_, [&](std::int64_t row_in_pool) { return picked.contains(row_in_pool); });
+  if (last < 1) return;
+  const std::vector<SampleId> ids = ledger_->picked(1, last);
+  const std::unordered_set<SampleId> picked(ids.begin(), ids.end());
+  std::erase_if(live_, [&](std::int64_t row) { return picked.contains(row + first_candidate_id_); });
 }
 
 }  // namespace assay::detail

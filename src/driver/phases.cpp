@@ -2,6 +2,7 @@
 #include <assay/detail/campaign.hpp>
 #include <assay/detail/guest.hpp>
 #include <assay/error.hpp>
+#include <assay/round_files.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -70,7 +71,11 @@ void Campaign::train(const std::function<TrainingReport(TrainingContext&)>& trai
                             .stop_requested = [this] { return stop_requested(); }};
     const GuestScope scope;
     const TrainingReport report = train(context);
-    if (report.ended_by == "stop_requested") return save_checkpoint();
+    if (report.ended_by == "stop_requested") {
+      add_phase_seconds();
+      save_checkpoint();
+      return checkpoints_->flush();
+    }
     position_.trained = true;
     std::string text = std::to_string(report.epochs) + " epochs on " + std::to_string(labeled_.size()) +
                        " samples, loss " + short_number(report.training_loss);
@@ -89,31 +94,22 @@ void Campaign::measure(const std::function<Measurements(const MetrologyInputs&)>
     const torch::NoGradGuard no_gradients;
     Measurements measurements = measure(metrology_inputs());
     if (!measurements.empty()) {
-      records_.push_back({position_.round, labeled_.size(), std::move(measurements)});
-      write_metrics_lines();
-      emit({.kind = Event::Kind::metrics, .text = in_words(records_.back().measurements)});
+      std::string text = in_words(measurements);
+      record({position_.round, labeled_.size(), std::move(measurements)});
+      emit({.kind = Event::Kind::metrics, .text = std::move(text)});
     }
   }
   end_phase(Phase::query, position_.round);
-  check_stop();
 }
 
-void Campaign::check(const Selection& selection) const {
+/// Errors: `DataError` for a position outside the view. One that stands twice is taken once.
+Selection Campaign::checked(Selection selection) {
   const std::int64_t size = static_cast<std::int64_t>(live_.size());
-  std::unordered_set<std::int64_t> seen;
-  for (const std::int64_t position : selection.positions) {
-    const bool inside = position >= 0 && position < size;
-    if (inside && seen.insert(position).second) continue;
-    throw DataError({.id = "assay.query.selection",
-                     .where = "query, round " + std::to_string(position_.round),
-                     .expected = "distinct positions in [0, " + std::to_string(size) + ")",
-                     .got = std::to_string(position) + (inside ? " twice" : ""),
-                     .advice = "a selection holds positions of the unlabeled view, not ids"});
-  }
+  const std::string where = "query, round " + std::to_string(position_.round);
   const auto require_size = [&](std::size_t got, const char* what) {
     if (got == 0 || got == selection.positions.size()) return;
     throw DataError({.id = "assay.query.selection",
-                     .where = "query, round " + std::to_string(position_.round),
+                     .where = where,
                      .expected = "as many " + std::string(what) + " as positions (" +
                                  std::to_string(selection.positions.size()) + "), or none",
                      .got = std::to_string(got),
@@ -121,6 +117,25 @@ void Campaign::check(const Selection& selection) const {
   };
   require_size(selection.scores.size(), "scores");
   require_size(selection.strategies.size(), "strategies");
+  std::unordered_set<std::int64_t> seen;
+  Selection once;
+  for (std::size_t i = 0; i < selection.positions.size(); ++i) {
+    const std::int64_t position = selection.positions[i];
+    if (position < 0 || position >= size) {
+      throw DataError({.id = "assay.query.selection",
+                       .where = where,
+                       .expected = "positions in [0, " + std::to_string(size) + ")",
+                       .got = std::to_string(position),
+                       .advice = "a selection holds positions of the unlabeled view, not ids"});
+    }
+    if (!seen.insert(position).second) continue;
+    once.positions.push_back(position);
+    if (!selection.scores.empty()) once.scores.push_back(selection.scores[i]);
+    if (!selection.strategies.empty()) once.strategies.push_back(std::move(selection.strategies[i]));
+  }
+  const std::size_t twice = selection.positions.size() - once.positions.size();
+  if (twice > 0) say(std::to_string(twice) + " positions were picked more than once: taken once");
+  return once;
 }
 
 std::vector<NewEntry> Campaign::entries_from(const Selection& selection, const std::string& strategy) {
@@ -141,6 +156,31 @@ std::vector<NewEntry> Campaign::entries_from(const Selection& selection, const s
   return entries;
 }
 
+std::vector<NewEntry> Campaign::choose(const std::function<Selection(const QueryInputs&)>& select,
+                                       const std::string& strategy) {
+  std::vector<NewEntry> entries;
+  if (position_.round == 0) {
+    for (const auto& [purpose, sample] : unlabeled_at_start_) {
+      entries.push_back({.id = sample.id,
+                         .purpose = purpose,
+                         .rank = static_cast<std::int64_t>(entries.size()),
+                         .score = std::nullopt,
+                         .strategy = "given",
+                         .inputs = sample.values,
+                         .fingerprint = fingerprint(sample.values)});
+    }
+    return entries;
+  }
+  const GuestScope scope;
+  const torch::NoGradGuard no_gradients;
+  const QueryInputs inputs = query_inputs();
+  entries = entries_from(checked(select(inputs)), strategy);
+  if (inputs.remaining_budget && static_cast<std::int64_t>(entries.size()) > *inputs.remaining_budget) {
+    entries.erase(entries.begin() + *inputs.remaining_budget, entries.end());
+  }
+  return entries;
+}
+
 void Campaign::query(const std::function<Selection(const QueryInputs&)>& select) {
   begin_phase();
   Slot& slot = *std::find_if(slots_.begin(), slots_.end(), [](const Slot& s) { return s.name == "query"; });
@@ -148,81 +188,59 @@ void Campaign::query(const std::function<Selection(const QueryInputs&)>& select)
   if (committed) {
     slot.load(committed->strategy_state);
   } else {
-    std::vector<NewEntry> entries;
-    if (position_.round == 0) {
-      for (const auto& [purpose, sample] : unlabeled_at_start_) {
-        entries.push_back({.id = sample.id,
-                           .purpose = purpose,
-                           .rank = static_cast<std::int64_t>(entries.size()),
-                           .score = std::nullopt,
-                           .strategy = "given",
-                           .inputs = sample.values,
-                           .fingerprint = fingerprint(sample.values)});
-      }
-    } else {
-      if (live_.empty()) return finish("no_candidates");
-      const GuestScope scope;
-      const torch::NoGradGuard no_gradients;
-      const QueryInputs inputs = query_inputs();
-      Selection selection = select(inputs);
-      check(selection);
-      entries = entries_from(selection, key_of(slot.spec));
-      if (inputs.remaining_budget && static_cast<std::int64_t>(entries.size()) > *inputs.remaining_budget) {
-        entries.erase(entries.begin() + *inputs.remaining_budget, entries.end());
-      }
-    }
+    if (position_.round > 0 && live_.empty()) return finish("no_candidates");
+    const std::vector<NewEntry> entries = choose(select, key_of(slot.spec));
     ledger_->commit_batch(position_.round, entries, slot.save());
     committed = ledger_->batch(position_.round);
   }
   if (committed->entries.empty()) return finish("nothing_picked");
+  write_picks_file(options_.dir, *ledger_, position_.round);
   std::unordered_set<std::int64_t> picked;
   for (const LedgerEntry& entry : committed->entries) picked.insert(entry.id - first_candidate_id_);
   std::erase_if(live_, [&](std::int64_t row_in_pool) { return picked.contains(row_in_pool); });
-  emit({.kind = Event::Kind::message, .text = std::to_string(committed->entries.size()) + " samples picked"});
+  say(std::to_string(committed->entries.size()) + " samples picked");
   end_phase(Phase::labeling, position_.round);
+}
+
+/// A sample as the pools hold it: inputs as they were chosen, targets as they were simulated.
+Values Campaign::sample_values(SampleId id) const {
+  Values values = ledger_->inputs(id).pick(learner_->inputs());
+  return values.merge(ledger_->labels(id).pick(learner_->targets()));
+}
+
+/// Before labels are folded in they are new to the learner: a free estimate of its error, biased by the selection.
+void Campaign::measure_prequentially(const std::vector<Sample>& samples) {
+  if (!position_.trained || options_.skip_metrology || position_.round == 0 || samples.empty()) return;
+  const Values variance = target_variance(labeled_, learner_->targets());
+  if (variance.empty()) return;
+  const GuestScope scope;
+  const torch::NoGradGuard no_gradients;
+  std::vector<Values> rows;
+  for (const Sample& sample : samples) rows.push_back(sample.values);
+  const Values truth = stack(rows);
+  if (const auto error = standardised_rmse(learner_->predict(truth.pick(learner_->inputs())), truth, variance)) {
+    record({position_.round, labeled_.size(), {{"prequential_rmse", *error}}});
+  }
 }
 
 void Campaign::integrate() {
   begin_phase();
-  const std::optional<CommittedBatch> batch = ledger_->batch(position_.round);
-  std::vector<SampleId> ids;
-  for (const SampleId id : ledger_->integrated(integrated_)) {
-    if (ledger_->entry(id).round == position_.round) ids.push_back(id);
-  }
+  std::vector<SampleId> ids = ledger_->integrated_in(position_.round);
   const bool recorded = !ids.empty();
+  if (!recorded) {
+    for (const SampleId id : ledger_->not_integrated()) {
+      if (ledger_->entry(id).round <= position_.round) ids.push_back(id);
+    }
+  }
   std::vector<Sample> samples;
-  std::vector<Purpose> purposes;
-  std::vector<std::string> kept = learner_->inputs();
-  for (const std::string& target : learner_->targets()) kept.push_back(target);
-  if (batch) {
-    for (const LedgerEntry& entry : batch->entries) {
-      if (entry.state != SampleState::done) continue;
-      if (recorded && std::find(ids.begin(), ids.end(), entry.id) == ids.end()) continue;
-      if (!recorded) ids.push_back(entry.id);
-      Values values = ledger_->inputs(entry.id);
-      values.merge(ledger_->labels(entry.id).without(values.names()));
-      samples.push_back({entry.id, values.pick(kept)});
-      purposes.push_back(entry.purpose);
-    }
-  }
-  if (position_.trained && position_.round > 0 && !samples.empty()) {
-    // Before the labels are folded in they are new to the learner: a free estimate, biased by the selection.
-    const GuestScope scope;
-    const torch::NoGradGuard no_gradients;
-    std::vector<Values> rows;
-    for (const Sample& sample : samples) rows.push_back(sample.values);
-    const Values truth = stack(rows);
-    const Values variance = target_variance(labeled_, learner_->targets());
-    if (const auto error = standardised_rmse(learner_->predict(truth.pick(learner_->inputs())), truth, variance)) {
-      records_.push_back({position_.round, labeled_.size(), {{"prequential_rmse", *error}}});
-      write_metrics_lines();
-    }
-  }
-  for (std::size_t i = 0; i < samples.size(); ++i) pool_of(purposes[i]).append({&samples[i], 1});
-  if (!recorded) ledger_->integrate(ids);
+  for (const SampleId id : ids) samples.push_back({id, sample_values(id)});
+  measure_prequentially(samples);
+  // The file first: what the ledger calls integrated can be rebuilt from it.
+  write_labels_file(options_.dir, *ledger_, position_.round, integrated_, ids);
+  if (!recorded) ledger_->integrate(position_.round, ids);
+  for (const Sample& sample : samples) pool_of(ledger_->entry(sample.id).purpose).append({&sample, 1});
   integrated_ += static_cast<std::int64_t>(ids.size());
   end_phase(Phase::training, position_.round + 1);
-  if (position_.round > options_.max_rounds && !options_.final_training) finish("max_rounds");
 }
 
 }  // namespace assay::detail

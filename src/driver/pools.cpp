@@ -108,6 +108,14 @@ void Campaign::take_pools(Pools pools) {
                    schema_of_batch(pool->all().pick(learner_->inputs())), "unlabeled pool");
     }
   }
+  if (candidates_.size() > 0) {
+    // Samples that are to be simulated first must fit the candidates too, before anything is paid for.
+    const Schema inputs = schema_of_batch(candidates_.gather(counting(0, 1)).pick(learner_->inputs()));
+    for (const auto& [purpose, sample] : unlabeled_at_start_) {
+      require_fits(sample.values.pick(learner_->inputs()), inputs,
+                   std::string(to_string(purpose)) + " pool, beside the unlabeled one");
+    }
+  }
   if (!options_.skip_training && labeled_.empty() &&
       std::none_of(unlabeled_at_start_.begin(), unlabeled_at_start_.end(),
                    [](const auto& start) { return start.first == Purpose::initial; })) {
@@ -186,9 +194,7 @@ Values target_variance(const TensorPool& pool, const std::vector<std::string>& t
 QueryInputs Campaign::query_inputs() const {
   std::optional<std::int64_t> remaining;
   if (options_.label_budget) {
-    const Counts counts = ledger_->counts();
-    remaining = std::max<std::int64_t>(
-        0, *options_.label_budget - counts.labels - counts.validation_labels - counts.test_labels - counts.failed);
+    remaining = std::max<std::int64_t>(0, *options_.label_budget - spent());
   }
   return {.unlabeled = unlabeled(),
           .labeled = PoolView(labeled_, labeled_.ids()),

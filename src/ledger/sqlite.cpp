@@ -36,6 +36,11 @@ std::string Statement::bytes(int column) const {
   return data ? std::string(static_cast<const char*>(data), size) : std::string();
 }
 
+std::span<const std::byte> Statement::view(int column) const {
+  const void* data = sqlite3_column_blob(statement_, column);
+  return {static_cast<const std::byte*>(data), static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
 Database::Database(const std::filesystem::path& file, bool writable) : file_(file) {
   const int flags = writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
   if (sqlite3_open_v2(file.c_str(), &handle_, flags | SQLITE_OPEN_FULLMUTEX, nullptr) != SQLITE_OK) {
@@ -46,9 +51,41 @@ Database::Database(const std::filesystem::path& file, bool writable) : file_(fil
   sqlite3_busy_timeout(handle_, 10'000);
 }
 
-Database::~Database() {
+Database::~Database() { close(); }
+
+void Database::close() {
   for (const auto& [sql, statement] : statements_) sqlite3_finalize(statement);
+  statements_.clear();
   sqlite3_close(handle_);
+}
+
+void Database::copy_into(sqlite3* target) {
+  sqlite3_backup* backup = sqlite3_backup_init(target, "main", handle_, "main");
+  if (backup) sqlite3_backup_step(backup, -1);
+  if (!backup || sqlite3_backup_finish(backup) != SQLITE_OK) {
+    const std::string message = sqlite3_errmsg(target);
+    sqlite3_close(target);
+    throw CheckpointError({"assay.ledger", file_.string(), "to copy it", message, ""});
+  }
+}
+
+void Database::copy_to(const std::filesystem::path& file) {
+  sqlite3* target = nullptr;
+  if (sqlite3_open(file.c_str(), &target) != SQLITE_OK) {
+    const std::string message = target ? sqlite3_errmsg(target) : "out of memory";
+    sqlite3_close(target);
+    throw CheckpointError({"assay.ledger", file.string(), "a copy of " + file_.string(), message, ""});
+  }
+  copy_into(target);
+  sqlite3_close(target);
+}
+
+void Database::move_to_memory() {
+  sqlite3* target = nullptr;
+  sqlite3_open_v2(":memory:", &target, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nullptr);
+  copy_into(target);
+  close();
+  handle_ = target;
 }
 
 void Database::run(const char* sql) {
@@ -67,7 +104,8 @@ void Database::fail(std::string_view doing) const {
   const int code = sqlite3_errcode(handle_);
   std::string advice;
   if (code == SQLITE_FULL) advice = "free some space; the campaign can then be resumed";
-  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) advice = "the file is damaged: put back a copy of it";
+  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+    advice = "the file is damaged: 'assay check --repair' rebuilds it from labels/";
   throw CheckpointError({"assay.ledger", file_.string(), "to run '" + std::string(doing) + "'", sqlite3_errmsg(handle_),
                          std::move(advice)});
 }

@@ -3,10 +3,12 @@
 
 #include <sqlite3.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -46,7 +48,10 @@ class Statement {
   std::int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
   double number(int column) const { return sqlite3_column_double(statement_, column); }
   bool is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+  bool is_text(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_TEXT; }
   std::string bytes(int column) const;
+  /// Without a copy; valid until the next step.
+  std::span<const std::byte> view(int column) const;
 
  private:
   Database& database_;
@@ -63,10 +68,17 @@ class Database {
 
   void run(const char* sql);
   Statement prepare(const char* sql);
+  /// Writes a consistent copy of the whole database to a new file.
+  void copy_to(const std::filesystem::path& file);
+  /// Goes on with a copy in memory; the file is left alone.
+  void move_to_memory();
   [[noreturn]] void fail(std::string_view doing) const;
   const std::filesystem::path& file() const noexcept { return file_; }
 
  private:
+  void close();
+  void copy_into(sqlite3* target);
+
   std::filesystem::path file_;
   sqlite3* handle_ = nullptr;
   std::unordered_map<const char*, sqlite3_stmt*> statements_;  // by the address of their text

@@ -4,6 +4,7 @@
 #include <torch/types.h>
 
 #include <filesystem>
+#include <string>
 
 namespace assay {
 
@@ -11,6 +12,8 @@ namespace assay {
 /// Source: NumPy enhancement proposal 1, "A simple file format for NumPy arrays".
 /// Errors: `DataError` `assay.npy`, naming the file and what is wrong.
 torch::Tensor read_npy(const std::filesystem::path& file);
+/// A tensor as the bytes of such a file. Errors: `DataError` `assay.npy` for a dtype that NumPy lacks.
+std::string to_npy(const torch::Tensor& tensor);
 void write_npy(const std::filesystem::path& file, const torch::Tensor& tensor);
 
 }  // namespace assay

@@ -18,12 +18,15 @@ namespace assay {
 std::string to_safetensors(const Values& tensors, const std::map<std::string, std::string>& metadata = {});
 
 /// The tensors in the bytes of a safetensors file, in the order of their data. Reads nothing that a hostile header
-/// points at: every offset is checked. \param where names the source in messages.
+/// points at: every offset is checked. \param where names the source in messages. \param metadata receives the texts
+/// that the file carries beside its tensors.
 /// Errors: `CheckpointError` `assay.safetensors`.
-Values from_safetensors(std::span<const std::byte> bytes, std::string_view where);
+Values from_safetensors(std::span<const std::byte> bytes, std::string_view where,
+                        std::map<std::string, std::string>* metadata = nullptr);
 
 void write_safetensors(const std::filesystem::path& file, const Values& tensors,
                        const std::map<std::string, std::string>& metadata = {});
+/// Maps the file into memory and copies the tensors out. Errors: `CheckpointError` `assay.file`, `assay.safetensors`.
 Values read_safetensors(const std::filesystem::path& file);
 
 }  // namespace assay

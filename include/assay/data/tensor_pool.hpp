@@ -38,11 +38,14 @@ class TensorPool {
   /// Appends samples; the first append fixes the schema. All or nothing.
   /// Errors: `ShapeError`, `DataError` for a sample that does not fit.
   void append(std::span<const Sample> samples);
+  /// Appends the rows of a batch under the given ids, one each. Errors: as for samples.
+  void append(const Values& batch, std::span<const SampleId> ids);
   /// Makes room for `capacity` samples in all.
   void reserve(std::int64_t capacity);
 
  private:
   void grow_to(std::int64_t capacity);
+  void make_room(std::int64_t needed);
 
   Schema schema_;
   Values storage_;  // [capacity, ...] each; rows past size_ are unused

@@ -3,6 +3,7 @@
 
 #include <assay/data/random.hpp>
 #include <assay/detail/campaign_lock.hpp>
+#include <assay/detail/checkpoint_writer.hpp>
 #include <assay/driver_options.hpp>
 #include <assay/label/context.hpp>
 #include <assay/ledger.hpp>
@@ -17,6 +18,7 @@
 #include <functional>
 #include <mutex>
 #include <set>
+#include <span>
 #include <unordered_map>
 
 namespace assay::detail {
@@ -57,7 +59,7 @@ class Campaign final : private LabelQueue {
   /// True if a stop was requested; the next run starts without it.
   bool take_stop_request() noexcept { return stop_requested_.exchange(false, std::memory_order_relaxed); }
   const Position& position() const noexcept { return position_; }
-  /// True while simulations of this round are queued or running.
+  /// True while simulations of this round or an earlier one are queued or running.
   bool waiting_for_labels() const;
 
   /// \name Phases
@@ -72,7 +74,8 @@ class Campaign final : private LabelQueue {
   /// @}
 
   std::vector<Sample> ask(std::int64_t count);
-  bool tell(SampleId id, const Outcome& outcome);
+  bool tell(const Told& told);
+  std::int64_t tell(std::span<const Told> outcomes);
 
   const TensorPool& labeled() const noexcept { return labeled_; }
   const TensorPool& validation() const noexcept { return validation_; }
@@ -85,6 +88,14 @@ class Campaign final : private LabelQueue {
   Json report() const;
 
  private:
+  /// A sample from the moment it is claimed until its outcome is in the ledger.
+  struct Running {
+    int attempt = 0;  ///< 0 until it has started
+    std::chrono::steady_clock::time_point began;
+    std::string fingerprint;
+    bool told = false;  ///< its outcome is on the way into the ledger
+  };
+
   // pools.cpp
   void take_pools(Pools pools);
   TensorPool take_pool(AnyPool pool, Purpose purpose, std::string_view name);
@@ -94,22 +105,35 @@ class Campaign final : private LabelQueue {
   MetrologyInputs metrology_inputs() const;
   QueryInputs query_inputs() const;
 
-  // campaign.cpp
+  // opening.cpp: the directory
   void start();
+  bool open_ledger();
+  Json fixed_configuration() const;
+  void check_fixed(const Json& saved, std::string_view source) const;
+  void set_aside_stale_checkpoints();
+
+  // campaign.cpp
   void emit(Event event);
+  void say(std::string text) { emit({.kind = Event::Kind::message, .text = std::move(text)}); }
   void warn(std::string text) { emit({.kind = Event::Kind::warning, .text = std::move(text)}); }
   void begin_phase();
   void end_phase(Phase next_phase, std::int64_t next_round);
   void finish(std::string reason);
-  void check_stop();
+  std::optional<std::string> reason_to_end();
+  double add_phase_seconds();
+  std::int64_t spent() const;
+  void write_status() const;
 
-  // checkpoint.cpp
+  // checkpointing.cpp
   void save_checkpoint();
   bool restore();
+  void restore_position(const Json& saved);
   void restore_pools(std::int64_t integrated);
-  void check_unchanged(const Json& saved) const;
+  void restore_slots(const Checkpoint& checkpoint);
+  void say_what_changed(const Json& saved);
   Json configuration() const;
-  void write_metrics_lines();
+  void write_metrics_lines() const;
+  void record(MetricRecord record);
 
   // labeling.cpp: the queue
   std::optional<Job> next() override;
@@ -117,11 +141,21 @@ class Campaign final : private LabelQueue {
   void fail(const Job& job, const Failure& failure) override;
   void set_handle(const Job& job, const std::string& handle) override;
   std::optional<Job> start_next();
+  std::optional<LedgerEntry> claim_next();
   std::optional<std::string> refusal(SampleId id, const Values& labels);
+  std::int64_t open_samples() const;
   void abandon_phase();
+  Running begin_telling(SampleId id);
+  void end_telling(std::span<const SampleId> ids, const std::function<void()>& write);
+  void refuse(SampleId id, const Running& running, const Values& labels, const std::string& reason);
   void simulation_ended(Event::Kind kind, std::string text);
+
+  // phases.cpp
+  std::vector<NewEntry> choose(const std::function<Selection(const QueryInputs&)>& select, const std::string& strategy);
   std::vector<NewEntry> entries_from(const Selection& selection, const std::string& strategy);
-  void check(const Selection& selection) const;
+  Selection checked(Selection selection);
+  void measure_prequentially(const std::vector<Sample>& samples);
+  Values sample_values(SampleId id) const;
 
   DriverOptions options_;
   LearnerRef learner_;
@@ -129,9 +163,11 @@ class Campaign final : private LabelQueue {
   std::vector<Slot> slots_;
   RandomKey random_;
 
+  Storage storage_ = Storage::local;
   std::optional<CampaignLock> lock_;
   std::optional<Ledger> ledger_;
   std::optional<JsonLog> log_;
+  std::optional<CheckpointWriter> checkpoints_;
 
   TensorPool labeled_, validation_, test_;
   std::vector<std::pair<Purpose, Sample>> unlabeled_at_start_;  // pools that came without targets
@@ -148,12 +184,7 @@ class Campaign final : private LabelQueue {
   std::map<std::string, double> seconds_;  // by phase, over all sessions
   std::chrono::steady_clock::time_point phase_began_;
 
-  struct Running {
-    Job job;
-    std::chrono::steady_clock::time_point began;
-    std::string fingerprint;
-  };
-  mutable std::mutex queue_mutex_;
+  mutable std::mutex queue_mutex_;  // of running_, target_schema_ and the counts of the phase
   std::unordered_map<SampleId, Running> running_;
   std::int64_t phase_total_ = 0;
   std::int64_t phase_ended_ = 0;

@@ -15,11 +15,18 @@ void make_directories_durably(const std::filesystem::path& directory);
 void write_file_durably(const std::filesystem::path& file, std::string_view bytes);
 /// Writes a file under a temporary name and renames it: readers see the old or the new one. Not synced.
 void write_file(const std::filesystem::path& file, std::string_view bytes);
+/// The same, synced with its directory: after a power cut there is the old file or the new one, whole.
+void replace_file_durably(const std::filesystem::path& file, std::string_view bytes);
+/// Syncs a file, renames it to `to`, and syncs the directory.
+void replace_durably(const std::filesystem::path& from, const std::filesystem::path& to);
+/// Removes a file or a folder with all that is in it; nothing there is as good.
+void remove_all(const std::filesystem::path& path);
 /// Renames and syncs the directory: after a power cut there is the old or the new name.
 void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
 std::string read_file(const std::filesystem::path& file);
 
-/// A file that lines are appended to, each with one `write`, so that a kill leaves whole lines but for the last.
+/// A file that lines are appended to, each with one `write`, so that a kill leaves whole lines but for the last. A last
+/// line that a kill cut short stays on a line of its own.
 class AppendFile {
  public:
   explicit AppendFile(const std::filesystem::path& file);

@@ -27,4 +27,7 @@ class Sha256 {
   std::unique_ptr<Context> context_;
 };
 
+/// Of all bytes at once, in hexadecimal.
+std::string sha256(std::string_view bytes);
+
 }  // namespace assay::detail

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands.hpp"
+
+#include <assay/json.hpp>
+#include <assay/tools/check.hpp>
+#include <assay/tools/labels.hpp>
+
+#include <iostream>
+#include <optional>
+
+namespace assay::app {
+
+bool check(const std::filesystem::path& campaign, bool repair, bool json) {
+  const CheckReport report = repair ? repair_campaign(campaign) : check_campaign(campaign);
+  if (json) {
+    std::cout << Json{{"problems", report.problems},
+                      {"notes", report.notes},
+                      {"repairs", report.repairs},
+                      {"labels", report.labels}}
+                     .dump(2)
+              << '\n';
+  } else {
+    for (const std::string& repaired : report.repairs) std::cout << "repaired  " << repaired << '\n';
+    for (const std::string& problem : report.problems) std::cout << "problem   " << problem << '\n';
+    for (const std::string& note : report.notes) std::cout << "note      " << note << '\n';
+    std::cout << report.labels << " labels, "
+              << (report.problems.empty() ? std::string("everything is as it was written")
+                                          : std::to_string(report.problems.size()) + " problems")
+              << '\n';
+    if (!report.problems.empty() && !repair) std::cout << "'assay check --repair' mends what can be mended\n";
+  }
+  return report.problems.empty();
+}
+
+void retry(const std::filesystem::path& campaign, const std::vector<std::int64_t>& ids) {
+  const std::int64_t queued = retry_samples(campaign, ids.empty() ? std::nullopt : std::optional(ids));
+  std::cout << queued << " samples are queued again; continue the campaign to have them simulated\n";
+}
+
+void abandon(const std::filesystem::path& campaign, const std::vector<std::int64_t>& ids) {
+  std::cout << abandon_samples(campaign, ids) << " samples are given up\n";
+}
+
+void import(const std::filesystem::path& campaign, const std::filesystem::path& other) {
+  const ImportReport report = import_labels(campaign, other);
+  for (const std::string& line : report.refused) std::cout << "refused   " << line << '\n';
+  std::cout << report.added << " labels added, " << report.known << " were there, " << report.refused.size()
+            << " refused\n";
+}
+
+bool diff(const std::filesystem::path& a, const std::filesystem::path& b) {
+  const std::optional<std::string> difference = first_difference(a, b);
+  std::cout << difference.value_or("the campaigns came to the same") << '\n';
+  return !difference;
+}
+
+}  // namespace assay::app

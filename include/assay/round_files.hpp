@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/ledger.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace assay {
+
+// What the ledger holds of a round also stands in two files under `labels/`, each written once, durably, with a
+// checksum inside, and readable by any safetensors library:
+//   picks_NNNNNN.safetensors   what the round chose, before anything is simulated
+//   round_NNNNNN.safetensors   what was folded in at its end: labels, attempts, failures
+// A damaged ledger is rebuilt from them. Labels over 64 KiB are named by their digest and stand in `labels/objects/`.
+
+/// Writes what `round` chose, from the ledger, unless the file is there. \param again writes it even then.
+/// Errors: `CheckpointError`.
+void write_picks_file(const std::filesystem::path& campaign, const Ledger& ledger, std::int64_t round,
+                      bool again = false);
+/// Writes the samples `ids`, in their order of integration, and those of `round` that failed.
+/// \param first place of the first of them in the order of integration.
+void write_labels_file(const std::filesystem::path& campaign, const Ledger& ledger, std::int64_t round,
+                       std::int64_t first, const std::vector<SampleId>& ids);
+
+/// Everything that the files under `labels/` say of a campaign.
+struct RecordedRounds {
+  struct Round {
+    std::int64_t round = 0;
+    State strategy_state;
+    std::vector<SampleRecord> samples;
+  };
+  std::string campaign_id;
+  std::vector<Round> rounds;
+  std::vector<std::string> problems;  ///< files that are damaged, missing or of another campaign, one line each
+};
+
+/// Reads and checks all of them. Errors: none; what is wrong stands in `problems`.
+RecordedRounds read_round_files(const std::filesystem::path& campaign);
+
+/// True if there is at least one such file.
+bool has_round_files(const std::filesystem::path& campaign);
+
+/// The folder of large tensors of a campaign.
+inline std::filesystem::path objects_folder(const std::filesystem::path& campaign) {
+  return campaign / "labels" / "objects";
+}
+
+}  // namespace assay

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "row_stacker.hpp"
+
+#include <assay/data/safetensors.hpp>
+#include <assay/data/schema.hpp>
+#include <assay/error.hpp>
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace assay::detail {
+
+void RowStacker::learn(std::span<const std::byte> sample, std::string_view where) {
+  SafetensorsHeader header = read_safetensors_header(sample, where);
+  std::vector<SafetensorsEntry> entries;
+  for (const std::string& name : names_) {
+    const auto found = std::find_if(header.entries.begin(), header.entries.end(),
+                                    [&](const SafetensorsEntry& entry) { return entry.name == name; });
+    if (found == header.entries.end()) {
+      throw DataError({"assay.values.missing", std::string(where), "a value '" + name + "'", "none", ""});
+    }
+    entries.push_back(std::move(*found));
+  }
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (columns_.size() > i) {
+      if (entries[i].shape == entries_[i].shape && entries[i].dtype == entries_[i].dtype) continue;
+      const auto describe_entry = [](const SafetensorsEntry& e) { return describe(Field{e.name, e.shape, e.dtype}); };
+      throw ShapeError({"assay.values.shape", std::string(where) + ", '" + entries[i].name + "'",
+                        describe_entry(entries_[i]), describe_entry(entries[i]), ""});
+    }
+    std::vector<std::int64_t> shape{rows_};
+    shape.insert(shape.end(), entries[i].shape.begin(), entries[i].shape.end());
+    columns_.push_back(at::empty(shape, entries[i].dtype));
+  }
+  entries_ = std::move(entries);
+  data_start_ = header.data_start;
+  header_.assign(reinterpret_cast<const char*>(sample.data()), data_start_);
+}
+
+void RowStacker::add(std::span<const std::byte> sample, std::string_view where) {
+  const bool known = !header_.empty() && sample.size() >= header_.size() &&
+                     std::memcmp(sample.data(), header_.data(), header_.size()) == 0;
+  std::uint64_t size = 0;
+  for (const SafetensorsEntry& entry : entries_) size = std::max(size, entry.end);
+  if (!known || sample.size() < data_start_ + size) learn(sample, where);
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    const std::size_t bytes = entries_[i].end - entries_[i].begin;
+    if (bytes == 0) continue;
+    std::memcpy(static_cast<char*>(columns_[i].mutable_data_ptr()) + static_cast<std::size_t>(count_) * bytes,
+                sample.data() + data_start_ + entries_[i].begin, bytes);
+  }
+  ++count_;
+}
+
+Values RowStacker::take() const {
+  Values values;
+  for (std::size_t i = 0; i < columns_.size(); ++i) values.set(names_[i], columns_[i].narrow(0, 0, count_));
+  return values;
+}
+
+}  // namespace assay::detail

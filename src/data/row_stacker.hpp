@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "safetensors_header.hpp"
+
+#include <assay/data/values.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace assay::detail {
+
+/// Stacks many samples that are given as safetensors bytes. Samples that are alike have the same header: it is parsed
+/// once, and the rest is copying.
+class RowStacker {
+ public:
+  /// \param names the fields to keep, in that order. \param rows room for so many samples.
+  RowStacker(std::vector<std::string> names, std::int64_t rows) : names_(std::move(names)), rows_(rows) {}
+
+  /// Errors: `CheckpointError` for damaged bytes; `DataError`, `ShapeError` for a sample unlike the first.
+  void add(std::span<const std::byte> sample, std::string_view where);
+  /// The samples so far, stacked: views on what is held here. Empty if there was none.
+  Values take() const;
+  std::int64_t size() const noexcept { return count_; }
+
+ private:
+  void learn(std::span<const std::byte> sample, std::string_view where);
+
+  std::vector<std::string> names_;
+  std::int64_t rows_;
+  std::int64_t count_ = 0;
+  std::string header_;  // of the samples so far
+  std::size_t data_start_ = 0;
+  std::vector<SafetensorsEntry> entries_;  // of names_, in that order
+  std::vector<torch::Tensor> columns_;     // [rows_, ...]
+};
+
+}  // namespace assay::detail

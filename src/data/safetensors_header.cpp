@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "safetensors_header.hpp"
+
+#include <assay/error.hpp>
+#include <assay/json.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+namespace assay::detail {
+
+namespace {
+
+constexpr std::pair<const char*, torch::Dtype> dtypes[] = {
+    {"F64", torch::kFloat64}, {"F32", torch::kFloat32}, {"F16", torch::kFloat16}, {"BF16", torch::kBFloat16},
+    {"I64", torch::kInt64},   {"I32", torch::kInt32},   {"I16", torch::kInt16},   {"I8", torch::kInt8},
+    {"U8", torch::kUInt8},    {"BOOL", torch::kBool}};
+
+/// The format allows headers of 100 MB; parsed, such a one takes gigabytes. This is enough for 100,000 tensors.
+constexpr std::uint64_t longest_header = 16 * 1024 * 1024;
+constexpr std::size_t most_dimensions = 64;
+
+[[noreturn]] void fail(std::string_view where, std::string expected, std::string got) {
+  throw CheckpointError({.id = "assay.safetensors",
+                         .where = std::string(where),
+                         .expected = std::move(expected),
+                         .got = std::move(got),
+                         .advice = "the file is damaged, or is no safetensors file"});
+}
+
+/// `text`, short enough for a message.
+std::string brief(std::string text) {
+  if (text.size() > 200) text.replace(200, std::string::npos, "…");
+  return text;
+}
+
+SafetensorsEntry entry_from(const std::string& name, const Json& json, std::uint64_t size, std::string_view where) {
+  const std::string called = "'" + brief(name) + "'";
+  SafetensorsEntry entry{.name = name, .shape = {}};
+  const Json& shape = json.at("shape");
+  const Json& offsets = json.at("data_offsets");
+  const auto known = std::find_if(std::begin(dtypes), std::end(dtypes),
+                                  [&](const auto& pair) { return json.at("dtype") == pair.first; });
+  if (known == std::end(dtypes)) fail(where, "a known dtype for " + called, brief(json.at("dtype").dump()));
+  entry.dtype = known->second;
+  if (!shape.is_array() || shape.size() > most_dimensions) {
+    fail(where, "a shape of at most " + std::to_string(most_dimensions) + " dimensions for " + called,
+         brief(shape.dump()));
+  }
+  // Extents beside a zero count too: strides are made of them.
+  std::uint64_t bytes = c10::elementSize(entry.dtype), product = 1;
+  for (const Json& extent : shape) {
+    if (!extent.is_number_unsigned()) fail(where, "extents >= 0 for " + called, brief(shape.dump()));
+    const auto n = extent.get<std::uint64_t>();
+    if (n > 0 && product > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / 8 / n) {
+      fail(where, called + " to fit the file", brief(shape.dump()));
+    }
+    product *= std::max<std::uint64_t>(n, 1);
+    if (n == 0) bytes = 0;
+    entry.shape.push_back(static_cast<std::int64_t>(n));
+  }
+  bytes *= product;
+  if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
+      !offsets[1].is_number_unsigned()) {
+    fail(where, "two data offsets for " + called, brief(offsets.dump()));
+  }
+  entry.begin = offsets[0].get<std::uint64_t>();
+  entry.end = offsets[1].get<std::uint64_t>();
+  if (entry.begin > entry.end || entry.end > size || entry.end - entry.begin != bytes) {
+    fail(where, std::to_string(bytes) + " bytes of data for " + called + " inside the file", brief(offsets.dump()));
+  }
+  return entry;
+}
+
+}  // namespace
+
+const char* safetensors_dtype(torch::Dtype dtype) {
+  for (const auto& [name, known] : dtypes) {
+    if (known == dtype) return name;
+  }
+  return nullptr;
+}
+
+SafetensorsHeader read_safetensors_header(std::span<const std::byte> bytes, std::string_view where) {
+  if (bytes.size() < 8) fail(where, "at least 8 bytes", std::to_string(bytes.size()));
+  std::uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), 8);
+  if (length > longest_header || length > bytes.size() - 8) {
+    fail(where, "a header inside the file, of at most " + std::to_string(longest_header) + " bytes",
+         "one of " + std::to_string(length) + " bytes");
+  }
+  SafetensorsHeader header;
+  header.data_start = 8 + length;
+  const std::uint64_t size = bytes.size() - header.data_start;
+  try {
+    const Json json = parse_json({reinterpret_cast<const char*>(bytes.data()) + 8, length}, where);
+    if (!json.is_object()) fail(where, "an object as header", json.type_name());
+    for (const auto& item : json.items()) {
+      if (item.key() == "__metadata__") {
+        header.metadata = item.value().get<std::map<std::string, std::string>>();
+      } else {
+        header.entries.push_back(entry_from(item.key(), item.value(), size, where));
+      }
+    }
+  } catch (const Json::exception& error) {
+    fail(where, "a safetensors header", brief(error.what()));
+  } catch (const ConfigError& error) {
+    fail(where, "a safetensors header", brief(error.what()));
+  }
+  std::stable_sort(header.entries.begin(), header.entries.end(),
+                   [](const auto& a, const auto& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
+  std::uint64_t offset = 0;
+  for (const SafetensorsEntry& entry : header.entries) {
+    if (entry.begin != offset) {
+      fail(where, "data without gaps or overlaps", "'" + brief(entry.name) + "' out of place");
+    }
+    offset = entry.end;
+  }
+  if (offset != size) fail(where, std::to_string(offset) + " bytes of data", std::to_string(size));
+  return header;
+}
+
+}  // namespace assay::detail

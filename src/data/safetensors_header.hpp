@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace assay::detail {
+
+/// One tensor of a safetensors file, at [begin, end) of its data.
+struct SafetensorsEntry {
+  std::string name;
+  torch::Dtype dtype = torch::kFloat64;
+  std::vector<std::int64_t> shape;
+  std::uint64_t begin = 0, end = 0;
+};
+
+struct SafetensorsHeader {
+  std::vector<SafetensorsEntry> entries;  ///< in the order of their data, which they cover without gaps or overlaps
+  std::size_t data_start = 0;             ///< of the data, in the file
+  std::map<std::string, std::string> metadata;
+};
+
+/// Name of a dtype in the format; nullptr for one that it lacks.
+const char* safetensors_dtype(torch::Dtype dtype);
+
+/// Reads and checks the header of a file of which `bytes` is the whole.
+/// Errors: `CheckpointError` `assay.safetensors`.
+SafetensorsHeader read_safetensors_header(std::span<const std::byte> bytes, std::string_view where);
+
+}  // namespace assay::detail

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <assay/detail/checkpoint_writer.hpp>
+#include <assay/detail/quiet_thread.hpp>
+
+#include <utility>
+
+namespace assay::detail {
+
+CheckpointWriter::~CheckpointWriter() {
+  {
+    const std::lock_guard lock(mutex_);
+    end_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void CheckpointWriter::rethrow(std::unique_lock<std::mutex>&) {
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+}
+
+void CheckpointWriter::submit(const Checkpoint& checkpoint) {
+  EncodedCheckpoint encoded = encode(checkpoint);
+  std::unique_lock lock(mutex_);
+  rethrow(lock);
+  waiting_ = std::move(encoded);
+  if (!thread_.joinable()) thread_ = quiet_thread([this] { work(); });
+  changed_.notify_all();
+}
+
+void CheckpointWriter::flush() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return (!waiting_ && !writing_) || error_; });
+  rethrow(lock);
+}
+
+void CheckpointWriter::work() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [this] { return waiting_ || end_; });
+    if (!waiting_) return;
+    const EncodedCheckpoint next = *std::exchange(waiting_, std::nullopt);
+    writing_ = true;
+    lock.unlock();
+    std::exception_ptr error;
+    try {
+      WrittenCheckpoint written = write_checkpoint(campaign_, next, keep_, {last_folder_, last_tensors_});
+      last_folder_ = std::move(written.folder);
+      last_tensors_ = std::move(written.tensors_digest);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    lock.lock();
+    writing_ = false;
+    if (error) error_ = error;
+    changed_.notify_all();
+  }
+}
+
+}  // namespace assay::detail

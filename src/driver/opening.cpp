@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a campaign directory is opened: for a campaign that begins, or one that goes on.
+#include <assay/detail/campaign.hpp>
+#include <assay/detail/file_system.hpp>
+#include <assay/detail/files.hpp>
+#include <assay/detail/sha256.hpp>
+#include <assay/error.hpp>
+#include <assay/round_files.hpp>
+
+#include <cstdio>
+#include <random>
+
+namespace assay::detail {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string new_campaign_id() {
+  std::random_device device;
+  char text[17];
+  std::snprintf(text, sizeof text, "%08x%08x", device(), device());
+  return text;
+}
+
+/// Where the ledger of a campaign lies in a local folder of its own.
+fs::path local_ledger(const fs::path& folder, const fs::path& campaign) {
+  const fs::path place = fs::weakly_canonical(fs::absolute(campaign));
+  return folder / (place.filename().string() + "-" + sha256(place.string()).substr(0, 12) + ".sqlite");
+}
+
+/// Copies the ledger of the campaign to the local disk, unless what is there is as new.
+void bring_to_local(const fs::path& copy, const fs::path& local, const fs::path& objects) {
+  if (!Ledger::exists(copy)) return;
+  const Ledger from = Ledger::open_read_only(copy, objects);
+  if (Ledger::exists(local)) {
+    const Ledger there = Ledger::open_read_only(local, objects);
+    if (there.campaign_id() == from.campaign_id() && there.sequence() >= from.sequence()) return;
+  }
+  for (const char* suffix : {"", "-wal", "-shm", "-journal"}) remove_all(local.string() + suffix);
+  from.copy_to(local);
+}
+
+}  // namespace
+
+void Campaign::start() {
+  const fs::path file = options_.dir / "ledger.sqlite";
+  const bool exists = Ledger::exists(file);
+  if (exists && options_.resume == Resume::never) {
+    throw CheckpointError({.id = "assay.campaign.exists",
+                           .where = options_.dir.string(),
+                           .expected = "a directory without a campaign",
+                           .got = "one that holds a campaign",
+                           .advice = "continue it (--resume, Resume::if_present) or choose another directory"});
+  }
+  if (!exists && has_round_files(options_.dir)) {
+    throw CheckpointError({.id = "assay.ledger.missing",
+                           .where = options_.dir.string(),
+                           .expected = "a ledger beside the labels that were paid for",
+                           .got = "labels/ without ledger.sqlite",
+                           .advice = "rebuild it with 'assay check --repair', or choose another directory"});
+  }
+  if (!exists && options_.resume == Resume::required) {
+    throw CheckpointError({.id = "assay.campaign.missing",
+                           .where = options_.dir.string(),
+                           .expected = "a directory that holds a campaign",
+                           .got = "none (there is no ledger.sqlite)",
+                           .advice = "start it with Resume::if_present, or check the path"});
+  }
+  if (!exists && options_.label_budget &&
+      static_cast<std::int64_t>(unlabeled_at_start_.size()) > *options_.label_budget) {
+    throw ConfigError({"assay.driver.budget", "/driver/label_budget",
+                       "at least the " + std::to_string(unlabeled_at_start_.size()) +
+                           " samples of the pools that come without labels",
+                       std::to_string(*options_.label_budget), "raise it, or give smaller pools"});
+  }
+  make_directories_durably(options_.dir);
+  storage_ = storage_of(options_.dir, options_.storage);
+  lock_.emplace(options_.dir, storage_);
+  const bool ledger_was_there = open_ledger();
+  checkpoints_.emplace(options_.dir, options_.keep_checkpoints);
+  log_.emplace(options_.dir / "log.jsonl", ledger_->campaign_id());
+  bool continued = false;
+  if (ledger_was_there) {
+    check_fixed(parse_json(ledger_->configuration(), file.string()), "ledger");
+    const std::int64_t interrupted = ledger_->interrupt_running();
+    continued = restore();
+    if (interrupted > 0) warn(std::to_string(interrupted) + " interrupted simulations are queued again");
+  } else {
+    set_aside_stale_checkpoints();
+  }
+  if (!continued) {
+    drop_labeled_candidates();
+    if (!unlabeled_at_start_.empty()) position_ = {.round = 0, .phase = Phase::query, .finished_by = {}};
+  }
+  phase_began_ = std::chrono::steady_clock::now();
+  write_metrics_lines();
+  emit({.kind = Event::Kind::campaign_started,
+        .text = continued ? "continued: " + std::to_string(labeled_.size()) + " labeled samples, " +
+                                std::to_string(live_.size()) + " candidates"
+                          : "started: " + std::to_string(labeled_.size()) + " labeled samples, " +
+                                std::to_string(unlabeled_at_start_.size()) + " to label first, " +
+                                std::to_string(live_.size()) + " candidates"});
+}
+
+/// \return whether the ledger was there.
+bool Campaign::open_ledger() {
+  const fs::path copy = options_.dir / "ledger.sqlite", objects = objects_folder(options_.dir);
+  fs::path file = copy;
+  Journal journal = storage_ == Storage::shared ? Journal::rollback : Journal::write_ahead;
+  if (!options_.ledger_dir.empty()) {
+    make_directories_durably(options_.ledger_dir);
+    file = local_ledger(options_.ledger_dir, options_.dir);
+    journal = Journal::write_ahead;
+    bring_to_local(copy, file, objects);
+    if (!Ledger::exists(copy)) {
+      // What lies there belongs to a campaign that is gone.
+      for (const char* suffix : {"", "-wal", "-shm", "-journal"}) remove_all(file.string() + suffix);
+    }
+  }
+  const bool there = Ledger::exists(file);
+  if (there) {
+    ledger_.emplace(Ledger::open(file, objects, journal));
+  } else {
+    write_file_durably(options_.dir / "campaign.json", configuration().dump(2) + "\n");
+    ledger_.emplace(Ledger::create(file, new_campaign_id(), objects, fixed_configuration().dump(), journal));
+    if (file != copy) ledger_->copy_to(copy);
+  }
+  ledger_->set_guard([this] { lock_->check(); });
+  return there;
+}
+
+Json Campaign::fixed_configuration() const {
+  Json fixed{{"seed", options_.seed}, {"pools", pools_digest_}};
+  for (const Slot& slot : slots_) {
+    if (slot.name == "learner" || slot.name == "query") fixed[slot.name] = slot.spec;
+  }
+  return fixed;
+}
+
+void Campaign::check_fixed(const Json& saved, std::string_view source) const {
+  std::vector<ErrorParts> problems;
+  const auto compare = [&](const std::string& where, const Json& was, const Json& is) {
+    if (was == is) return;
+    problems.push_back(
+        {.id = "assay.resume.changed",
+         .where = where,
+         .expected = was.dump() + ", as the campaign was started (" + std::string(source) + ")",
+         .got = is.dump(),
+         .advice = "seed, pools, learner and query may not change on resume; all else may: max_rounds, label_budget, "
+                   "stop, observers, final_training, keep_checkpoints, checkpoint_every_epochs, skip_*, storage, "
+                   "ledger_dir, label, metrology, loop"});
+  };
+  const Json now = fixed_configuration();
+  for (const auto& [part, is] : now.items()) {
+    const auto was = saved.find(part);
+    if (was == saved.end() || *was == is) continue;
+    if (!was->is_object() || !is.is_object()) {
+      compare("/" + part, *was, is);
+      continue;
+    }
+    for (const auto& [name, value] : is.items()) compare("/" + part + "/" + name, was->value(name, Json()), value);
+    for (const auto& [name, value] : was->items()) {
+      if (!is.contains(name)) compare("/" + part + "/" + name, value, Json());
+    }
+  }
+  if (!problems.empty()) throw ConfigError(std::move(problems));
+}
+
+void Campaign::set_aside_stale_checkpoints() {
+  const fs::path stale = options_.dir / "checkpoints";
+  if (!fs::exists(stale)) return;
+  fs::path aside;
+  for (int i = 1; aside.empty() || fs::exists(aside); ++i) {
+    aside = options_.dir / ("checkpoints_without_ledger_" + std::to_string(i));
+  }
+  rename_durably(stale, aside);
+  warn("checkpoints without a ledger belong to no campaign: they are in " + aside.string() + " now");
+}
+
+}  // namespace assay::detail

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ledger/object_store.hpp"
+
+#include <assay/data/safetensors.hpp>
+#include <assay/data/schema.hpp>
+#include <assay/detail/files.hpp>
+#include <assay/detail/sha256.hpp>
+#include <assay/error.hpp>
+#include <assay/round_files.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+namespace assay {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int format = 1;
+
+fs::path file_of(const fs::path& campaign, const char* kind, std::int64_t round) {
+  char name[64];
+  std::snprintf(name, sizeof name, "%s_%06lld.safetensors", kind, static_cast<long long>(round));
+  return campaign / "labels" / name;
+}
+
+Values sorted(const Values& tensors) {
+  std::map<std::string, torch::Tensor> by_name;
+  for (const NamedTensor& entry : tensors) by_name.emplace(entry.name, entry.tensor);
+  Values ordered;
+  for (auto& [name, tensor] : by_name) ordered.set(name, std::move(tensor));
+  return ordered;
+}
+
+std::string checksum(const std::string& json, const Values& tensors) {
+  return detail::sha256(json + fingerprint(sorted(tensors)));
+}
+
+void write_sealed(const fs::path& file, const Json& json, const Values& tensors) {
+  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  detail::make_directories_durably(file.parent_path());
+  detail::replace_file_durably(file, to_safetensors(tensors, {{"assay", text}, {"sha256", checksum(text, tensors)}}));
+}
+
+std::pair<Json, Values> read_sealed(const fs::path& file) {
+  const std::string bytes = detail::read_file(file);
+  std::map<std::string, std::string> metadata;
+  Values tensors = from_safetensors(std::as_bytes(std::span(bytes)), file.string(), &metadata);
+  if (metadata["sha256"] != checksum(metadata["assay"], tensors)) {
+    throw CheckpointError(
+        {"assay.labels.damaged", file.string(), "contents that match their checksum", "altered contents", ""});
+  }
+  Json json = parse_json(metadata["assay"], file.string());
+  if (json.at("format") != format) {
+    throw CheckpointError({"assay.labels.format", file.string(), "format 1", json.at("format").dump(),
+                           "it was written by a newer assay: use that version"});
+  }
+  return {std::move(json), std::move(tensors)};
+}
+
+/// Puts samples' tensors side by side where they are alike, else each under its own number.
+void put_rows(Values& tensors, const std::string& prefix, const std::vector<std::pair<std::size_t, Values>>& rows) {
+  const bool alike = std::all_of(rows.begin(), rows.end(), [&](const auto& row) {
+    return schema_of_sample(row.second) == schema_of_sample(rows.front().second);
+  });
+  if (alike && !rows.empty()) {
+    std::vector<Values> samples;
+    for (const auto& row : rows) samples.push_back(row.second);
+    for (const NamedTensor& entry : stack(samples)) tensors.set(prefix + "/" + entry.name, entry.tensor);
+    return;
+  }
+  for (const auto& [number, values] : rows) {
+    for (const NamedTensor& entry : values) {
+      tensors.set(prefix + "_" + std::to_string(number) + "/" + entry.name, entry.tensor);
+    }
+  }
+}
+
+Values under(const Values& tensors, const std::string& prefix) {
+  Values found;
+  for (const NamedTensor& entry : tensors) {
+    if (entry.name.starts_with(prefix + "/")) found.set(entry.name.substr(prefix.size() + 1), entry.tensor);
+  }
+  return found;
+}
+
+/// The inverse of `put_rows` for row `place` of those that were put, which had number `number`.
+Values get_row(const Values& tensors, const std::string& prefix, std::int64_t place, std::size_t number) {
+  if (const Values all = under(tensors, prefix); !all.empty()) return row(all, place);
+  return under(tensors, prefix + "_" + std::to_string(number));
+}
+
+template <class T>
+Json optional_json(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+template <class T>
+std::optional<T> optional_from(const Json& json) {
+  return json.is_null() ? std::nullopt : std::optional<T>(json.get<T>());
+}
+
+Json to_json(const LedgerAttempt& a) {
+  return {{"attempt", a.attempt}, {"started", a.started}, {"seconds", optional_json(a.seconds)},
+          {"host", a.host},       {"outcome", a.outcome}, {"exit_status", optional_json(a.exit_status)},
+          {"reason", a.reason},   {"output", a.output},   {"directory", a.directory},
+          {"handle", a.handle}};
+}
+
+LedgerAttempt attempt_from(const Json& json) {
+  return {.attempt = json.at("attempt").get<int>(),
+          .started = json.at("started").get<std::string>(),
+          .seconds = optional_from<double>(json.at("seconds")),
+          .host = json.at("host").get<std::string>(),
+          .exit_status = optional_from<int>(json.at("exit_status")),
+          .outcome = json.at("outcome").get<std::string>(),
+          .reason = json.at("reason").get<std::string>(),
+          .output = json.at("output").get<std::string>(),
+          .directory = json.at("directory").get<std::string>(),
+          .handle = json.at("handle").get<std::string>()};
+}
+
+Json attempts_json(const Ledger& ledger, SampleId id) {
+  Json attempts = Json::array();
+  for (const LedgerAttempt& attempt : ledger.attempts(id)) attempts.push_back(to_json(attempt));
+  return attempts;
+}
+
+/// The rounds of which there is a file of this kind, in order.
+std::vector<std::int64_t> rounds_of(const fs::path& campaign, const std::string& kind) {
+  std::vector<std::int64_t> rounds;
+  std::error_code none;  // no folder: no files
+  for (const fs::directory_entry& entry : fs::directory_iterator(campaign / "labels", none)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(kind + "_") || !name.ends_with(".safetensors")) continue;
+    std::int64_t round = 0;
+    const char* first = name.data() + kind.size() + 1;
+    const auto [end, error] = std::from_chars(first, name.data() + name.size(), round);
+    if (error == std::errc() && std::string_view(end) == ".safetensors" && round >= 0) rounds.push_back(round);
+  }
+  std::sort(rounds.begin(), rounds.end());
+  return rounds;
+}
+
+RecordedRounds::Round picks_from(const Json& json, const Values& tensors) {
+  RecordedRounds::Round round{.round = json.at("round").get<std::int64_t>(), .strategy_state = {}, .samples = {}};
+  round.strategy_state.json = json.at("state");
+  round.strategy_state.tensors = under(tensors, "state");
+  for (const Json& entry : json.at("entries")) {
+    const auto number = round.samples.size();
+    SampleRecord sample;
+    sample.entry = {.id = entry.at("id").get<SampleId>(),
+                    .purpose = purpose_from_string(entry.at("purpose").get<std::string>()),
+                    .round = round.round,
+                    .rank = entry.at("rank").get<std::int64_t>(),
+                    .score = optional_from<double>(entry.at("score")),
+                    .strategy = entry.at("strategy").get<std::string>(),
+                    .fingerprint = entry.at("fingerprint").get<std::string>()};
+    sample.inputs = get_row(tensors, "inputs", static_cast<std::int64_t>(number), number);
+    if (fingerprint(sample.inputs) != sample.entry.fingerprint) {
+      throw DataError({"assay.labels.damaged", "sample " + std::to_string(sample.entry.id),
+                       "inputs that match their fingerprint", "others", ""});
+    }
+    round.samples.push_back(std::move(sample));
+  }
+  return round;
+}
+
+void take_labels(const Json& json, const Values& tensors, const detail::ObjectStore& objects,
+                 const std::unordered_map<SampleId, SampleRecord*>& samples) {
+  std::int64_t place = 0, integrated = json.at("first").get<std::int64_t>();
+  std::size_t number = 0;
+  for (const Json& item : json.at("samples")) {
+    SampleRecord& sample = *samples.at(item.at("id").get<SampleId>());
+    for (const Json& attempt : item.at("attempts")) sample.attempts.push_back(attempt_from(attempt));
+    sample.entry.attempts = static_cast<int>(sample.attempts.size());
+    if (item.at("state") == "done") {
+      sample.entry.state = SampleState::done;
+      sample.entry.integrated = integrated++;
+      sample.entry.integrated_in = json.at("round").get<std::int64_t>();
+      if (const auto digest = optional_from<std::string>(item.at("object"))) {
+        const std::string bytes = objects.get(*digest);
+        sample.labels = from_safetensors(std::as_bytes(std::span(bytes)), *digest);
+      } else {
+        sample.labels = get_row(tensors, "labels", place++, number);
+      }
+    } else {
+      sample.entry.state = SampleState::failed;
+    }
+    ++number;
+  }
+}
+
+}  // namespace
+
+void write_picks_file(const fs::path& campaign, const Ledger& ledger, std::int64_t round, bool again) {
+  const fs::path file = file_of(campaign, "picks", round);
+  const std::optional<CommittedBatch> batch = ledger.batch(round);
+  if (!batch || (!again && fs::exists(file))) return;
+  Json entries = Json::array();
+  std::vector<std::pair<std::size_t, Values>> inputs;
+  for (const LedgerEntry& entry : batch->entries) {
+    entries.push_back({{"id", entry.id},
+                       {"purpose", to_string(entry.purpose)},
+                       {"rank", entry.rank},
+                       {"score", optional_json(entry.score)},
+                       {"strategy", entry.strategy},
+                       {"fingerprint", entry.fingerprint}});
+    inputs.emplace_back(inputs.size(), ledger.inputs(entry.id));
+  }
+  Values tensors;
+  put_rows(tensors, "inputs", inputs);
+  for (const NamedTensor& entry : batch->strategy_state.tensors) tensors.set("state/" + entry.name, entry.tensor);
+  write_sealed(file,
+               {{"format", format},
+                {"campaign", ledger.campaign_id()},
+                {"round", round},
+                {"entries", std::move(entries)},
+                {"state", batch->strategy_state.json}},
+               tensors);
+}
+
+void write_labels_file(const fs::path& campaign, const Ledger& ledger, std::int64_t round, std::int64_t first,
+                       const std::vector<SampleId>& ids) {
+  Json samples = Json::array();
+  std::vector<std::pair<std::size_t, Values>> labels;
+  for (const SampleId id : ids) {
+    const std::optional<std::string> object = ledger.label_object(id);
+    if (!object) labels.emplace_back(samples.size(), ledger.labels(id));
+    samples.push_back(
+        {{"id", id}, {"state", "done"}, {"object", optional_json(object)}, {"attempts", attempts_json(ledger, id)}});
+  }
+  if (const std::optional<CommittedBatch> batch = ledger.batch(round)) {
+    for (const LedgerEntry& entry : batch->entries) {
+      if (entry.state != SampleState::failed) continue;
+      samples.push_back({{"id", entry.id}, {"state", "failed"}, {"attempts", attempts_json(ledger, entry.id)}});
+    }
+  }
+  Values tensors;
+  put_rows(tensors, "labels", labels);
+  write_sealed(file_of(campaign, "round", round),
+               {{"format", format},
+                {"campaign", ledger.campaign_id()},
+                {"round", round},
+                {"first", first},
+                {"samples", std::move(samples)}},
+               tensors);
+}
+
+RecordedRounds read_round_files(const fs::path& campaign) {
+  RecordedRounds recorded;
+  const auto read = [&](const char* kind, const auto& use) {
+    for (const std::int64_t round : rounds_of(campaign, kind)) {
+      const fs::path file = file_of(campaign, kind, round);
+      try {
+        auto [json, tensors] = read_sealed(file);
+        const auto id = json.at("campaign").template get<std::string>();
+        if (recorded.campaign_id.empty()) recorded.campaign_id = id;
+        if (id != recorded.campaign_id) {
+          throw CheckpointError({"assay.labels.campaign", file.string(), "campaign " + recorded.campaign_id, id, ""});
+        }
+        use(json, tensors);
+      } catch (const std::exception& error) {
+        recorded.problems.push_back(file.string() + ": " + error.what());
+      }
+    }
+  };
+  read("picks", [&](const Json& json, const Values& tensors) { recorded.rounds.push_back(picks_from(json, tensors)); });
+  std::unordered_map<SampleId, SampleRecord*> samples;
+  for (RecordedRounds::Round& round : recorded.rounds) {
+    for (SampleRecord& sample : round.samples) samples.emplace(sample.entry.id, &sample);
+  }
+  const detail::ObjectStore objects(objects_folder(campaign));
+  read("round", [&](const Json& json, const Values& tensors) { take_labels(json, tensors, objects, samples); });
+  return recorded;
+}
+
+bool has_round_files(const fs::path& campaign) { return !rounds_of(campaign, "round").empty(); }
+
+}  // namespace assay

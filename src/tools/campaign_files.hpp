@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/detail/campaign_lock.hpp>
+#include <assay/ledger.hpp>
+
+#include <filesystem>
+
+// How the tools open a campaign that no driver of this process runs.
+
+namespace assay::tools {
+
+std::filesystem::path ledger_file(const std::filesystem::path& campaign);
+
+/// Errors: `CheckpointError` `assay.campaign.missing`.
+Ledger open_to_read(const std::filesystem::path& campaign);
+
+/// A ledger that may be changed, held like a driver holds it.
+struct HeldLedger {
+  /// Errors: `CheckpointError` `assay.campaign.missing`, `assay.campaign.locked`.
+  explicit HeldLedger(const std::filesystem::path& campaign);
+
+  detail::CampaignLock lock;
+  Ledger ledger;
+};
+
+}  // namespace assay::tools

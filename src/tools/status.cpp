@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "../detail/lease.hpp"
+#include "campaign_files.hpp"
+
+#include <assay/checkpoint.hpp>
+#include <assay/detail/files.hpp>
+#include <assay/tools/status.hpp>
+
+#include <optional>
+
+namespace assay {
+
+namespace {
+
+constexpr std::int64_t most_failures = 100;
+
+/// What the writer on another host last said; nothing if it is on this host, or there is none.
+std::optional<Json> said_elsewhere(const std::filesystem::path& campaign) {
+  const std::filesystem::path lease = campaign / "lease.json", status = campaign / "status.json";
+  if (!std::filesystem::exists(lease) || !std::filesystem::exists(status)) return std::nullopt;
+  const Json holder = Json::parse(detail::read_file(lease), nullptr, /*allow_exceptions=*/false);
+  const Json here = Json::parse(detail::this_process());
+  if (!holder.is_object() || holder.value("host", Json()) == here.at("host")) return std::nullopt;
+  return parse_json(detail::read_file(status), status.string());
+}
+
+}  // namespace
+
+Json campaign_status(const std::filesystem::path& campaign) {
+  if (std::optional<Json> elsewhere = said_elsewhere(campaign)) return *std::move(elsewhere);
+  const Ledger ledger = tools::open_to_read(campaign);
+  std::vector<std::string> damaged;
+  const std::optional<Checkpoint> checkpoint = newest_checkpoint(campaign, damaged);
+  const Counts counts = ledger.counts();
+  Json status{{"campaign", ledger.campaign_id()},
+              {"counts",
+               {{"labels", counts.labels},
+                {"validation_labels", counts.validation_labels},
+                {"test_labels", counts.test_labels},
+                {"failed", counts.failed},
+                {"simulations", counts.simulations},
+                {"queued", ledger.count(SampleState::queued)},
+                {"running", ledger.count(SampleState::running)},
+                {"abandoned", ledger.count(SampleState::abandoned)},
+                {"archived", ledger.archive_size()}}},
+              {"position", nullptr},
+              {"metrics", nullptr},
+              {"failures", Json::array()},
+              {"damaged_checkpoints", damaged}};
+  for (const SampleId id : ledger.in_state(SampleState::failed, most_failures)) {
+    const LedgerEntry entry = ledger.entry(id);
+    const std::vector<LedgerAttempt> attempts = ledger.attempts(id);
+    status["failures"].push_back({{"sample", id},
+                                  {"round", entry.round},
+                                  {"attempts", entry.attempts},
+                                  {"reason", attempts.empty() ? "" : attempts.back().reason},
+                                  {"output", attempts.empty() ? "" : attempts.back().output}});
+  }
+  if (checkpoint) {
+    status["position"] = checkpoint->json.at("position");
+    status["seconds"] = checkpoint->json.at("seconds");
+    status["slots"] = checkpoint->json.at("slots");
+    if (const Json& records = checkpoint->json.at("records"); !records.empty()) status["metrics"] = records.back();
+  }
+  return status;
+}
+
+}  // namespace assay
