@@ -14,6 +14,8 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/rnn.h>
 
+#include <fstream>
+
 using namespace assay;
 
 namespace {
@@ -176,6 +178,27 @@ TEST_CASE("a trained learner is exported and loaded by key", "[learner]") {
   learner.export_to(folder / "surrogate");
   const AnyLearner loaded = load_learner(folder / "surrogate", Registries());
   CHECK(torch::equal(loaded.predict(toy::labeled(9))["y"], learner.predict(toy::labeled(9))["y"]));
+  std::ifstream file(folder / "surrogate" / "learner.json");
+  CHECK_FALSE(Json::parse(file).at("state").contains("device"));  // it is another program's to choose
+}
+
+TEST_CASE("an exported module is loaded in evaluation mode", "[learner]") {
+  const toy::Folder folder;
+  Registries registries;
+  registries.modules.add("noisy", [] {
+    Noisy net;
+    return AnyModule{net.ptr(), [net](const torch::Tensor& x) mutable { return net->forward(x); }, mse_loss};
+  });
+  ModuleLearnerOptions options = module_options();
+  options.module = "noisy";
+  ModuleLearner learner(Noisy(), options, mse_loss);
+  learner.fit_scaling(toy::labeled(16), false);
+  learner.reset(4);
+  export_learner(learner, folder / "surrogate");
+  const AnyLearner loaded = load_learner(folder / "surrogate", registries);
+  const torch::Tensor expected = learner.predict(toy::labeled(9))["y"];
+  CHECK(torch::equal(loaded.predict(toy::labeled(9))["y"], expected));
+  CHECK(torch::equal(loaded.predict(toy::labeled(9))["y"], expected));
 }
 
 TEST_CASE("a module predicts in evaluation mode, new, loaded or between two steps of a training", "[learner]") {
