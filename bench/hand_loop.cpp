@@ -41,6 +41,6 @@ int main() {
     }
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  std::printf("{\"seconds\": %.4f, \"batches\": %lld, \"mean_loss\": %.4f}\n", seconds,
-              static_cast<long long>(batches), loss_sum / static_cast<double>(batches));
+  std::printf("{\"seconds\": %.4f, \"batches\": %lld, \"mean_loss\": %.4f}\n", seconds, static_cast<long long>(batches),
+              loss_sum / static_cast<double>(batches));
 }

@@ -4,8 +4,13 @@
 #include "support/toy.hpp"
 
 #include <assay/error.hpp>
+#include <assay/learner/module_learner.hpp>
 #include <assay/select/k_center.hpp>
 #include <assay/select/top_k.hpp>
+
+#include <torch/nn/modules/linear.h>
+
+#include <map>
 
 #include <set>
 
@@ -54,7 +59,79 @@ std::vector<std::int64_t> rows_in_order(std::int64_t count, std::uint64_t seed) 
   return seed == 0 ? rows : random_order(RandomKey(seed), rows);
 }
 
+/// A key with other values than the defaults wherever the table of its options says what is allowed.
+Json varied(const RegistryRow& row) {
+  Json spec{{"type", row.key}};
+  for (const OptionRow& option : row.options) {
+    const Json& value = option.default_value;
+    if (value.is_boolean()) spec[option.name] = !value.get<bool>();
+    if (value.is_number_integer()) {
+      const auto one_more = value.get<std::int64_t>() + 1;
+      spec[option.name] = static_cast<double>(one_more) <= option.max ? one_more : one_more - 2;
+    }
+    if (value.is_number_float()) spec[option.name] = value == 0 ? 0.25 : value.get<double>() / 2;
+  }
+  return spec;
+}
+
+/// Every key, as it is and varied, with what it cannot do without: JSON → component → JSON → component → same JSON.
+template <class Any>
+void check_round_trips(const Registry<Any>& registry, const Registries& registries,
+                       const std::map<std::string, Json>& needed = {}) {
+  for (const RegistryRow& row : registry.rows()) {
+    for (Json given : {Json{{"type", row.key}}, varied(row)}) {
+      if (const auto extra = needed.find(row.key); extra != needed.end()) given.update(extra->second);
+      INFO(registry.role() + " " + given.dump());
+      const Json spec = registry.make(given, registries).spec();
+      for (const auto& item : given.items()) CHECK(spec.at(item.key()) == item.value());
+      CHECK(registry.make(Json::parse(spec.dump()), registries).spec() == spec);
+    }
+  }
+}
+
 }  // namespace
+
+TEST_CASE("every registered component comes back from its own specification", "[laws]") {
+  Registries registries;
+  registries.functions.add("solve", toy::solve);
+  registries.writers.add("write", [](const std::filesystem::path&, const Values&) {});
+  registries.readers.add("read", [](const std::filesystem::path&) { return Values(); });
+  registries.modules.add("net", [] {
+    torch::nn::Linear net(2, 1);
+    return AnyModule{net.ptr(), [net](const torch::Tensor& x) mutable { return net->forward(x); }, mse_loss};
+  });
+  const Json fields{{"inputs", {"a", "b"}}, {"targets", {"y"}}};
+  Json module = fields;
+  module.update({{"module", "net"}, {"classes", 2}});
+  Json classifier = fields;
+  classifier["classes"] = 2;
+  check_round_trips(registries.learner, registries,
+                    {{"mlp", classifier}, {"ensemble", classifier}, {"module", module}});
+  check_round_trips(registries.label, registries,
+                    {{"external", {{"provides", {"y"}}}},
+                     {"function", {{"provides", {"y"}}, {"function", "solve"}}},
+                     {"process",
+                      {{"provides", {"y"}},
+                       {"command", {"./solve", "input.txt"}},
+                       {"keep", "all"},
+                       {"writer", "write"},
+                       {"reader", "read"}}}});
+  check_round_trips(
+      registries.metrology, registries,
+      {{"metrics",
+        {{"metrics", Json::array({registries.metrology.make({{"type", "coverage"}}, registries).spec()})}}}});
+  check_round_trips(registries.optimizer, registries);
+  check_round_trips(registries.scheduler, registries);
+  check_round_trips(registries.stop, registries, {{"target_metric", {{"metric", "r2"}, {"above", 0.9}}}});
+  check_round_trips(registries.observer, registries);
+  check_round_trips(registries.loop, registries,
+                    {{"default",
+                      {{"scheduler", registries.scheduler.make({{"type", "warmup"}}, registries).spec()},
+                       {"optimizer", registries.optimizer.make({{"type", "rmsprop"}}, registries).spec()},
+                       {"early_stopping", {{"patience", 3}, {"min_delta", 0.5}}},
+                       {"gradient_clip", 2.0},
+                       {"dtype", "float64"}}}});
+}
 
 TEST_CASE("every registered query strategy keeps the laws of selection", "[laws]") {
   const Registries registries;

@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 #include "support/toy.hpp"
 
+#include <assay/error.hpp>
 #include <assay/stop/stop.hpp>
 
 #include <numbers>
@@ -25,6 +26,19 @@ struct Fixed {
   void load(const State&) {}
 };
 static_assert(LearnerProtocol<Fixed>);
+
+/// Two classes at once: c is 1 where a > 0, d where a > 2.
+struct TwoClasses : Fixed {
+  std::vector<std::string> targets() const { return {"c", "d"}; }
+  Values predict(const Values& x) const {
+    return {{"c", (x["a"] > 0).to(torch::kFloat64)}, {"d", (x["a"] > 2).to(torch::kFloat64)}};
+  }
+};
+
+/// A view that lets its learner be changed.
+template <class View>
+concept HandsOutItsLearner = requires(const View& view) { view.learner(); };
+static_assert(!HandsOutItsLearner<LearnerView>);
 
 template <class Metric>
 Measurements measure(const Metric& metric) {
@@ -65,6 +79,32 @@ TEST_CASE("precision, recall and F1 are of the same class", "[metrics]") {
   CHECK(*find(zero, "recall") == 0);
 }
 
+TEST_CASE("the classification report is of each target, and of all in one table", "[metrics]") {
+  TwoClasses learner;
+  const TensorPool pool(Values{{"a", std::vector<double>{1, 2, -1, 3}},
+                               {"c", torch::tensor({1, 0, 1, 1})},    // guesses 1, 1, 0, 1
+                               {"d", torch::tensor({0, 1, 1, 1})}});  // guesses 0, 0, 0, 1
+  const MetrologyInputs inputs{
+      .evaluation = PoolView(pool, pool.ids()), .labeled = {}, .learner = LearnerView(LearnerRef(learner))};
+  const Measurements all = ClassificationReport().measure(MetrologyContext(inputs));
+  CHECK(all.size() == 9);
+  CHECK(all.front().name == "precision");
+  CHECK(*find(all, "precision/c") == Approx(2.0 / 3));
+  CHECK(*find(all, "recall/c") == Approx(2.0 / 3));
+  CHECK(*find(all, "precision/d") == Approx(1));
+  CHECK(*find(all, "recall/d") == Approx(1.0 / 3));
+  CHECK(*find(all, "f1/d") == Approx(0.5));
+  CHECK(*find(all, "precision") == Approx(3.0 / 4));
+  CHECK(*find(all, "recall") == Approx(3.0 / 6));
+  CHECK(*find(all, "f1") == Approx(6.0 / 10));
+}
+
+TEST_CASE("a view of a learner predicts points that are in no pool", "[metrics]") {
+  Fixed learner;
+  const LearnerView view{LearnerRef(learner)};
+  CHECK(view.predict(Values{{"a", std::vector<double>{1.5}}})["y"].item<double>() == 3);
+}
+
 TEST_CASE("stop criteria fire when they say", "[metrics]") {
   std::vector<MetricRecord> records;
   const auto context = [&](std::int64_t round, std::int64_t labels, double seconds) {
@@ -80,4 +120,26 @@ TEST_CASE("stop criteria fire when they say", "[metrics]") {
   CHECK_FALSE(TargetMetric({.above = 3}).should_stop(context(1, 0, 0)));
   CHECK(Plateau({.patience = 2}).should_stop(context(1, 0, 0)));
   CHECK_FALSE(Plateau({.patience = 3}).should_stop(context(1, 0, 0)));
+}
+
+TEST_CASE("a target metric needs a bound, and a misspelt metric is an error that names those measured", "[metrics]") {
+  CHECK_THROWS_WITH(TargetMetric({.metric = "rmse"}), Contains("assay.config.required") && Contains("'below'"));
+  const Registries registries;
+  CHECK_THROWS_AS(registries.stop.make({{"type", "target_metric"}}, registries), ConfigError);
+
+  std::vector<MetricRecord> records;
+  const StopContext context{.round = 1, .counts = {}, .records = records};
+  const TargetMetric target({.metric = "rsme", .below = 1});
+  const Plateau plateau({.metric = "rsme"});
+  CHECK_FALSE(target.should_stop(context));  // nothing is measured yet: nothing to say
+  records.push_back({1, 16, {{"rmse", 3}, {"rmse/y", 2}}});
+  for (const auto& ask :
+       {std::function([&] { target.should_stop(context); }), std::function([&] { plateau.should_stop(context); })}) {
+    CHECK_THROWS_WITH(
+        ask(), Contains("assay.stop.metric") && Contains("did you mean 'rmse'?") && Contains("known: rmse, rmse/y"));
+  }
+  // The driver's own figure begins with the first labels.
+  CHECK_FALSE(Plateau({.metric = "prequential_rmse"}).should_stop(context));
+  records = {{1, 16, {{"prequential_rmse", 0.4}}}};
+  CHECK_THROWS_WITH(Plateau({}).should_stop(context), Contains("need a test or a validation pool"));
 }

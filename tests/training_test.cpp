@@ -3,12 +3,21 @@
 #include "support/toy.hpp"
 
 #include <assay/error.hpp>
+#include <assay/learner/module_learner.hpp>
 #include <assay/training/adam.hpp>
 #include <assay/training/sgd.hpp>
+#include <assay/training/torch_optimizer.hpp>
 
+#include <torch/nn/modules/linear.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/adamw.h>
 #include <torch/optim/sgd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+#include <stdexcept>
 
 using namespace assay;
 
@@ -49,6 +58,43 @@ DefaultTrainingLoopOptions training() {
   return {.epochs = 9, .batch_size = 8, .scheduler = CosineSchedule({.final_factor = 0.1}), .gradient_clip = 1.0};
 }
 
+/// A linear module whose loss is the test's own.
+ModuleLearner linear(AnyModule::Loss loss) {
+  return ModuleLearner(torch::nn::Linear(2, 1), {.inputs = {"a", "b"}, .targets = {"y"}}, std::move(loss));
+}
+
+std::vector<torch::Tensor> copies(const std::vector<torch::Tensor>& tensors) {
+  std::vector<torch::Tensor> copies;
+  for (const torch::Tensor& tensor : tensors) copies.push_back(tensor.detach().clone());
+  return copies;
+}
+
+bool same(const std::vector<torch::Tensor>& a, const std::vector<torch::Tensor>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const torch::Tensor& x, const torch::Tensor& y) { return torch::equal(x, y); });
+}
+
+/// A first training and a fine-tuning of a linear module.
+struct Tuning {
+  ModuleLearner learner = linear(mse_loss);
+  TensorPool labeled{toy::labeled(16)}, none;
+  void train(DefaultTrainingLoop& loop, bool fine_tuning) {
+    TrainingContext context{.labeled = labeled,
+                            .validation = none,
+                            .round = fine_tuning ? 2 : 1,
+                            .fine_tuning = fine_tuning,
+                            .random = RandomKey(fine_tuning ? 12 : 11)};
+    loop.train(LearnerRef(learner), context);
+  }
+  std::vector<torch::Tensor> both(DefaultTrainingLoopOptions options) {
+    options.early_stopping = std::nullopt;
+    DefaultTrainingLoop loop(options);
+    train(loop, false);
+    train(loop, true);
+    return copies(learner.parameters());
+  }
+};
+
 torch::Tensor prediction(const Ensemble& learner) { return learner.predict(toy::labeled(20, 90))["y"]; }
 
 }  // namespace
@@ -72,6 +118,42 @@ TEST_CASE("schedules have their stated values", "[training]") {
   CHECK(at(CosineSchedule(), 5, 10) == Approx(0.5));
   CHECK(at(WarmupSchedule({.epochs = 4}), 0, 10) == Approx(0.2));
   CHECK(at(WarmupSchedule({.epochs = 4}), 4, 10) == 1);
+}
+
+TEST_CASE("the plateau schedule halves the rate after each wait, and not below its floor", "[training]") {
+  const auto factor = [](const std::vector<double>& training, const std::vector<double>& validation = {}) {
+    std::vector<EpochReport> history;
+    for (std::size_t i = 0; i < training.size(); ++i) {
+      history.push_back({.training_loss = training[i]});
+      if (!validation.empty()) history.back().validation_loss = validation[i];
+    }
+    const PlateauSchedule schedule({.factor = 0.5, .patience = 2, .min_delta = 0.01, .min_factor = 0.2});
+    return schedule.factor({.epoch = static_cast<std::int64_t>(history.size()), .epochs = 99, .history = history});
+  };
+  CHECK(factor({}) == 1);
+  CHECK(factor({1, 1}) == 1);
+  CHECK(factor({1, 1, 1}) == 0.5);
+  CHECK(factor({1, 0.995, 0.995}) == 0.5);  // by less than a hundredth
+  CHECK(factor({1, 0.98, 0.98}) == 1);
+  CHECK(factor({1, 1, 1, 1}) == 0.5);  // the wait starts again
+  CHECK(factor({1, 1, 1, 1, 1}) == 0.25);
+  CHECK(factor({1, 1, 1, 1, 1, 1, 1}) == 0.2);
+  CHECK(factor({1, 0.5, 0.2}, {1, 1, 1}) == 0.5);  // the validation loss counts
+}
+
+TEST_CASE("early stopping counts a decrease by more than min_delta", "[training]") {
+  std::vector<EpochReport> history;
+  const auto add = [&](double loss) { history.push_back({.validation_loss = loss}); };
+  const assay::detail::EarlyStopper stopper{.patience = 2, .min_delta = 0.1};
+  for (const double loss : {1.0, 0.95, 0.85}) add(loss);
+  CHECK(stopper.best_epoch(history) == 3);
+  CHECK(stopper.improved(history));
+  add(0.80);
+  CHECK_FALSE(stopper.improved(history));
+  CHECK_FALSE(stopper.should_stop(history));
+  add(0.76);
+  CHECK(stopper.best_epoch(history) == 3);
+  CHECK(stopper.should_stop(history));
 }
 
 TEST_CASE("a training continued from its state in the middle ends where the uninterrupted one ends", "[training]") {
@@ -121,18 +203,208 @@ TEST_CASE("early stopping returns to the best epoch", "[training]") {
   CHECK(run.learner.validation_step(packed).item<double>() == Approx(report.validation_loss).epsilon(1e-4));
 }
 
-TEST_CASE("a sample whose loss is not finite is named, and the parameters go back to the epoch's start", "[training]") {
+TEST_CASE("without a validation pool the same labeled samples are held out of every training", "[training]") {
+  using Labels = std::multiset<float>;
+  Labels trained, held;
+  ModuleLearner learner = linear([&](const torch::Tensor& out, const torch::Tensor& target, const torch::Tensor& w) {
+    Labels& seen = at::GradMode::is_enabled() ? trained : held;
+    for (std::int64_t i = 0; i < target.size(0); ++i) seen.insert(target[i].item<float>());
+    return mse_loss(out, target, w);
+  });
+  const TensorPool labeled(toy::labeled(40)), none;
+  DefaultTrainingLoop loop({.epochs = 1, .fine_tuning_epochs = 1, .batch_size = 8, .holdout = 4});
+  Labels first;
+  for (const bool fine_tuning : {false, true}) {
+    trained.clear();
+    held.clear();
+    TrainingContext context{.labeled = labeled,
+                            .validation = none,
+                            .round = 1 + fine_tuning,
+                            .fine_tuning = fine_tuning,
+                            .random = RandomKey(11 + fine_tuning)};
+    const TrainingReport report = loop.train(LearnerRef(learner), context);
+    CHECK(std::isfinite(report.validation_loss));
+    CHECK(trained.size() + held.size() == 40);
+    CHECK(held.size() >= 4);
+    CHECK(held.size() <= 18);
+    for (const float label : held) CHECK(trained.count(label) == 0);
+    if (fine_tuning) CHECK(held == first);
+    first = held;
+  }
+  trained.clear();
+  held.clear();
+  DefaultTrainingLoop all({.epochs = 1, .batch_size = 8, .early_stopping = std::nullopt});
+  TrainingContext context{.labeled = labeled, .validation = none, .round = 1, .random = RandomKey(11)};
+  CHECK(std::isnan(all.train(LearnerRef(learner), context).validation_loss));
+  CHECK(trained.size() == 40);
+}
+
+TEST_CASE("gradients are clipped to the stated norm over all parameters, and kept below it", "[training]") {
+  const auto step = [](std::optional<double> clip) {
+    Tuning tuning;
+    DefaultTrainingLoop nothing({.epochs = 0, .early_stopping = std::nullopt});
+    tuning.train(nothing, false);
+    const std::vector<torch::Tensor> before = copies(tuning.learner.parameters());
+    DefaultTrainingLoop one({.fine_tuning_epochs = 1,
+                             .batch_size = 16,
+                             .optimizer = Sgd({.lr = 1}),
+                             .gradient_clip = clip,
+                             .early_stopping = std::nullopt});
+    tuning.train(one, true);
+    std::vector<torch::Tensor> change;
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      change.push_back((tuning.learner.parameters()[i].detach() - before[i]).flatten());
+    }
+    return torch::cat(change).to(torch::kFloat64);
+  };
+  const torch::Tensor free = step(std::nullopt), clipped = step(0.25), loose = step(100);
+  const double norm = free.norm().item<double>();
+  REQUIRE(norm > 0.5);
+  CHECK(clipped.norm().item<double>() == Approx(0.25).epsilon(1e-4));
+  CHECK(torch::allclose(clipped, free * (0.25 / norm), 1e-4, 1e-6));
+  CHECK(torch::allclose(loose, free, 1e-5, 1e-7));
+}
+
+TEST_CASE("fine_tuning_lr replaces the rate of every parameter, of torch::optim's groups as well", "[training]") {
+  const auto tuned = [](AnyOptimizer optimizer, std::optional<double> rate) {
+    return Tuning().both({.epochs = 0, .fine_tuning_epochs = 1, .optimizer = optimizer, .fine_tuning_lr = rate});
+  };
+  const auto torch_sgd = [](double lr) { return TorchOptimizer<torch::optim::SGD>(torch::optim::SGDOptions(lr)); };
+  const std::vector<torch::Tensor> start = Tuning().both({.epochs = 0, .fine_tuning_epochs = 0});
+  for (const auto& [low, high] : {std::pair<AnyOptimizer, AnyOptimizer>{Sgd({.lr = 0.01}), Sgd({.lr = 0.1})},
+                                  std::pair<AnyOptimizer, AnyOptimizer>{torch_sgd(0.01), torch_sgd(0.1)}}) {
+    const std::vector<torch::Tensor> expected = tuned(low, std::nullopt);
+    CHECK(same(tuned(high, 0.01), expected));
+    const std::vector<torch::Tensor> fast = tuned(high, std::nullopt);
+    for (std::size_t i = 0; i < start.size(); ++i) {
+      CHECK_FALSE(torch::equal(expected[i], start[i]));
+      CHECK_FALSE(torch::equal(expected[i], fast[i]));
+    }
+  }
+}
+
+TEST_CASE("moments are kept between trainings only where reset_optimizer_states is off", "[training]") {
+  const auto options = [](bool reset) {
+    return DefaultTrainingLoopOptions{.epochs = 3,
+                                      .fine_tuning_epochs = 2,
+                                      .batch_size = 8,
+                                      .optimizer = Adam({.lr = 0.05}),
+                                      .early_stopping = std::nullopt,
+                                      .reset_optimizer_states = reset};
+  };
+  const std::vector<torch::Tensor> fresh = Tuning().both(options(true)), kept = Tuning().both(options(false));
+  CHECK_FALSE(same(fresh, kept));
+
+  Tuning tuning, resumed, new_loop;
+  DefaultTrainingLoop loop(options(false)), second(options(false)), third(options(true)), forgetful(options(true));
+  tuning.train(loop, false);
+  CHECK_FALSE(loop.save().tensors.empty());
+  resumed.learner.load(tuning.learner.save());
+  second.load(loop.save());
+  resumed.train(second, true);
+  CHECK(same(resumed.learner.parameters(), kept));
+
+  new_loop.train(third, false);
+  CHECK(third.save().tensors.empty());
+  new_loop.train(forgetful, true);
+  CHECK(same(new_loop.learner.parameters(), fresh));
+}
+
+TEST_CASE("an exception of the learner's own loss leaves the parameters of the epoch's start", "[training]") {
+  int calls = 0;
+  bool shape_error = false;
+  ModuleLearner learner = linear([&](const torch::Tensor& out, const torch::Tensor& target, const torch::Tensor& w) {
+    if (++calls == 8 && shape_error) return mse_loss(out.squeeze(1), target, w);
+    if (calls == 8) throw std::runtime_error("a loss of the user's own");
+    return mse_loss(out, target, w);
+  });
+  const TensorPool labeled(toy::labeled(40)), none;  // five batches an epoch
+  std::vector<torch::Tensor> start;
+  DefaultTrainingLoop loop({.epochs = 3, .batch_size = 8, .early_stopping = std::nullopt});
+  TrainingContext context{.labeled = labeled, .validation = none, .round = 1, .random = RandomKey(11)};
+  context.epoch_finished = [&](const EpochReport&) { start = copies(learner.parameters()); };
+  for (const bool other : {false, true}) {
+    calls = 0;
+    shape_error = other;
+    if (other) {
+      CHECK_THROWS_AS(loop.train(LearnerRef(learner), context), ShapeError);
+    } else {
+      CHECK_THROWS_WITH(loop.train(LearnerRef(learner), context), "a loss of the user's own");
+    }
+    CHECK(calls == 8);
+    CHECK(same(learner.parameters(), start));
+    for (const torch::Tensor& parameter : learner.parameters()) CHECK_FALSE(parameter.grad().defined());
+  }
+  const TrainingReport again = loop.train(LearnerRef(learner), context);
+  CHECK(again.epochs == 3);
+}
+
+TEST_CASE("an error between two epochs leaves a training that goes on where it was", "[training]") {
+  Run whole, broken;
+  DefaultTrainingLoop loop(training()), other(training());
+  auto context = whole.context();
+  loop.train(LearnerRef(whole.learner), context);
+  auto failing = broken.context();
+  failing.epoch_finished = [](const EpochReport& epoch) {
+    if (epoch.epoch == 4) throw std::runtime_error("disk full");
+  };
+  CHECK_THROWS_WITH(other.train(LearnerRef(broken.learner), failing), "disk full");
+  failing.epoch_finished = [](const EpochReport&) {};
+  CHECK(other.train(LearnerRef(broken.learner), failing).epochs == 9);
+  CHECK(torch::equal(prediction(whole.learner), prediction(broken.learner)));
+}
+
+TEST_CASE("a training in float64 goes on in float64 from its state", "[training]") {
+  const auto check = [](auto make) {
+    auto options = training();
+    options.dtype = "float64";
+    const TensorPool labeled(toy::labeled(40)), validation(toy::labeled(10, 400));
+    TrainingContext context{.labeled = labeled, .validation = validation, .round = 1, .random = RandomKey(11)};
+    auto whole = make(), first = make(), second = make();
+    DefaultTrainingLoop whole_loop(options), first_loop(options), second_loop(options);
+    whole_loop.train(LearnerRef(whole), context);
+    for (const torch::Tensor& parameter : whole.parameters()) CHECK(parameter.scalar_type() == torch::kFloat64);
+
+    bool stop = false;
+    context.epoch_finished = [&](const EpochReport& epoch) { stop = epoch.epoch == 4; };
+    context.stop_requested = [&] { return stop; };
+    CHECK(first_loop.train(LearnerRef(first), context).ended_by == "stop_requested");
+    context.stop_requested = [] { return false; };
+    second.load(first.save());
+    for (const torch::Tensor& parameter : second.parameters()) CHECK(parameter.scalar_type() == torch::kFloat64);
+    second_loop.load(first_loop.save());
+    CHECK(second_loop.train(LearnerRef(second), context).epochs == 9);
+    CHECK(same(second.parameters(), whole.parameters()));
+  };
+  check(toy::ensemble);
+  check(toy::mlp);
+  check([] { return linear(mse_loss); });
+}
+
+TEST_CASE("a label that is not finite is named, and the parameters go back to the epoch's start", "[training]") {
+  Tuning tuning;
+  DefaultTrainingLoop loop({.epochs = 2, .fine_tuning_epochs = 2, .early_stopping = std::nullopt});
+  tuning.train(loop, false);
+  const std::vector<torch::Tensor> before = copies(tuning.learner.parameters());
+  // A module keeps the standardisation of its first training: the label spoils its own sample alone.
+  Values poisoned = toy::labeled(16);
+  poisoned["y"][7] = std::numeric_limits<double>::quiet_NaN();
+  tuning.labeled = TensorPool(poisoned, 1000);
+  CHECK_THROWS_WITH(tuning.train(loop, true),
+                    Contains("assay.training.not_finite] sample 1007:") && Contains("its 'y' holds nan at element 0"));
+  CHECK(same(tuning.learner.parameters(), before));
+}
+
+TEST_CASE("a training that diverges names the sample with the largest loss", "[training]") {
   Run run;
   Values poisoned = toy::labeled(40);
-  poisoned["y"][17] = std::numeric_limits<double>::quiet_NaN();
-  // NaN spreads through the standardisation; a huge value overflows float32 in one sample alone.
   poisoned["y"][17] = 1e30;
   run.labeled = TensorPool(poisoned, 1000);
   DefaultTrainingLoop loop(
       {.epochs = 3, .batch_size = 8, .optimizer = Sgd({.lr = 1e30}), .early_stopping = std::nullopt});
   auto context = run.context();
   CHECK_THROWS_WITH(loop.train(LearnerRef(run.learner), context),
-                    Contains("assay.training.not_finite") && Contains("sample 10"));
+                    Contains("assay.training.not_finite] sample 1017:") && Contains("the largest"));
   for (const torch::Tensor& parameter : run.learner.parameters()) CHECK(torch::isfinite(parameter).all().item<bool>());
 }
 

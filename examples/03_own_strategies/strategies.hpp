@@ -45,7 +45,7 @@ struct Rollout {
     constexpr std::array<pendulum::State, 4> starts{{{0.5, 0}, {1.5, 0}, {2.5, 0}, {0, 5}}};
     const auto surrogate = [&](const pendulum::State& s) {
       const assay::Values point{{"angle", std::vector<double>{s.angle}}, {"velocity", std::vector<double>{s.velocity}}};
-      return context.learner().learner()->predict(point)["acceleration"].item<double>();
+      return context.learner().predict(point)["acceleration"].item<double>();
     };
     double worst = 0;
     for (const pendulum::State& start : starts) {

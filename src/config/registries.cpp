@@ -115,7 +115,9 @@ void add_learners(Registry<AnyLearner>& learner) {
       [](ModuleLearnerOptions options, const ConfigReader& reader) -> std::optional<AnyLearner> {
         const auto* make = reader.registries()->modules.find(reader.child("module"), options.module);
         if (!make) return std::nullopt;
-        return AnyLearner(ModuleLearner((*make)(), std::move(options)));
+        AnyModule module = (*make)();
+        if (!module.make) module.make = [make = *make] { return make().module; };
+        return AnyLearner(ModuleLearner(std::move(module), std::move(options)));
       });
 }
 

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "class_ids.hpp"
+#include "placement.hpp"
+
 #include <assay/data/random.hpp>
 #include <assay/detail/dense_learner.hpp>
 #include <assay/error.hpp>
@@ -32,12 +35,7 @@ DenseLearner::DenseLearner(DenseLearnerOptions options)
       inputs_("inputs", options_.inputs),
       targets_("targets", options_.targets),
       net_(activation_of(options_.activation)) {
-  if (classifies() && (options_.targets.size() != 1 || options_.classes < 2)) {
-    throw ConfigError(
-        {"assay.config.value", options_.classes < 2 ? "/classes" : "/targets", "one target with at least two classes",
-         std::to_string(options_.targets.size()) + " targets, " + std::to_string(options_.classes) + " classes",
-         "leave 'classes' at 0 for a regression"});
-  }
+  if (classifies()) require_classifiable(options_.classes, options_.targets);
 }
 
 DenseShape DenseLearner::shape() const {
@@ -50,15 +48,7 @@ torch::Tensor DenseLearner::standardised_inputs(const Values& batch) const {
 }
 
 torch::Tensor DenseLearner::class_ids(const Values& samples) const {
-  const torch::Tensor ids = targets_.flatten(samples).squeeze(1).round();
-  if (ids.numel() > 0 &&
-      (ids.min().item<double>() < 0 || ids.max().item<double>() >= static_cast<double>(options_.classes))) {
-    const bool low = ids.min().item<double>() < 0;
-    throw DataError({"assay.learner.class", "target '" + targets().front() + "'",
-                     "class ids in [0, " + std::to_string(options_.classes) + ")",
-                     std::to_string((low ? ids.min() : ids.max()).item<std::int64_t>()), ""});
-  }
-  return ids;
+  return detail::class_ids(targets_.flatten(samples), options_.classes, targets().front());
 }
 
 Batch DenseLearner::pack(const Values& samples, std::span<const SampleId> ids) const {
@@ -185,6 +175,7 @@ void DenseLearner::fit_scaling(const Values& samples, bool keep_function) {
 State DenseLearner::save() const {
   State state;
   state.json = {{"inputs", inputs_.to_json()}, {"targets", targets_.to_json()}, {"seed", std::to_string(seed_)}};
+  state.json["device"] = net_.device().str();
   if (!net_.built()) return state;
   save_scaler(state.tensors, "inputs", x_);
   save_scaler(state.tensors, "targets", y_);
@@ -200,6 +191,7 @@ void DenseLearner::load(const State& state) {
   x_ = {state.tensors.at("inputs/mean"), state.tensors.at("inputs/scale")};
   y_ = {state.tensors.at("targets/mean"), state.tensors.at("targets/scale")};
   net_.load(state.tensors, shape());
+  net_.to(saved_device(state), net_.dtype());
 }
 
 }  // namespace assay::detail

@@ -13,6 +13,15 @@
 
 namespace assay {
 
+namespace detail {
+
+/// The learner behind a view, for the members that capability tags give it.
+struct LearnerAccess {
+  static const LearnerInterface* of(const LearnerView& view) noexcept { return view.learner_.operator->(); }
+};
+
+}  // namespace detail
+
 namespace {
 
 constexpr std::int64_t block_rows = 8192;
@@ -22,6 +31,8 @@ constexpr std::pair<Capability, const char*> names[] = {{Capability::variance, "
                                                         {Capability::posterior_draws, "posterior_draws"},
                                                         {Capability::class_probabilities, "class_probabilities"},
                                                         {Capability::gradient_features, "gradient_features"}};
+
+const detail::LearnerInterface* ask(const LearnerView& learner) { return detail::LearnerAccess::of(learner); }
 
 Values inputs_of(const LearnerView& learner, const PoolView& pool, std::int64_t first) {
   return pool.slice(first, std::min(block_rows, pool.size() - first)).pick(learner.inputs());
@@ -98,12 +109,12 @@ void require_cpu_only(torch::Device device) {
 }
 
 Values variances(const LearnerView& learner, const PoolView& pool) {
-  return by_blocks(learner, pool, [&](const Values& inputs) { return learner.learner()->variance(inputs); });
+  return by_blocks(learner, pool, [&](const Values& inputs) { return ask(learner)->variance(inputs); });
 }
 
 torch::Tensor scaled_variance(const LearnerView& learner, const PoolView& pool,
                               const std::vector<std::string>& targets) {
-  const std::vector<std::string> known = learner.learner()->targets();
+  const std::vector<std::string> known = learner.targets();
   for (const std::string& target : targets) {
     if (std::find(known.begin(), known.end(), target) != known.end()) continue;
     std::string all;
@@ -117,7 +128,7 @@ torch::Tensor scaled_variance(const LearnerView& learner, const PoolView& pool,
   if (pool.empty()) return at::empty({0}, torch::kFloat64);
   return by_blocks(learner, pool, 0, [&](const Values& inputs) {
     std::vector<torch::Tensor> columns;
-    const Values variance = learner.learner()->variance(inputs);
+    const Values variance = ask(learner)->variance(inputs);
     for (const auto& [name, values] : variance) {
       if (!targets.empty() && std::find(targets.begin(), targets.end(), name) == targets.end()) continue;
       const torch::Tensor* scale = learner.target_variance().find(name);
@@ -129,23 +140,21 @@ torch::Tensor scaled_variance(const LearnerView& learner, const PoolView& pool,
 }
 
 torch::Tensor embeddings(const LearnerView& learner, const PoolView& pool) {
-  return by_blocks(learner, pool, 0, [&](const Values& inputs) { return learner.learner()->embeddings(inputs); });
+  return by_blocks(learner, pool, 0, [&](const Values& inputs) { return ask(learner)->embeddings(inputs); });
 }
 
 torch::Tensor posterior_draws(const LearnerView& learner, const PoolView& pool, std::int64_t draws,
                               std::uint64_t seed) {
   return by_blocks(learner, pool, 1,
-                   [&](const Values& inputs) { return learner.learner()->posterior_draws(inputs, draws, seed); });
+                   [&](const Values& inputs) { return ask(learner)->posterior_draws(inputs, draws, seed); });
 }
 
 torch::Tensor class_probabilities(const LearnerView& learner, const PoolView& pool) {
-  return by_blocks(learner, pool, 0,
-                   [&](const Values& inputs) { return learner.learner()->class_probabilities(inputs); });
+  return by_blocks(learner, pool, 0, [&](const Values& inputs) { return ask(learner)->class_probabilities(inputs); });
 }
 
 torch::Tensor gradient_features(const LearnerView& learner, const PoolView& pool) {
-  return by_blocks(learner, pool, 0,
-                   [&](const Values& inputs) { return learner.learner()->gradient_features(inputs); });
+  return by_blocks(learner, pool, 0, [&](const Values& inputs) { return ask(learner)->gradient_features(inputs); });
 }
 
 }  // namespace detail

@@ -1,28 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "class_ids.hpp"
+#include "placement.hpp"
+
 #include <assay/detail/generator_scope.hpp>
 #include <assay/error.hpp>
 #include <assay/learner/module_learner.hpp>
 
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/sigmoid.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/stack.h>
+
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/embedding.h>
+#include <torch/nn/modules/instancenorm.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/normalization.h>
+#include <torch/nn/modules/rnn.h>
+
+#include <cmath>
+#include <optional>
+#include <sstream>
+#include <utility>
 
 namespace assay {
 
 namespace {
 
-/// Draws a layer's parameters anew if it is a `Layer`.
+namespace nn = torch::nn;
+
+/// Draws a layer's own parameters anew if it is one of `Layers`.
 template <class... Layers>
-void reset_if(torch::nn::Module& module) {
+bool reset_if(nn::Module& module) {
   const auto one = [&]<class Layer>(Layer*) {
-    if (auto* layer = dynamic_cast<Layer*>(&module)) layer->reset_parameters();
+    auto* layer = dynamic_cast<Layer*>(&module);
+    if (layer) layer->reset_parameters();
+    return layer != nullptr;
   };
-  (one(static_cast<Layers*>(nullptr)), ...);
+  return (one(static_cast<Layers*>(nullptr)) || ...);
 }
 
-Values tensors_of(const torch::nn::Module& module) {
+bool reset_layer(nn::Module& module) {
+  return reset_if<nn::LinearImpl, nn::BilinearImpl, nn::Conv1dImpl, nn::Conv2dImpl, nn::Conv3dImpl,
+                  nn::ConvTranspose1dImpl, nn::ConvTranspose2dImpl, nn::ConvTranspose3dImpl, nn::RNNImpl, nn::LSTMImpl,
+                  nn::GRUImpl, nn::RNNCellImpl, nn::LSTMCellImpl, nn::GRUCellImpl, nn::EmbeddingImpl,
+                  nn::EmbeddingBagImpl, nn::LayerNormImpl, nn::GroupNormImpl, nn::BatchNorm1dImpl, nn::BatchNorm2dImpl,
+                  nn::BatchNorm3dImpl, nn::InstanceNorm1dImpl, nn::InstanceNorm2dImpl, nn::InstanceNorm3dImpl>(module);
+}
+
+/// Draws a parameter that no layer knows how to draw, unless all its elements are equal.
+void draw_generically(const torch::Tensor& parameter) {
+  if (parameter.numel() < 2 || !parameter.is_floating_point()) return;
+  if (parameter.eq(parameter.flatten()[0]).all().item<bool>()) return;
+  const std::int64_t fan_in = parameter.dim() > 1 ? parameter.numel() / parameter.size(0) : parameter.numel();
+  const double bound = 1 / std::sqrt(static_cast<double>(fan_in));
+  parameter.detach().uniform_(-bound, bound);
+}
+
+Values tensors_of(const nn::Module& module) {
   Values tensors;
   const auto copy = [](const torch::Tensor& tensor) {
     return tensor.detach().to(torch::kCPU, tensor.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
@@ -32,7 +68,7 @@ Values tensors_of(const torch::nn::Module& module) {
   return tensors;
 }
 
-void put_back(torch::nn::Module& module, const Values& tensors) {
+void put_back(nn::Module& module, const Values& tensors) {
   const at::NoGradGuard no_grad;
   const auto restore = [&](const torch::Tensor& target, const std::string& name) {
     const torch::Tensor* saved = tensors.find(name);
@@ -46,6 +82,42 @@ void put_back(torch::nn::Module& module, const Values& tensors) {
   for (const auto& item : module.named_buffers()) restore(item.value(), "buffer/" + item.key());
 }
 
+std::optional<torch::Dtype> floating_dtype(const Values& tensors) {
+  for (const auto& [name, tensor] : tensors) {
+    if (name.starts_with("parameter/") && tensor.is_floating_point()) return tensor.scalar_type();
+  }
+  return std::nullopt;
+}
+
+/// Moves a module. `Module::to` casts whole numbers as well: those keep their dtype here, or counters and indices held
+/// as buffers would become floats.
+void move(nn::Module& module, torch::Device device, torch::Dtype dtype) {
+  std::vector<std::pair<std::string, torch::Tensor>> whole;
+  for (const auto& item : module.named_buffers()) {
+    if (!item.value().is_floating_point()) whole.emplace_back(item.key(), item.value().detach().clone());
+  }
+  module.to(device, dtype);
+  const auto buffers = module.named_buffers();
+  for (const auto& [name, numbers] : whole) torch::Tensor(buffers[name]).set_data(numbers.to(device));
+}
+
+/// Evaluation mode for as long as it lives.
+class EvaluationScope {
+ public:
+  explicit EvaluationScope(nn::Module& module) : module_(module), training_(module.is_training()) {
+    if (training_) module_.eval();
+  }
+  EvaluationScope(const EvaluationScope&) = delete;
+  EvaluationScope& operator=(const EvaluationScope&) = delete;
+  ~EvaluationScope() {
+    if (training_) module_.train();
+  }
+
+ private:
+  nn::Module& module_;
+  bool training_;
+};
+
 }  // namespace
 
 ModuleLearner::ModuleLearner(AnyModule module, ModuleLearnerOptions options_)
@@ -53,11 +125,24 @@ ModuleLearner::ModuleLearner(AnyModule module, ModuleLearnerOptions options_)
       module_(std::move(module)),
       inputs_("inputs", options.inputs),
       targets_("targets", options.targets) {
+  require_valid(options, key);
   if (!module_.module || !module_.forward || !module_.loss) {
     throw ConfigError(
         {"assay.learner.module", "learner", "a module with a forward call and a loss", "an empty one", ""});
   }
+  if (classifies()) detail::require_classifiable(options.classes, options.targets);
+  module_.module->eval();
   given_ = tensors_of(*module_.module);
+  for (const torch::Tensor& parameter : parameters()) {
+    if (!parameter.is_floating_point()) continue;
+    device_ = parameter.device();
+    dtype_ = parameter.scalar_type();
+    break;
+  }
+}
+
+CapabilitySet ModuleLearner::capabilities() const {
+  return classifies() ? CapabilitySet(Capability::class_probabilities) : CapabilitySet();
 }
 
 torch::Tensor ModuleLearner::standardised_inputs(const Values& batch) const {
@@ -67,9 +152,12 @@ torch::Tensor ModuleLearner::standardised_inputs(const Values& batch) const {
 Batch ModuleLearner::pack(const Values& samples, std::span<const SampleId>) const {
   Batch batch;
   batch.inputs.push_back(standardised_inputs(samples));
-  const torch::Tensor target = y_.apply(targets_.flatten(samples));
-  const bool ids = !samples.at(targets().front()).is_floating_point();
-  batch.targets.push_back(target.to(device_, ids ? torch::kInt64 : dtype_));
+  if (classifies()) {
+    const torch::Tensor ids = detail::class_ids(targets_.flatten(samples), options.classes, options.targets.front());
+    batch.targets.push_back(ids.unsqueeze(1).to(device_, torch::kInt64));
+  } else {
+    batch.targets.push_back(y_.apply(targets_.flatten(samples)).to(device_, dtype_));
+  }
   return batch;
 }
 
@@ -77,49 +165,78 @@ torch::Tensor ModuleLearner::training_step(const Batch& batch) {
   return module_.loss(module_.forward(batch.inputs.front()), batch.targets.front(), batch.weights);
 }
 
-Values ModuleLearner::predict(const Values& inputs) const {
+torch::Tensor ModuleLearner::outputs(const Values& inputs) const {
   const at::NoGradGuard no_grad;
+  const EvaluationScope evaluation(*module_.module);
   torch::Tensor out = module_.forward(standardised_inputs(inputs)).to(torch::kCPU, torch::kFloat64);
   if (out.dim() == 1) out = out.unsqueeze(1);
-  if (out.dim() != 2 || out.size(1) != targets_.width()) {
-    std::ostringstream got;
-    got << out.sizes();
-    throw ShapeError({"assay.learner.output", "module",
-                      "an output of shape [n, " + std::to_string(targets_.width()) + "]", got.str(),
-                      "make 'forward' give one column for every target component"});
+  const std::int64_t width = classifies() ? options.classes : targets_.width();
+  const bool one_logit = options.classes == 2 && out.dim() == 2 && out.size(1) == 1;
+  if (one_logit || (out.dim() == 2 && out.size(1) == width)) return out;
+  std::ostringstream got;
+  got << out.sizes();
+  throw ShapeError(
+      {"assay.learner.output", "module",
+       "an output of shape [n, " + std::to_string(width) + "]" + (options.classes == 2 ? " or [n, 1]" : ""), got.str(),
+       classifies() ? "make 'forward' give one logit for every class"
+                    : "make 'forward' give one column for every target component; if the columns are "
+                      "the logits of class ids, set 'classes'"});
+}
+
+torch::Tensor ModuleLearner::class_probabilities(const Values& inputs) const {
+  if (!classifies()) {
+    throw ConfigError({"assay.learner.capability", "learner", "a classification ('classes' >= 2)", "a regression", ""});
   }
-  return targets_.unflatten(y_.invert(out));
+  const torch::Tensor logits = outputs(inputs);
+  if (logits.size(1) > 1) return at::softmax(logits, 1);
+  const torch::Tensor one = at::sigmoid(logits.squeeze(1));
+  return at::stack({1 - one, one}, 1);
+}
+
+Values ModuleLearner::predict(const Values& inputs) const {
+  if (!classifies()) return targets_.unflatten(y_.invert(outputs(inputs)));
+  // argmax takes the first of equal probabilities: with one logit, class 1 where its sigmoid is above a half.
+  return targets_.unflatten(class_probabilities(inputs).argmax(1).unsqueeze(1));
 }
 
 void ModuleLearner::reset(std::uint64_t seed) {
-  namespace nn = torch::nn;
-  put_back(*module_.module, given_);
+  const at::NoGradGuard no_grad;
+  nn::Module& module = *module_.module;
+  const torch::Device device = device_;
+  move(module, torch::kCPU, dtype_);  // so that every device starts from the same numbers
   detail::GeneratorScope generator(torch::kCPU);
   generator.seed(seed);
-  for (const auto& layer : module_.module->modules()) {
-    reset_if<nn::LinearImpl, nn::BilinearImpl, nn::Conv1dImpl, nn::Conv2dImpl, nn::Conv3dImpl, nn::EmbeddingImpl,
-             nn::LayerNormImpl>(*layer);
+  if (module_.make) {
+    put_back(module, tensors_of(*module_.make()));
+  } else {
+    put_back(module, given_);
+    for (const auto& part : module.modules()) {
+      if (reset_layer(*part)) continue;
+      for (const torch::Tensor& parameter : part->parameters(/*recurse=*/false)) draw_generically(parameter);
+    }
+    if (module_.reset_parameters) module_.reset_parameters();  // last: it may draw its layers in its own way
   }
+  move(module, device, dtype_);
 }
 
 void ModuleLearner::to(torch::Device device, torch::Dtype dtype) {
   device_ = device;
   dtype_ = dtype;
-  module_.module->to(device, dtype);
+  move(*module_.module, device, dtype);
 }
 
 void ModuleLearner::fit_scaling(const Values& samples, bool keep_function) {
+  if (!classifies()) detail::require_no_class_ids(samples, options.targets);
   inputs_.learn(samples);
   targets_.learn(samples);
   if (keep_function && x_.mean.defined()) return;
-  const bool classes = !samples.at(targets().front()).is_floating_point();
   x_ = options.standardise ? Standardizer::fit(inputs_.flatten(samples)) : Standardizer::identity(inputs_.width());
-  y_ = options.standardise && !classes ? Standardizer::fit(targets_.flatten(samples))
-                                       : Standardizer::identity(targets_.width());
+  y_ = options.standardise && !classifies() ? Standardizer::fit(targets_.flatten(samples))
+                                            : Standardizer::identity(targets_.width());
 }
 
 State ModuleLearner::save() const {
-  State state{.json = {{"inputs", inputs_.to_json()}, {"targets", targets_.to_json()}},
+  State state{.json = {{"inputs", inputs_.to_json()}, {"targets", targets_.to_json()}, {"device", device_.str()}},
               .tensors = tensors_of(*module_.module)};
   if (!x_.mean.defined()) return state;
   state.tensors.set("inputs/mean", x_.mean).set("inputs/scale", x_.scale);
@@ -130,7 +247,9 @@ State ModuleLearner::save() const {
 void ModuleLearner::load(const State& state) {
   inputs_.load(state.json.at("inputs"));
   targets_.load(state.json.at("targets"));
+  to(detail::saved_device(state), floating_dtype(state.tensors).value_or(dtype_));
   put_back(*module_.module, state.tensors);
+  module_.module->eval();
   if (!state.tensors.contains("inputs/mean")) return;
   x_ = {state.tensors.at("inputs/mean"), state.tensors.at("inputs/scale")};
   y_ = {state.tensors.at("targets/mean"), state.tensors.at("targets/scale")};

@@ -115,17 +115,29 @@ Measurements Accuracy::measure(const MetrologyContext& context) const {
 
 Measurements ClassificationReport::measure(const MetrologyContext& context) const {
   if (context.evaluation().empty()) return {};
+  double all_hits = 0, all_wanted = 0, all_found = 0;
+  Measurements measurements;
+  const auto figures = [](double hits, double wanted, double found, const std::string& suffix) -> Measurements {
+    const auto ratio = [](double a, double b) { return b > 0 ? a / b : 0.0; };
+    return {{"precision" + suffix, ratio(hits, found)},
+            {"recall" + suffix, ratio(hits, wanted)},
+            {"f1" + suffix, ratio(2 * hits, wanted + found)}};
+  };
   for (const auto& [name, values] : context.truth()) {
     if (values.is_floating_point()) continue;
     const torch::Tensor truth = values.flatten().eq(options.positive);
     const torch::Tensor guess = context.predictions().at(name).flatten().eq(static_cast<double>(options.positive));
     const auto count = [](const torch::Tensor& mask) { return static_cast<double>(mask.sum().item<std::int64_t>()); };
     const double hits = count(truth & guess), wanted = count(truth), found = count(guess);
-    const auto ratio = [](double a, double b) { return b > 0 ? a / b : 0.0; };
-    return {
-        {"precision", ratio(hits, found)}, {"recall", ratio(hits, wanted)}, {"f1", ratio(2 * hits, wanted + found)}};
+    for (Measurement& m : figures(hits, wanted, found, "/" + name)) measurements.push_back(std::move(m));
+    all_hits += hits;
+    all_wanted += wanted;
+    all_found += found;
   }
-  return {};
+  if (measurements.empty()) return {};
+  const Measurements overall = figures(all_hits, all_wanted, all_found, "");
+  measurements.insert(measurements.begin(), overall.begin(), overall.end());
+  return measurements;
 }
 
 Measurements LogLikelihood::measure(const MetrologyContextWith<Variance>& context) const {

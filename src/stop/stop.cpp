@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <assay/stop/stop.hpp>
 
+#include <assay/error.hpp>
+
+#include <algorithm>
 #include <limits>
 #include <sstream>
 
@@ -14,13 +17,25 @@ std::string number(double value) {
   return text.str();
 }
 
-/// The values of a metric, round by round.
-std::vector<double> history(const StopContext& context, const std::string& metric) {
+/// The driver's own measurement, which begins with the first labels that come in.
+constexpr std::string_view prequential = "prequential_rmse";
+
+/// The values of a metric, round by round. Errors: `ConfigError` for one that is not among those measured.
+std::vector<double> history(const StopContext& context, std::string_view criterion, const std::string& metric) {
   std::vector<double> values;
+  std::vector<std::string> known;
   for (const MetricRecord& record : context.records) {
     if (const double* value = find(record.measurements, metric)) values.push_back(*value);
+    for (const Measurement& m : record.measurements) {
+      if (std::find(known.begin(), known.end(), m.name) == known.end()) known.push_back(m.name);
+    }
   }
-  return values;
+  if (!values.empty() || known.empty() || metric == prequential) return values;
+  const bool nothing_else = known.size() == 1 && known.front() == prequential;
+  throw ConfigError(
+      {"assay.stop.metric", "stop criterion '" + std::string(criterion) + "', /metric", "a metric that is measured",
+       "'" + metric + "'",
+       (nothing_else ? "metrics need a test or a validation pool; " : "") + detail::suggest(metric, known)});
 }
 
 }  // namespace
@@ -40,8 +55,15 @@ std::optional<std::string> WallTime::should_stop(const StopContext& context) con
   return number(context.seconds) + " seconds";
 }
 
+TargetMetric::TargetMetric(TargetMetricOptions options_) : options(std::move(options_)) {
+  require_valid(options, key);
+  if (options.below || options.above) return;
+  throw ConfigError({"assay.config.required", "/below", "a bound, 'below' or 'above', that ends the campaign", "none",
+                     "for an error set 'below', for a score 'above'"});
+}
+
 std::optional<std::string> TargetMetric::should_stop(const StopContext& context) const {
-  const std::vector<double> values = history(context, options.metric);
+  const std::vector<double> values = history(context, key, options.metric);
   if (values.empty()) return std::nullopt;
   const double last = values.back();
   const bool reached = (options.below && last <= *options.below) || (options.above && last >= *options.above);
@@ -53,7 +75,7 @@ std::optional<std::string> Plateau::should_stop(const StopContext& context) cons
   const double sign = options.higher_is_better ? -1 : 1;
   double best = std::numeric_limits<double>::infinity();
   std::int64_t waited = 0;
-  for (const double value : history(context, options.metric)) {
+  for (const double value : history(context, key, options.metric)) {
     if (sign * value < best - options.min_delta) {
       best = sign * value;
       waited = 0;

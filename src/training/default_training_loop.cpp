@@ -49,18 +49,7 @@ TrainingReport DefaultTrainingLoop::train(LearnerRef learner, TrainingContext& c
   const c10::OptionalDeviceGuard device(parameters_.front().device());
   detail::TrainingRun run(options, learner, context, *progress_);
   while (!run.finished()) {
-    const double rate = run.start_epoch();
-    for (std::int64_t i = 0; i < run.batches(); ++i) {
-      const Batch& batch = run.batch(i);
-      const torch::Tensor loss = learner->training_step(batch);
-      detail::require_loss(loss);
-      loss.backward();
-      if (options.gradient_clip) detail::clip_gradients(parameters_, *options.gradient_clip);
-      optimizer_.step(rate);
-      detail::clear_gradients(parameters_);
-      run.count(loss, batch.size());
-    }
-    context.epoch_finished(run.finish_epoch(rate));
+    context.epoch_finished(train_epoch(learner, run));
     if (!run.finished() && context.stop_requested()) return run.report("stop_requested");
   }
   run.restore_best();
@@ -75,6 +64,30 @@ TrainingReport DefaultTrainingLoop::train(LearnerRef learner, TrainingContext& c
   abandon(learner);
   throw TrainingError({"assay.training.step", "round " + std::to_string(context.round),
                        "a learner that can be trained on the labeled pool", error.what_without_backtrace(), ""});
+} catch (...) {
+  // Whoever throws between two epochs (an observer, a full disk) leaves a training that can be continued.
+  if (progress_ && progress_->mid_epoch) abandon(learner);
+  throw;
+}
+
+EpochReport DefaultTrainingLoop::train_epoch(const LearnerRef& learner, detail::TrainingRun& run) {
+  const double rate = run.start_epoch();
+  try {
+    for (std::int64_t i = 0; i < run.batches(); ++i) {
+      const Batch& batch = run.batch(i);
+      const torch::Tensor loss = learner->training_step(batch);
+      detail::require_loss(loss);
+      loss.backward();
+      if (options.gradient_clip) detail::clip_gradients(parameters_, *options.gradient_clip);
+      optimizer_.step(rate);
+      detail::clear_gradients(parameters_);
+      run.count(loss, batch.size());
+    }
+    return run.finish_epoch(rate);
+  } catch (...) {
+    run.undo_epoch();
+    throw;
+  }
 }
 
 void DefaultTrainingLoop::prepare(const LearnerRef& learner, const TrainingContext& context) {

@@ -48,8 +48,8 @@ TrainingRun::Part some(const TrainingRun::Part& all, std::vector<std::int64_t> r
 }
 
 /// Whether early stopping holds a sample out in every training.
-bool held_out(SampleId id, std::int64_t folds) {
-  return RandomKey(0).with("fold").with(id).uniform() * static_cast<double>(folds) < 1;
+bool held_out(SampleId id, std::int64_t one_in) {
+  return RandomKey(0).with("fold").with(id).uniform() * static_cast<double>(one_in) < 1;
 }
 
 /// "; its 'stress' holds nan at element 3", or nothing.
@@ -161,7 +161,7 @@ TrainingRun::Parts TrainingRun::split(const TrainingContext& context) const {
   if (!options_.early_stopping) return {std::move(labeled), {}};
   std::vector<std::int64_t> kept, held;
   for (const std::int64_t row : labeled.rows) {
-    (held_out(context.labeled.ids()[static_cast<std::size_t>(row)], options_.folds) ? held : kept).push_back(row);
+    (held_out(context.labeled.ids()[static_cast<std::size_t>(row)], options_.holdout) ? held : kept).push_back(row);
   }
   if (held.size() < 2 || kept.empty()) return {std::move(labeled), {}};
   return {some(labeled, std::move(kept)), some(labeled, std::move(held))};

@@ -48,6 +48,8 @@ class TrainingRun {
   /// Validates, reads all losses in one sync, and keeps the parameters if they are the best so far.
   /// Errors: `TrainingError` `assay.training.not_finite`.
   EpochReport finish_epoch(double rate);
+  /// Puts the parameters back to what they were when the epoch started.
+  void undo_epoch() const { epoch_start_.put_back(tracked_); }
   void restore_best();
   TrainingReport report(std::string ended_by) const;
   std::string ended_by() const { return stopped_early() ? "early_stopping" : "epochs"; }

@@ -1,11 +1,12 @@
 // expect: assay: a LabelStrategy needs 'std::vector<std::string> provides() const'
 // SPDX-License-Identifier: Apache-2.0
-#include <assay/detail/driver_checks.hpp>
+#include "support.hpp"
 
 struct Silent {
   void label(assay::LabelContext&) {}
 #ifdef ASSAY_FIXED
-  std::vector<std::string> provides() const { return {"drag"}; }
+  std::vector<std::string> provides() const { return {"y"}; }
 #endif
 };
-static_assert(assay::detail::check_label<Silent>());
+
+void run() { assay::Driver({.dir = "campaign"}, {}, mlp(), assay::Random(), Silent()).run(); }

@@ -1,6 +1,6 @@
 // expect: assay: a learner needs 'Batch pack(const Values& samples, std::span<const SampleId> ids) const'
 // SPDX-License-Identifier: Apache-2.0
-#include <assay/detail/driver_checks.hpp>
+#include "support.hpp"
 
 struct Unpacked {
   std::vector<std::string> inputs() const { return {"x"}; }
@@ -16,4 +16,5 @@ struct Unpacked {
   assay::State save() const { return {}; }
   void load(const assay::State&) {}
 };
-static_assert(assay::detail::check_learner<Unpacked>());
+
+void run() { assay::Driver({.dir = "campaign"}, {}, Unpacked(), assay::Random(), Label()).run(); }

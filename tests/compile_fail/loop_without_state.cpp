@@ -1,6 +1,6 @@
 // expect: assay: a TrainingLoop needs 'TrainingReport train(LearnerRef, TrainingContext&)'
 // SPDX-License-Identifier: Apache-2.0
-#include <assay/detail/driver_checks.hpp>
+#include "support.hpp"
 
 struct Forgetful {
   assay::TrainingReport train(assay::LearnerRef, assay::TrainingContext&) { return {}; }
@@ -9,4 +9,7 @@ struct Forgetful {
   void load(const assay::State&) {}
 #endif
 };
-static_assert(assay::detail::check_loop<Forgetful>());
+
+void run() {
+  assay::Driver({.dir = "campaign"}, {}, mlp(), assay::Random(), Label(), assay::NoMetrology(), Forgetful()).run();
+}

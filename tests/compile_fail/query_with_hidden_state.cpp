@@ -1,6 +1,6 @@
 // expect: assay: a QueryStrategy with a non-const 'select' needs 'State save() const'
 // SPDX-License-Identifier: Apache-2.0
-#include <assay/detail/driver_checks.hpp>
+#include "support.hpp"
 
 struct Remembers {
   int calls = 0;
@@ -13,4 +13,5 @@ struct Remembers {
   void load(const assay::State& state) { calls = state.json.at("calls").get<int>(); }
 #endif
 };
-static_assert(assay::detail::check_query<Remembers>());
+
+void run() { assay::Driver({.dir = "campaign"}, {}, mlp(), Remembers(), Label()).run(); }

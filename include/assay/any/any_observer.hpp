@@ -3,6 +3,7 @@
 
 #include <assay/concepts/observer.hpp>
 #include <assay/detail/owner.hpp>
+#include <assay/detail/slot_checks.hpp>
 
 namespace assay {
 
@@ -27,6 +28,12 @@ class AnyObserver {
     requires Observer<std::remove_cvref_t<T>>
   AnyObserver(T&& observer)
       : self_(std::make_unique<detail::ObserverModel<std::remove_cvref_t<T>>>(std::forward<T>(observer))) {}
+  /// For what is no observer: does not compile, and says in a sentence why.
+  template <detail::NotItself<AnyObserver> T>
+    requires(!Observer<std::remove_cvref_t<T>> && detail::ComponentLike<std::remove_cvref_t<T>>)
+  AnyObserver(T&&) : self_(nullptr) {
+    static_assert(detail::check_observer<std::remove_cvref_t<T>>());
+  }
 
   void observe(const Event& event) { self_->observe(event); }
   Json spec() const { return self_->spec(); }

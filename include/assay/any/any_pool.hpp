@@ -3,6 +3,8 @@
 
 #include <assay/concepts/data_pool.hpp>
 #include <assay/data/tensor_pool.hpp>
+#include <assay/detail/owner.hpp>
+#include <assay/detail/slot_checks.hpp>
 
 #include <memory>
 #include <type_traits>
@@ -15,9 +17,16 @@ class AnyPool {
  public:
   AnyPool() = default;
 
-  template <class T>
-    requires(!std::same_as<std::remove_cvref_t<T>, AnyPool> && DataPool<std::remove_cvref_t<T>>)
+  template <detail::NotItself<AnyPool> T>
+    requires DataPool<std::remove_cvref_t<T>>
   AnyPool(T&& pool) : pool_(std::make_shared<Model<std::remove_cvref_t<T>>>(std::forward<T>(pool))) {}
+  /// For what is neither a pool nor a batch: does not compile, and says in a sentence why.
+  template <detail::NotItself<AnyPool> T>
+    requires(!DataPool<std::remove_cvref_t<T>> && detail::ComponentLike<std::remove_cvref_t<T>> &&
+             !std::convertible_to<T, Values>)
+  AnyPool(T&&) {
+    static_assert(detail::check_pool<std::remove_cvref_t<T>>());
+  }
   /// Samples given as one batch.
   AnyPool(Values batch) : AnyPool(TensorPool(std::move(batch))) {}
 

@@ -3,6 +3,7 @@
 
 #include <assay/concepts/stop_criterion.hpp>
 #include <assay/detail/owner.hpp>
+#include <assay/detail/slot_checks.hpp>
 
 namespace assay {
 
@@ -29,6 +30,12 @@ class AnyStop {
     requires StopCriterion<std::remove_cvref_t<T>>
   AnyStop(T&& criterion)
       : self_(std::make_unique<detail::StopModel<std::remove_cvref_t<T>>>(std::forward<T>(criterion))) {}
+  /// For what is no stop criterion: does not compile, and says in a sentence why.
+  template <detail::NotItself<AnyStop> T>
+    requires(!StopCriterion<std::remove_cvref_t<T>> && detail::ComponentLike<std::remove_cvref_t<T>>)
+  AnyStop(T&&) : self_(nullptr) {
+    static_assert(detail::check_stop<std::remove_cvref_t<T>>());
+  }
 
   std::optional<std::string> should_stop(const StopContext& context) { return self_->should_stop(context); }
   Json spec() const { return self_->spec(); }

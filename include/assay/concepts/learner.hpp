@@ -32,7 +32,9 @@ namespace assay {
 ///  - `buffers()`: tensors that training changes besides the parameters (batch-norm statistics), so that the best epoch
 ///    is restored with them;
 ///  - `validation_step(batch)`: a loss for early stopping; else `training_step` without gradients;
-///  - `to(device, dtype)`: move; else the learner stays on the CPU and asking for another device is an error;
+///  - `to(device, dtype)`: move; else the learner stays on the CPU and asking for another device is an error. Where it
+///    can move, `load` should take it to the dtype of the saved state, and to its device if that is there: a campaign
+///    that is resumed between two trainings asks the learner before a training loop moves it;
 ///  - `fit_scaling(samples, keep_function)`: fit standardisation on the labeled samples; with `keep_function` the
 ///    weights are rescaled so that the learner's predictions stay as they are;
 ///  - capabilities, below.

@@ -5,7 +5,8 @@
 
 namespace assay {
 
-/// A type satisfies `Observer` if `observe(const Event&)` can be called on it.
+/// A type satisfies `Observer` if, for `o` (mutable),
+///  1. `o.observe(event)` takes a `const Event&`; what it gives is not looked at.
 ///
 /// The driver calls observers one event at a time, from whichever thread the event arose in. An exception that leaves
 /// an observer ends the campaign like any other error. If it is `Stateful`, its state is checkpointed.

@@ -6,6 +6,7 @@
 #include <assay/concepts/metrology_strategy.hpp>
 #include <assay/concepts/query_strategy.hpp>
 #include <assay/concepts/training_loop.hpp>
+#include <assay/detail/slot_checks.hpp>
 
 namespace assay::detail {
 

@@ -8,6 +8,10 @@
 
 namespace assay {
 
+namespace detail {
+struct LearnerAccess;
+}  // namespace detail
+
 /// The trained learner as a strategy sees it: read-only, asked about views of pools, in blocks of bounded memory.
 ///
 /// Cost: every member is one forward pass over the view, without gradients; nothing is cached.
@@ -23,11 +27,13 @@ class LearnerView {
 
   /// Targets in physical units, each [n, shape...].
   Values predict(const PoolView& pool) const;
-  /// The whole interface, for code that adapts learners.
-  const LearnerRef& learner() const noexcept { return learner_; }
+  /// The same for inputs that are in no pool: a batch of fields, each [n, shape...], in one forward pass.
+  Values predict(const Values& inputs) const { return learner_->predict(inputs); }
   const Values& target_variance() const noexcept { return *target_variance_; }
 
  private:
+  friend struct detail::LearnerAccess;
+
   LearnerRef learner_;
   std::shared_ptr<const Values> target_variance_;
 };

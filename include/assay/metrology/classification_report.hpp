@@ -16,7 +16,8 @@ struct ClassificationReportOptions {
       OptionInfo{.name = "positive", .help = "the class whose precision, recall and F1 are measured", .min = 0}};
 };
 
-/// `precision`, `recall` and `f1` of one class, the same for all three, on the first integer target.
+/// `precision`, `recall` and `f1` of one class, the same for all three: over all integer targets together, their hits
+/// and misses counted in one table, and of each target as `precision/TARGET`, `recall/TARGET`, `f1/TARGET`.
 ///
 /// precision = TP / (TP + FP), recall = TP / (TP + FN), F1 = 2 TP / (2 TP + FP + FN); 0 where the denominator is 0.
 /// Cost: none beyond the round's shared predictions.

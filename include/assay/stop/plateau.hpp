@@ -26,6 +26,8 @@ struct PlateauOptions {
 };
 
 /// Stops once a metric has not improved for some rounds.
+///
+/// Errors: `ConfigError` when a round was measured without this metric.
 struct Plateau {
   static constexpr std::string_view key = "plateau";
   static constexpr std::string_view summary = "when a metric stops improving";

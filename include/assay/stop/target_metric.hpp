@@ -24,12 +24,13 @@ struct TargetMetricOptions {
 };
 
 /// Stops once a metric has reached a value, from above or below.
-/// A metric that is never measured never stops a campaign.
+///
+/// Errors: `ConfigError` without `below` and `above`, and when a round was measured without this metric.
 struct TargetMetric {
   static constexpr std::string_view key = "target_metric";
   static constexpr std::string_view summary = "when a metric is good enough";
 
-  explicit TargetMetric(TargetMetricOptions options_) : options(std::move(options_)) { require_valid(options, key); }
+  explicit TargetMetric(TargetMetricOptions options);
   std::optional<std::string> should_stop(const StopContext& context) const;
 
   TargetMetricOptions options;

@@ -18,6 +18,10 @@
 
 namespace assay {
 
+namespace detail {
+class TrainingRun;
+}  // namespace detail
+
 struct EarlyStoppingOptions {
   std::int64_t patience = 20;
   double min_delta = 0;
@@ -37,7 +41,7 @@ struct DefaultTrainingLoopOptions {
   AnyScheduler scheduler = ConstantSchedule();
   std::optional<double> gradient_clip = std::nullopt;
   std::optional<EarlyStoppingOptions> early_stopping = EarlyStoppingOptions{};
-  std::int64_t folds = 10;
+  std::int64_t holdout = 10;
   bool reset_optimizer_states = true;
   std::string device = "cpu";
   std::string dtype = "float32";
@@ -54,7 +58,7 @@ struct DefaultTrainingLoopOptions {
           .name = "gradient_clip", .help = "largest norm of all gradients together; none: not clipped", .min = 0},
       OptionInfo{.name = "early_stopping",
                  .help = "end when the validation loss stops falling, and return to the best epoch; null: never"},
-      OptionInfo{.name = "folds",
+      OptionInfo{.name = "holdout",
                  .help = "without a validation pool, early stopping holds out one labeled sample in this many",
                  .min = 2},
       OptionInfo{.name = "reset_optimizer_states", .help = "start every training with fresh moments"},
@@ -71,16 +75,17 @@ struct DefaultTrainingLoopOptions {
 /// pool; while fine-tuning the weights are rescaled with it. Every epoch visits all samples in an order drawn from
 /// their ids.
 ///
-/// Early stopping watches the validation pool. Without one it holds out the labeled samples whose hashed id falls in
-/// one of `folds` parts: the same ones in every round, since a learner that goes on from earlier weights must not be
-/// judged on what those were fitted to. They are not trained on. With fewer than two such samples training runs all
-/// its epochs.
+/// Early stopping watches the validation pool. Without one it holds out one labeled sample in `holdout`, chosen by a
+/// hash of its id: the same ones in every round, since a learner that goes on from earlier weights must not be judged
+/// on what those were fitted to. They are never trained on, in the campaign's final training neither; set
+/// `early_stopping` to null, or give a validation pool, to train on every labeled sample. With fewer than two such
+/// samples nothing is held out and training runs all its epochs.
 ///
 /// Cost: a batch costs the learner's own step and the optimizer's kernel; one device sync an epoch. The packed pool
 /// (in `dtype`, on `device`) and at most 16 MiB beside it.
 /// Errors: `ConfigError` for a device that is not there; `TrainingError` `assay.training.not_finite`, naming the
-/// sample, after which the parameters are those of the epoch's start; `TrainingError` for a learner without
-/// parameters or whose loss does not depend on them.
+/// sample; `TrainingError` for a learner without parameters or whose loss does not depend on them. Whatever leaves an
+/// epoch, an exception of the learner's own loss included, leaves the parameters as they were at the epoch's start.
 class DefaultTrainingLoop {
  public:
   static constexpr std::string_view key = "default";
@@ -99,6 +104,7 @@ class DefaultTrainingLoop {
   DefaultTrainingLoopOptions options;
 
  private:
+  EpochReport train_epoch(const LearnerRef& learner, detail::TrainingRun& run);
   void prepare(const LearnerRef& learner, const TrainingContext& context);
   bool find_progress(const TrainingContext& context);
   void give_parameters(std::vector<torch::Tensor> parameters, bool keep_moments);

@@ -80,7 +80,9 @@ class TorchOptimizer {
   ~TorchOptimizer() = default;
 
   /// Errors: what Torch throws for options out of their range.
-  void init(std::vector<torch::Tensor> parameters) { optimizer_ = std::make_unique<T>(std::move(parameters), options_); }
+  void init(std::vector<torch::Tensor> parameters) {
+    optimizer_ = std::make_unique<T>(std::move(parameters), options_);
+  }
   void step(double lr) {
     for (auto& group : optimizer_->param_groups()) group.options().set_lr(lr);
     optimizer_->step();

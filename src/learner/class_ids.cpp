@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "class_ids.hpp"
+
+#include <assay/error.hpp>
+
+#include <cmath>
+
+namespace assay::detail {
+
+void require_classifiable(std::int64_t classes, const std::vector<std::string>& targets) {
+  if (targets.size() == 1 && classes >= 2) return;
+  throw ConfigError({"assay.config.value", classes < 2 ? "/classes" : "/targets",
+                     "one target with at least two classes",
+                     std::to_string(targets.size()) + " targets, " + std::to_string(classes) + " classes",
+                     "leave 'classes' at 0 for a regression"});
+}
+
+torch::Tensor class_ids(const torch::Tensor& columns, std::int64_t classes, const std::string& target) {
+  if (columns.size(1) != 1) {
+    throw ShapeError({"assay.learner.class", "target '" + target + "'", "one class id a sample",
+                      std::to_string(columns.size(1)) + " numbers a sample", ""});
+  }
+  const torch::Tensor ids = columns.squeeze(1).round();
+  if (ids.numel() == 0) return ids;
+  const double lowest = ids.min().item<double>(), highest = ids.max().item<double>();
+  if (lowest >= 0 && highest < static_cast<double>(classes)) return ids;
+  throw DataError({"assay.learner.class", "target '" + target + "'",
+                   "class ids in [0, " + std::to_string(classes) + ")",
+                   std::to_string(std::llround(lowest < 0 ? lowest : highest)), ""});
+}
+
+void require_no_class_ids(const Values& samples, const std::vector<std::string>& targets) {
+  for (const std::string& target : targets) {
+    if (samples.at(target).is_floating_point()) continue;
+    throw ConfigError({"assay.learner.classes", "/classes", "the number of classes of target '" + target + "'",
+                       "0, with whole numbers in the target",
+                       "set 'classes' for class ids; give the target as floating-point numbers for a regression"});
+  }
+}
+
+}  // namespace assay::detail

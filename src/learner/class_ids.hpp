@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/data/values.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace assay::detail {
+
+/// Errors: `ConfigError` unless there is one target and at least two classes.
+void require_classifiable(std::int64_t classes, const std::vector<std::string>& targets);
+
+/// The class ids in a target of one column, [n, 1] to [n]. Errors: `DataError` for an id outside [0, classes);
+/// `ShapeError` for more columns.
+torch::Tensor class_ids(const torch::Tensor& columns, std::int64_t classes, const std::string& target);
+
+/// Errors: `ConfigError` for a target of whole numbers in a regression: a loss on its standardised values would teach a
+/// classifier nonsense.
+void require_no_class_ids(const Values& samples, const std::vector<std::string>& targets);
+
+}  // namespace assay::detail
