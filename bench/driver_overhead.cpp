@@ -36,15 +36,13 @@ int main(int argc, char** argv) {
   const assay::Space space{{"a", -1, 1}, {"b", 0, 2}};
   assay::Values labeled = assay::sobol(space, 16);
   labeled.set("y", labeled["a"] * labeled["b"]);
-  assay::Driver driver(assay::DriverOptions{.dir = folder + "/campaign", .max_rounds = rounds},
-                       assay::Pools{.labeled = labeled, .unlabeled = assay::sobol(space, candidates, {.skip = 16})},
-                       assay::Mlp({.inputs = {"a", "b"}, .targets = {"y"}, .hidden = {16}}),
-                       assay::Random({.max_samples = 1}),
-                       assay::FunctionLabel({.provides = {"y"}},
-                                            [](const assay::Values& v) {
-                                              return assay::Values{{"y", v.scalar("a") * v.scalar("b")}};
-                                            }),
-                       OneNumber(), NoTraining());
+  assay::Driver driver(
+      assay::DriverOptions{.dir = folder + "/campaign", .max_rounds = rounds},
+      assay::Pools{.labeled = labeled, .unlabeled = assay::sobol(space, candidates, {.skip = 16})},
+      assay::Mlp({.inputs = {"a", "b"}, .targets = {"y"}, .hidden = {16}}), assay::Random({.max_samples = 1}),
+      assay::FunctionLabel({.provides = {"y"}},
+                           [](const assay::Values& v) { return assay::Values{{"y", v.scalar("a") * v.scalar("b")}}; }),
+      OneNumber(), NoTraining());
   const double synced_before = assay::detail::sync_seconds();
   const auto began = std::chrono::steady_clock::now();
   driver.run();

@@ -67,6 +67,7 @@ Ratio measure(bool reserve) {
 
 int main() {
   const Ratio grown = measure(false), reserved = measure(true);
-  std::printf("{\"megabytes\": %.0f, \"grown\": %.3f, \"grown_peak\": %.3f, \"reserved\": %.3f, \"reserved_peak\": %.3f}\n",
-              bytes / 1e6, grown.rest, grown.peak, reserved.rest, reserved.peak);
+  std::printf(
+      "{\"megabytes\": %.0f, \"grown\": %.3f, \"grown_peak\": %.3f, \"reserved\": %.3f, \"reserved_peak\": %.3f}\n",
+      bytes / 1e6, grown.rest, grown.peak, reserved.rest, reserved.peak);
 }

@@ -60,9 +60,8 @@ assay::Json go_on(const example::Flags& flags, const assay::Checkpoint& checkpoi
   check("--device", slots.at("loop").at("device"), flags.device);
   assay::Json observers = assay::Json::array();
   if (!flags.quiet) observers.push_back({{"type", assay::ConsoleLog::key}});
-  assay::AnyDriver driver =
-      assay::rebuild_campaign(flags.dir, pools(), registries(),
-                              {{"max_rounds", flags.rounds}, {"seed", flags.seed}, {"observers", observers}});
+  assay::AnyDriver driver = assay::rebuild_campaign(
+      flags.dir, pools(), registries(), {{"max_rounds", flags.rounds}, {"seed", flags.seed}, {"observers", observers}});
   driver.run();
   return driver.report();
 }
