@@ -1,6 +1,9 @@
 # Finds what assay stands on. Nothing is downloaded: a package that is missing ends the configuration with one sentence.
 include(AssayTorch)
 
+# A project that adds assay as a subdirectory links these targets from its own directory (CMake 3.24 and newer).
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
+
 # assay_require(PACKAGE DEBIAN_PACKAGE [arguments of find_package])
 macro(assay_require package debian)
   find_package(${package} ${ARGN} QUIET)
@@ -31,4 +34,10 @@ if(ASSAY_BUILD_APPS)
 endif()
 if(ASSAY_BUILD_TESTS)
   assay_require(Catch2 catch2)
+  assay_require(MPI "libopenmpi-dev openmpi-bin" COMPONENTS CXX)
+  find_program(ASSAY_CCX ccx)
+  if(NOT ASSAY_CCX)
+    message(FATAL_ERROR "assay's tests need CalculiX (ccx), which was not found: run scripts/setup, or install it "
+                        "(Debian and Ubuntu: apt install calculix-ccx).")
+  endif()
 endif()

@@ -2,11 +2,6 @@
 include(CMakePackageConfigHelpers)
 
 install(TARGETS assay EXPORT assayTargets)
-if(TARGET assay_cuda)
-  # Its LibTorch targets are made anew by the installed package.
-  set_target_properties(assay_cuda PROPERTIES EXPORT_NAME cuda)
-  install(TARGETS assay_cuda EXPORT assayTargets)
-endif()
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 set(assay_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/assay")
 install(EXPORT assayTargets NAMESPACE assay:: DESTINATION "${assay_package_dir}")

@@ -8,8 +8,25 @@
 
 set(ASSAY_TORCH_ROOT "${ASSAY_TORCH_ROOT}" CACHE PATH "Folder of LibTorch, with include/ and lib/ in it")
 
-function(_assay_find_torch result)
-  set(candidates ${ASSAY_TORCH_ROOT})
+# The version of the LibTorch in a folder, as its header says; empty if there is none.
+function(_assay_torch_version root result)
+  set(version "")
+  if(EXISTS "${root}/lib/libtorch_cpu.so" AND EXISTS "${root}/include/torch/csrc/api/include/torch/types.h")
+    foreach(header IN ITEMS torch/headeronly/version.h torch/csrc/api/include/torch/version.h)
+      if(NOT version AND EXISTS "${root}/include/${header}")
+        file(STRINGS "${root}/include/${header}" lines REGEX "^#define TORCH_VERSION_(MAJOR|MINOR|PATCH) [0-9]+")
+        string(REGEX MATCHALL "[0-9]+" numbers "${lines}")
+        list(JOIN numbers "." version)
+      endif()
+    endforeach()
+  endif()
+  set(${result} "${version}" PARENT_SCOPE)
+endfunction()
+
+# Sets _assay_torch_root and ASSAY_TORCH_VERSION to the first LibTorch that is new enough, else _assay_torch_problem.
+# Older ones are passed over, as scripts/setup does; one that ASSAY_TORCH_ROOT names is not.
+function(_assay_find_torch)
+  set(candidates)
   if(Torch_DIR)
     list(APPEND candidates "${Torch_DIR}/../../..")  # share/cmake/Torch
   endif()
@@ -22,53 +39,48 @@ function(_assay_find_torch result)
     list(APPEND candidates ${from_environment})
   endif()
   list(APPEND candidates "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../.deps/python/torch" ${ASSAY_TORCH_HINT})
-  foreach(folder IN LISTS candidates)
+  if(ASSAY_TORCH_ROOT)
+    set(candidates "${ASSAY_TORCH_ROOT}")
+  endif()
+
+  set(too_old "")
+  foreach(folder IN LISTS candidates ITEMS python3 python)
+    if(folder MATCHES "^python3?$")
+      find_program(_assay_${folder} "${folder}")
+      mark_as_advanced(_assay_${folder})
+      if(ASSAY_TORCH_ROOT OR NOT _assay_${folder})
+        continue()
+      endif()
+      execute_process(
+        COMMAND "${_assay_${folder}}" -c
+                "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
+        OUTPUT_VARIABLE folder OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    endif()
     foreach(root IN ITEMS "${folder}" "${folder}/../..")  # a prefix may be given as .../share/cmake
-      if(EXISTS "${root}/lib/libtorch_cpu.so" AND EXISTS "${root}/include/torch/csrc/api/include/torch/types.h")
-        get_filename_component(root "${root}" REALPATH)
-        set(${result} "${root}" PARENT_SCOPE)
+      _assay_torch_version("${root}" version)
+      if(NOT version)
+        continue()
+      endif()
+      get_filename_component(root "${root}" REALPATH)
+      if(version VERSION_GREATER_EQUAL 2.7)
+        set(_assay_torch_root "${root}" PARENT_SCOPE)
+        set(ASSAY_TORCH_VERSION "${version}" PARENT_SCOPE)
+        set(_assay_torch_problem "" PARENT_SCOPE)
         return()
       endif()
+      string(APPEND too_old " ${root} holds ${version}, which is too old.")
     endforeach()
   endforeach()
-  find_program(_assay_python NAMES python3 python)
-  mark_as_advanced(_assay_python)
-  if(_assay_python)
-    execute_process(
-      COMMAND "${_assay_python}" -c
-              "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
-      OUTPUT_VARIABLE folder OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
-    if(folder AND EXISTS "${folder}/lib/libtorch_cpu.so")
-      set(${result} "${folder}" PARENT_SCOPE)
-      return()
-    endif()
+  set(_assay_torch_root "" PARENT_SCOPE)
+  if(ASSAY_TORCH_ROOT AND NOT too_old)
+    set(too_old " ASSAY_TORCH_ROOT (${ASSAY_TORCH_ROOT}) holds none.")
   endif()
-  set(${result} "" PARENT_SCOPE)
+  string(CONCAT problem "assay needs LibTorch >= 2.7, which was not found: run scripts/setup, or set ASSAY_TORCH_ROOT to "
+                        "its folder (the one with include/ and lib/ in it).${too_old}")
+  set(_assay_torch_problem "${problem}" PARENT_SCOPE)
 endfunction()
 
-_assay_find_torch(_assay_torch_root)
-if(NOT _assay_torch_root)
-  set(_assay_torch_problem "assay needs LibTorch >= 2.7, which was not found: run scripts/setup, or set ASSAY_TORCH_ROOT "
-                           "to its folder (the one with include/ and lib/ in it).")
-  list(JOIN _assay_torch_problem "" _assay_torch_problem)
-else()
-  set(ASSAY_TORCH_VERSION "")
-  foreach(_file IN ITEMS version.py build-version)
-    if(NOT ASSAY_TORCH_VERSION AND EXISTS "${_assay_torch_root}/${_file}")
-      file(READ "${_assay_torch_root}/${_file}" _text)
-      if(_text MATCHES "([0-9]+\\.[0-9]+\\.[0-9]+)")
-        set(ASSAY_TORCH_VERSION "${CMAKE_MATCH_1}")
-      endif()
-    endif()
-  endforeach()
-  set(_assay_torch_problem "")
-  if(ASSAY_TORCH_VERSION AND ASSAY_TORCH_VERSION VERSION_LESS 2.7)
-    set(_assay_torch_problem "assay needs LibTorch >= 2.7 (earlier wheels use the old C++ ABI); "
-                             "${_assay_torch_root} holds ${ASSAY_TORCH_VERSION}.")
-    list(JOIN _assay_torch_problem "" _assay_torch_problem)
-  endif()
-endif()
-
+_assay_find_torch()
 if(_assay_torch_problem)
   if(ASSAY_TORCH_QUIET)
     return()
@@ -76,28 +88,39 @@ if(_assay_torch_problem)
   message(FATAL_ERROR "${_assay_torch_problem}")
 endif()
 
-function(_assay_torch_library name)
-  if(TARGET assay::${name})
-    return()
-  endif()
-  add_library(assay::${name} SHARED IMPORTED)
-  set_target_properties(assay::${name} PROPERTIES IMPORTED_LOCATION "${_assay_torch_root}/lib/lib${name}.so")
-endfunction()
-
+# The targets are global: a project that adds assay as a subdirectory links them from its own directory.
 set(ASSAY_TORCH_FOUND "${_assay_torch_root}" CACHE INTERNAL "Folder of the LibTorch in use")
-_assay_torch_library(c10)
-_assay_torch_library(torch_cpu)
-set_target_properties(assay::torch_cpu PROPERTIES
-  INTERFACE_INCLUDE_DIRECTORIES
-    "${_assay_torch_root}/include;${_assay_torch_root}/include/torch/csrc/api/include"
-  INTERFACE_LINK_LIBRARIES assay::c10)
-# Some system libraries that libtorch_cpu needs lie beside it, found by its own RPATH, not by the linker's.
-set_property(TARGET assay::torch_cpu APPEND PROPERTY INTERFACE_LINK_OPTIONS
-  "LINKER:-rpath-link,${_assay_torch_root}/lib" "LINKER:--allow-shlib-undefined")
+if(NOT TARGET assay::torch_cpu)
+  foreach(_name IN ITEMS c10 torch_cpu)
+    add_library(assay::${_name} SHARED IMPORTED GLOBAL)
+    set_target_properties(assay::${_name} PROPERTIES IMPORTED_LOCATION "${_assay_torch_root}/lib/lib${_name}.so")
+  endforeach()
+  # Some system libraries that libtorch_cpu needs lie beside it, found by its own RPATH, not by the linker's.
+  set_target_properties(assay::torch_cpu PROPERTIES
+    INTERFACE_INCLUDE_DIRECTORIES
+      "${_assay_torch_root}/include;${_assay_torch_root}/include/torch/csrc/api/include"
+    INTERFACE_LINK_LIBRARIES assay::c10
+    INTERFACE_LINK_OPTIONS "LINKER:-rpath-link,${_assay_torch_root}/lib;LINKER:--allow-shlib-undefined")
+endif()
 
-if(EXISTS "${_assay_torch_root}/lib/libtorch_cuda.so" AND NOT TARGET assay::torch_cuda)
+# libtorch_cuda is there with every CUDA wheel, but only loads with its many dependencies: the loader knows them.
+set(_assay_cuda_problem "")
+if(NOT EXISTS "${_assay_torch_root}/lib/libtorch_cuda.so")
+  set(_assay_cuda_problem "the LibTorch in ${_assay_torch_root} was built without CUDA")
+elseif(NOT TARGET assay::torch_cuda)
+  execute_process(COMMAND ldd "${_assay_torch_root}/lib/libtorch_cuda.so"
+                  OUTPUT_VARIABLE _assay_loader ERROR_QUIET RESULT_VARIABLE _assay_loader_failed)
+  string(REGEX MATCHALL "[^ \t\n]+ => not found" _assay_loader "${_assay_loader}")
+  list(REMOVE_DUPLICATES _assay_loader)
+  list(TRANSFORM _assay_loader REPLACE " => not found" "")
+  if(_assay_loader)
+    list(JOIN _assay_loader ", " _assay_loader)
+    set(_assay_cuda_problem "the libtorch_cuda in ${_assay_torch_root} needs ${_assay_loader}, which the loader does not find")
+  endif()
+endif()
+if(NOT _assay_cuda_problem AND NOT TARGET assay::torch_cuda)
   # Nothing refers to a symbol of libtorch_cuda: without --no-as-needed the linker drops it, and there is no CUDA.
-  add_library(assay::torch_cuda INTERFACE IMPORTED)
+  add_library(assay::torch_cuda INTERFACE IMPORTED GLOBAL)
   set_target_properties(assay::torch_cuda PROPERTIES
     INTERFACE_LINK_LIBRARIES assay::torch_cpu
     INTERFACE_LINK_OPTIONS

@@ -3,6 +3,7 @@
 #include "campaign_program.hpp"
 #include "strategies.hpp"
 
+#include <assay/checkpoint.hpp>
 #include <assay/config.hpp>
 #include <assay/data/space.hpp>
 #include <assay/learner/ensemble.hpp>
@@ -35,18 +36,39 @@ void start(const example::Flags& flags) {
   options.max_rounds = flags.rounds / 2;
   assay::Driver driver(std::move(options), pools(),
                        assay::Ensemble({.inputs = {"angle", "velocity"}, .targets = {"acceleration"}}),
-                       NearUpright{{.max_samples = 8}},
+                       example::make_query(registries(), flags.query, 8),
                        assay::FunctionLabel({.provides = {"acceleration"}, .function = "pendulum"}, simulate),
                        assay::Metrics(assay::Rmse(), Rollout{}),
                        assay::DefaultTrainingLoop({.epochs = 200, .fine_tuning_epochs = 60, .device = flags.device}));
   driver.run();
 }
 
+/// Strategies and device are those the campaign was started with: flags that say otherwise are refused, not ignored.
+void check(const std::string& flag, const assay::Json& was, const std::string& is) {
+  if (was == is) return;
+  throw assay::ConfigError({.id = "own_strategies.resume",
+                            .where = flag,
+                            .expected = was.dump() + ", as the campaign was started",
+                            .got = "'" + is + "'",
+                            .advice = "give the same flag again, or start another campaign"});
+}
+
 /// The second half, with everything taken from the checkpoint: only the registries know the program's own types.
-assay::Json go_on(const example::Flags& flags) {
-  assay::AnyDriver driver = assay::rebuild_campaign(flags.dir, pools(), registries(), {{"max_rounds", flags.rounds}});
+assay::Json go_on(const example::Flags& flags, const assay::Checkpoint& checkpoint) {
+  const assay::Json& slots = checkpoint.json.at("slots");
+  check("--query", slots.at("query").at("type"), flags.query);
+  check("--device", slots.at("loop").at("device"), flags.device);
+  assay::Json observers = assay::Json::array();
+  if (!flags.quiet) observers.push_back({{"type", assay::ConsoleLog::key}});
+  assay::AnyDriver driver = assay::rebuild_campaign(
+      flags.dir, pools(), registries(), {{"max_rounds", flags.rounds}, {"seed", flags.seed}, {"observers", observers}});
   driver.run();
   return driver.report();
+}
+
+std::optional<assay::Checkpoint> checkpoint_in(const std::filesystem::path& dir) {
+  std::vector<std::string> damaged;
+  return assay::newest_checkpoint(dir, damaged);
 }
 
 }  // namespace
@@ -56,8 +78,12 @@ int main(int argc, char** argv) {
   example::Flags flags{.dir = "campaigns/own_strategies", .rounds = 6, .query = std::string(NearUpright::key)};
   example::add_flags(app, flags);
   return example::run_program(argc, argv, app, flags, [&] {
-    if (!flags.resume || !std::filesystem::exists(flags.dir / "campaign.json")) start(flags);
-    assay::Json report = go_on(flags);
+    std::optional<assay::Checkpoint> checkpoint = checkpoint_in(flags.dir);
+    if (!flags.resume || !checkpoint) {
+      start(flags);
+      checkpoint = checkpoint_in(flags.dir);
+    }
+    assay::Json report = go_on(flags, checkpoint.value());
     report["hash"] = assay::campaign_hash(flags.dir);
     return report;
   });

@@ -3,6 +3,7 @@
 
 // The whole library. Programs that care for compile time include what they use.
 #include <assay/campaign_hash.hpp>
+#include <assay/checkpoint.hpp>
 #include <assay/config.hpp>
 #include <assay/data/npy.hpp>
 #include <assay/data/range_pool.hpp>
@@ -24,3 +25,4 @@
 #include <assay/training/adamw.hpp>
 #include <assay/training/default_training_loop.hpp>
 #include <assay/training/sgd.hpp>
+#include <assay/training/torch_optimizer.hpp>

@@ -1,12 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program of somebody else's: registers a strategy of its own and rebuilds it from a checkpoint.
+// A program of somebody else's: registers a strategy of its own and rebuilds it from a checkpoint. It runs with
+// floating-point traps on, and is also built with -Ofast: assay restores the traps for the program's own code and when
+// it returns, computes without them, and tells a NaN where this file could not.
 #include <assay/config.hpp>
 #include <assay/data/space.hpp>
 #include <assay/learner/ensemble.hpp>
 #include <assay/select/top_k.hpp>
 
+#include <cfenv>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <limits>
+
+constexpr int traps = FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW;
+
+void check_traps(const char* where) {
+  if (fegetexcept() == traps) return;
+  std::printf("%s: the program's floating-point traps are %#x, expected %#x\n", where, fegetexcept(), traps);
+  std::exit(1);
+}
 
 struct NearEdgeOptions {
   std::int64_t max_samples = 4;
@@ -23,10 +36,16 @@ struct NearEdge {
   }
 };
 
-assay::Values solve(const assay::Values& x) { return {{"y", std::sin(x.scalar("a"))}}; }
+assay::Values solve(const assay::Values& x) {
+  check_traps("in the label strategy");
+  static int calls = 0;
+  if (++calls == 10) return {{"y", std::numeric_limits<double>::quiet_NaN()}};
+  return {{"y", std::sin(x.scalar("a"))}};
+}
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
+  feenableexcept(traps);
   const assay::Space space{{"a", -1, 1}};
   const assay::Pools pools{.labeled = assay::sobol(space, 8), .unlabeled = assay::sobol(space, 64, {.skip = 8})};
   {
@@ -41,8 +60,11 @@ int main(int argc, char** argv) {
   registries.functions.add("solve", solve);
   assay::AnyDriver driver = assay::rebuild_campaign(argv[1], pools, registries, {{"max_rounds", 2}});
   driver.run();
-  std::printf("%lld labels\n", static_cast<long long>(driver.counts().labels));
-  if (driver.counts().labels != 16) return 1;
+  check_traps("after the campaign");
+  const assay::Counts counts = driver.counts();
+  std::printf("%lld labels, %lld refused\n", static_cast<long long>(counts.labels),
+              static_cast<long long>(counts.failed));
+  if (counts.labels != 15 || counts.failed != 1) return 1;
   try {
     assay::rebuild_campaign(argv[1], pools, assay::Registries());
   } catch (const assay::ConfigError& error) {
