@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A plate with a hole: a surrogate of CalculiX that chooses which plates are computed.
 #include "campaign_program.hpp"
-#include "solver.hpp"
+#include "design.hpp"
+#include "simulation.hpp"
 
 #include <assay/config.hpp>
-#include <assay/label/process_label.hpp>
 #include <assay/learner/ensemble.hpp>
 #include <assay/metrology/metrology.hpp>
 #include <assay/query/variance.hpp>
@@ -22,8 +22,6 @@ struct PlateFlags : example::Flags {
   std::int64_t parallel = 2;
 };
 
-const std::vector<std::string> outputs{"rim_stress", "max_stress", "opening"};
-
 /// Rows of a batch of designs that can be made.
 assay::Values possible(const assay::Values& designs, std::int64_t most) {
   std::vector<std::int64_t> rows;
@@ -33,20 +31,9 @@ assay::Values possible(const assay::Values& designs, std::int64_t most) {
   return assay::rows(designs, torch::tensor(rows));
 }
 
-assay::ProcessLabel calculix(const PlateFlags& flags) {
-  return assay::ProcessLabel(
-      {.command = {"ccx", "plate"},
-       .provides = outputs,
-       .parallel = flags.parallel,
-       .time_limit = std::chrono::seconds(60)},
-      [](const std::filesystem::path& directory, const assay::Values& inputs) {
-        plate::write_input_deck(directory, plate::design_of(inputs));
-      },
-      plate::read_results);
-}
-
 assay::Ensemble surrogate() {
-  return assay::Ensemble({.members = 5, .inputs = plate::space().names(), .targets = outputs, .hidden = {64, 64}});
+  return assay::Ensemble(
+      {.members = 5, .inputs = plate::space().names(), .targets = plate::outputs, .hidden = {64, 64}});
 }
 
 assay::DefaultTrainingLoop training(const PlateFlags& flags) {
@@ -59,10 +46,11 @@ assay::DefaultTrainingLoop training(const PlateFlags& flags) {
                                      .device = flags.device});
 }
 
-/// The strategy under a key; the batch of highest variances is thinned out, since they lie side by side.
+/// The strategy under a key. Of the plates with the highest variance 16 times a batch are drawn from: the very highest
+/// lie side by side, and where the solver fails.
 assay::AnyQuery query(const PlateFlags& flags, const std::string& key) {
   if (key == assay::MaxVariance::key)
-    return assay::MaxVariance({.max_samples = flags.batch, .diversity = 4, .targets = {"max_stress"}});
+    return assay::MaxVariance({.max_samples = flags.batch, .diversity = 16, .targets = {"max_stress"}});
   return example::make_query(assay::Registries(), key, flags.batch);
 }
 
@@ -86,7 +74,8 @@ assay::Values test_designs(const PlateFlags& flags) {
 assay::Json run_one(const PlateFlags& flags) {
   assay::Driver driver(example::driver_options(flags),
                        {.labeled = start_designs(flags), .unlabeled = candidates(flags), .test = test_designs(flags)},
-                       surrogate(), query(flags, flags.query), calculix(flags), metrics(), training(flags));
+                       surrogate(), query(flags, flags.query), plate::simulations(flags.parallel), metrics(),
+                       training(flags));
   driver.run();
   driver.learner().export_to(flags.dir / "surrogate");
   assay::Json report = driver.report();
@@ -128,7 +117,8 @@ assay::Json run_comparison(const PlateFlags& flags) {
   start_options.max_rounds = 0;
   start_options.skip_training = start_options.skip_metrology = true;
   assay::Driver start(std::move(start_options), {.labeled = start_designs(flags), .test = test_designs(flags)},
-                      surrogate(), assay::Random(), calculix(flags), assay::NoMetrology(), training(flags));
+                      surrogate(), assay::Random(), plate::simulations(flags.parallel), assay::NoMetrology(),
+                      training(flags));
   start.run();
 
   const auto run_arm = [&](const std::string& key) {
@@ -137,7 +127,8 @@ assay::Json run_comparison(const PlateFlags& flags) {
     const std::filesystem::path dir = options.dir;
     assay::Driver driver(std::move(options),
                          {.labeled = start.labeled().all(), .unlabeled = candidates(flags), .test = start.test().all()},
-                         surrogate(), query(flags, key), calculix(flags), metrics(), training(flags));
+                         surrogate(), query(flags, key), plate::simulations(flags.parallel), metrics(),
+                         training(flags));
     driver.run();
     driver.learner().export_to(dir / "surrogate");
     assay::Json report = driver.report();

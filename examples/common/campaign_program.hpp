@@ -23,6 +23,7 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <map>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -37,6 +38,7 @@ struct Flags {
   std::string query;
   std::string device = "cpu";
   std::optional<int> threads;
+  assay::Storage storage = assay::Storage::automatic;
   bool json = false;
   bool quiet = false;
 };
@@ -52,12 +54,18 @@ inline void add_flags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--device", flags.device, "cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--threads", flags.threads, "threads of Torch")->check(CLI::PositiveNumber);
+  app.add_option("--storage", flags.storage, "what the campaign directory lies on: automatic, local or shared")
+      ->transform(
+          CLI::CheckedTransformer(std::map<std::string, assay::Storage>{{"automatic", assay::Storage::automatic},
+                                                                        {"local", assay::Storage::local},
+                                                                        {"shared", assay::Storage::shared}}));
   app.add_flag("--json", flags.json, "end with one JSON object on stdout");
   app.add_flag("--quiet", flags.quiet, "no log on the terminal");
 }
 
 inline assay::DriverOptions driver_options(const Flags& flags) {
   assay::DriverOptions options{.dir = flags.dir, .max_rounds = flags.rounds, .seed = flags.seed};
+  options.storage = flags.storage;
   options.resume = flags.resume ? assay::Resume::if_present : assay::Resume::never;
   if (!flags.quiet) options.observers.push_back(assay::ConsoleLog());
   return options;

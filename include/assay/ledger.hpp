@@ -68,6 +68,12 @@ struct CommittedBatch {
   State strategy_state;
 };
 
+/// A simulation that begins.
+struct Start {
+  SampleId id = -1;
+  std::string directory;
+};
+
 /// The labels of one simulation, on their way into the ledger.
 struct Completion {
   SampleId id = -1;
@@ -168,6 +174,8 @@ class Ledger {
   std::int64_t open_until(std::int64_t round) const;
   /// Marks a sample as running. \return the attempt's number, from 1.
   int start_attempt(SampleId id, const std::string& directory);
+  /// Many in one commit.
+  void start_attempts(std::span<const Start> starts);
   void set_handle(SampleId id, int attempt, const std::string& handle);
   void complete(SampleId id, int attempt, const Values& labels, double seconds);
   /// Many labels in one commit.

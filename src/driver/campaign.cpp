@@ -71,7 +71,7 @@ Campaign::Campaign(DriverOptions options, Pools pools, const LearnerRef& learner
                       [&observer](const State& state) { observer.load(state); }});
   }
   take_pools(std::move(pools));
-  start();
+  open();
 }
 
 Campaign::~Campaign() {
@@ -79,7 +79,11 @@ Campaign::~Campaign() {
     if (checkpoints_) checkpoints_->flush();
   } catch (const std::exception& error) {
     // Too late to throw; the ledger holds all labels, and the checkpoint before this one is intact.
-    if (log_) log_->observe({.kind = Event::Kind::warning, .text = std::string("checkpoint: ") + error.what()});
+    try {
+      if (log_) log_->observe({.kind = Event::Kind::warning, .text = std::string("checkpoint: ") + error.what()});
+    } catch (const std::exception&) {
+      // The disk that refused the checkpoint refuses the log too: there is nowhere left to say it.
+    }
   }
 }
 

@@ -69,6 +69,7 @@ void Campaign::abandon_phase() {
   {
     const std::lock_guard lock(queue_mutex_);
     running_.clear();
+    running_fingerprints_.clear();
   }
   add_phase_seconds();
   save_checkpoint();
@@ -77,56 +78,82 @@ void Campaign::abandon_phase() {
 
 std::optional<Job> Campaign::next() {
   if (stop_requested()) return std::nullopt;
-  return start_next();
+  std::vector<Job> jobs = start(1);
+  if (jobs.empty()) return std::nullopt;
+  return std::move(jobs.front());
 }
 
-/// The next queued sample that nobody computes, reserved; nothing if there is none.
-std::optional<LedgerEntry> Campaign::claim_next() {
+/// Up to `count` queued samples that nobody computes, reserved, in the order they were picked. Those whose content is
+/// known already are answered instead.
+std::vector<LedgerEntry> Campaign::claim(std::int64_t count) {
   const std::lock_guard lock(queue_mutex_);
-  for (bool answered = true; answered;) {
+  std::vector<LedgerEntry> claimed;
+  const auto wanted = [&] { return static_cast<std::int64_t>(claimed.size()) < count; };
+  for (bool answered = true; answered && wanted();) {
     answered = false;
-    for (const SampleId id : ledger_->queued(static_cast<std::int64_t>(running_.size()) + 16)) {
+    // Reserved samples are still queued in the ledger until they have started.
+    const std::int64_t limit = static_cast<std::int64_t>(running_.size()) + count + 16;
+    for (const SampleId id : ledger_->queued(limit)) {
+      if (!wanted()) break;
+      if (running_.contains(id)) continue;
       LedgerEntry entry = ledger_->entry(id);
-      if (entry.round > position_.round || running_.contains(id)) continue;
+      if (entry.round > position_.round) continue;
       if (ledger_->answer(id, entry.fingerprint)) {
         ++phase_ended_;
         answered = true;
         continue;
       }
-      const bool twin = std::any_of(running_.begin(), running_.end(),
-                                    [&](const auto& item) { return item.second.fingerprint == entry.fingerprint; });
-      if (twin) continue;  // it will be answered by the other
+      if (!running_fingerprints_.insert(entry.fingerprint).second) continue;  // its twin will answer it
       running_.emplace(id, Running{.attempt = 0, .began = {}, .fingerprint = entry.fingerprint});
-      return entry;
+      claimed.push_back(std::move(entry));
     }
   }
-  return std::nullopt;
+  return claimed;
 }
 
-std::optional<Job> Campaign::start_next() {
-  const std::optional<LedgerEntry> entry = claim_next();
-  if (!entry) return std::nullopt;
+/// Forgets reserved and running samples. With the lock held.
+void Campaign::release(std::span<const SampleId> ids) {
+  for (const SampleId id : ids) {
+    const auto running = running_.find(id);
+    if (running == running_.end()) continue;
+    running_fingerprints_.erase(running->second.fingerprint);
+    running_.erase(running);
+  }
+}
+
+/// Claims up to `count` samples and marks them as running, in one commit.
+std::vector<Job> Campaign::start(std::int64_t count) {
+  const std::vector<LedgerEntry> claimed = claim(count);
+  std::vector<SampleId> ids;
+  for (const LedgerEntry& entry : claimed) ids.push_back(entry.id);
+  std::vector<Job> jobs;
   try {
-    char name[48];
-    std::snprintf(name, sizeof name, "%08lld_%d", static_cast<long long>(entry->id), entry->attempts + 1);
-    const std::filesystem::path directory = options_.dir / "simulations" / name;
-    Job job{.id = entry->id,
-            .inputs = ledger_->inputs(entry->id),
-            .attempt = ledger_->start_attempt(entry->id, directory.string()),
-            .failures = entry->attempts > 0 ? ledger_->failures(entry->id) : 0,
-            .directory = directory,
-            .seed = random_.with("simulation").with(entry->id).bits(),
-            .purpose = entry->purpose};
-    const std::lock_guard lock(queue_mutex_);
-    Running& running = running_.at(entry->id);
-    running.attempt = job.attempt;
-    running.began = std::chrono::steady_clock::now();
-    return job;
+    std::vector<Start> starts;
+    for (const LedgerEntry& entry : claimed) {
+      char name[48];
+      std::snprintf(name, sizeof name, "%08lld_%d", static_cast<long long>(entry.id), entry.attempts + 1);
+      jobs.push_back({.id = entry.id,
+                      .inputs = ledger_->inputs(entry.id),
+                      .attempt = entry.attempts + 1,
+                      .failures = entry.attempts > 0 ? ledger_->failures(entry.id) : 0,
+                      .directory = options_.dir / "simulations" / name,
+                      .seed = random_.with("simulation").with(entry.id).bits(),
+                      .purpose = entry.purpose});
+      starts.push_back({entry.id, jobs.back().directory.string()});
+    }
+    if (!starts.empty()) ledger_->start_attempts(starts);
   } catch (...) {
     const std::lock_guard lock(queue_mutex_);
-    running_.erase(entry->id);
+    release(ids);
     throw;
   }
+  const std::lock_guard lock(queue_mutex_);
+  for (const Job& job : jobs) {
+    Running& running = running_.at(job.id);
+    running.attempt = job.attempt;
+    running.began = std::chrono::steady_clock::now();
+  }
+  return jobs;
 }
 
 std::optional<std::string> Campaign::refusal(SampleId id, const Values& labels) {
@@ -172,7 +199,7 @@ void Campaign::end_telling(std::span<const SampleId> ids, const std::function<vo
     throw;
   }
   const std::lock_guard lock(queue_mutex_);
-  for (const SampleId id : ids) running_.erase(id);
+  release(ids);
 }
 
 bool Campaign::accept(const Job& job, const Values& labels) {
@@ -213,11 +240,7 @@ void Campaign::set_handle(const Job& job, const std::string& handle) {
 std::vector<Sample> Campaign::ask(std::int64_t count) {
   std::vector<Sample> samples;
   if (position_.phase != Phase::labeling || finished()) return samples;
-  while (static_cast<std::int64_t>(samples.size()) < count) {
-    std::optional<Job> job = start_next();
-    if (!job) break;
-    samples.push_back({job->id, std::move(job->inputs)});
-  }
+  for (Job& job : start(count)) samples.push_back({job.id, std::move(job.inputs)});
   return samples;
 }
 

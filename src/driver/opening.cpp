@@ -43,7 +43,7 @@ void bring_to_local(const fs::path& copy, const fs::path& local, const fs::path&
 
 }  // namespace
 
-void Campaign::start() {
+void Campaign::open() {
   const fs::path file = options_.dir / "ledger.sqlite";
   const bool exists = Ledger::exists(file);
   if (exists && options_.resume == Resume::never) {

@@ -32,21 +32,29 @@ std::string detail::host_name() {
 std::vector<SampleId> Ledger::queued(std::int64_t limit) const { return in_state(SampleState::queued, limit); }
 
 int Ledger::start_attempt(SampleId id, const std::string& directory) {
-  int attempt = 0;
+  const Start one{id, directory};
+  start_attempts({&one, 1});
+  return entry(id).attempts;
+}
+
+void Ledger::start_attempts(std::span<const Start> starts) {
+  const std::string began = detail::now(), host = detail::host_name();
   impl_->change([&] {
-    {
-      Statement row = impl_->database.prepare(
-          "UPDATE sample SET state = 'running', attempts = attempts + 1 WHERE id = ? RETURNING attempts");
-      if (!row.all(id).next()) impl_->throw_unknown(id);
-      attempt = static_cast<int>(row.integer(0));
+    for (const Start& start : starts) {
+      std::int64_t attempt = 0;
+      {
+        Statement row = impl_->database.prepare(
+            "UPDATE sample SET state = 'running', attempts = attempts + 1 WHERE id = ? RETURNING attempts");
+        if (!row.all(start.id).next()) impl_->throw_unknown(start.id);
+        attempt = row.integer(0);
+      }
+      impl_->database
+          .prepare(
+              "INSERT INTO attempt (id, attempt, started, host, outcome, directory) VALUES (?, ?, ?, ?, 'running', ?)")
+          .all(start.id, attempt, began, host, start.directory)
+          .run();
     }
-    impl_->database
-        .prepare(
-            "INSERT INTO attempt (id, attempt, started, host, outcome, directory) VALUES (?, ?, ?, ?, 'running', ?)")
-        .all(id, attempt, detail::now(), detail::host_name(), directory)
-        .run();
   });
-  return attempt;
 }
 
 void Ledger::set_handle(SampleId id, int attempt, const std::string& handle) {

@@ -20,6 +20,7 @@
 #include <set>
 #include <span>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace assay::detail {
 
@@ -106,7 +107,7 @@ class Campaign final : private LabelQueue {
   QueryInputs query_inputs() const;
 
   // opening.cpp: the directory
-  void start();
+  void open();
   bool open_ledger();
   Json fixed_configuration() const;
   void check_fixed(const Json& saved, std::string_view source) const;
@@ -140,8 +141,9 @@ class Campaign final : private LabelQueue {
   bool accept(const Job& job, const Values& labels) override;
   void fail(const Job& job, const Failure& failure) override;
   void set_handle(const Job& job, const std::string& handle) override;
-  std::optional<Job> start_next();
-  std::optional<LedgerEntry> claim_next();
+  std::vector<LedgerEntry> claim(std::int64_t count);
+  std::vector<Job> start(std::int64_t count);
+  void release(std::span<const SampleId> ids);
   std::optional<std::string> refusal(SampleId id, const Values& labels);
   std::int64_t open_samples() const;
   void abandon_phase();
@@ -186,6 +188,7 @@ class Campaign final : private LabelQueue {
 
   mutable std::mutex queue_mutex_;  // of running_, target_schema_ and the counts of the phase
   std::unordered_map<SampleId, Running> running_;
+  std::unordered_set<std::string> running_fingerprints_;
   std::int64_t phase_total_ = 0;
   std::int64_t phase_ended_ = 0;
 

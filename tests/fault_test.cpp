@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// A whole campaign on a disk that fails at every operation once, and loses its power before every operation once.
+#include "support/catch.hpp"
+#include "support/child.hpp"
+#include "support/disk.hpp"
+#include "support/disk_campaign.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+
+namespace fs = std::filesystem;
+using namespace assay;
+using child::require;
+
+namespace {
+
+class Folder {
+ public:
+  Folder() {
+    const fs::path memory = "/dev/shm";
+    std::string name = ((fs::exists(memory) ? memory : fs::temp_directory_path()) / "assay_fault_XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() { fs::remove_all(path_); }
+  fs::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  fs::path path_;
+};
+
+std::string text_of(const fs::path& file) {
+  std::ifstream in(file);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// Storage of the campaigns here: each kind has its own journal, lock and files.
+DriverOptions options(const fs::path& dir, Storage storage) {
+  DriverOptions made = disk_campaign::options(dir);
+  made.storage = storage;
+  return made;
+}
+
+/// Resumes what is in `dir` in a process of its own and requires the result of a campaign that nothing happened to, and
+/// that no sample of `paid` is computed again.
+void require_resumes(const fs::path& dir, const std::string& hash, const std::set<SampleId>& paid, Storage storage,
+                     const Folder& folder) {
+  const fs::path calls = folder / "calls_of_resume";
+  fs::remove(calls);
+  const int status = child::run([&] {
+    require(disk_campaign::finish(options(dir, storage), calls) == hash, "the hash of the uninterrupted campaign");
+  });
+  CHECK(status == 0);
+  for (const auto& [id, times] : disk_campaign::computed(calls)) {
+    CHECK(times == 1);
+    CHECK(paid.count(id) == 0);
+  }
+}
+
+/// Ids and the number of operations after which each was durable.
+std::vector<std::pair<SampleId, std::size_t>> done_after(const fs::path& file) {
+  std::vector<std::pair<SampleId, std::size_t>> done;
+  std::ifstream in(file);
+  SampleId id = 0;
+  for (std::size_t operations = 0; in >> id >> operations;) done.emplace_back(id, operations);
+  return done;
+}
+
+struct Whole {
+  std::string hash;
+  std::size_t operations = 0;
+};
+
+/// The campaign without trouble, and how many operations it makes.
+Whole whole(const Folder& folder, Storage storage) {
+  const fs::path root = folder / "whole";
+  fs::create_directory(root);
+  REQUIRE(child::run([&] {
+            disk::watch(root);
+            const std::string hash = disk_campaign::finish(options(root / "c", storage), folder / "calls_of_whole");
+            for (const std::string& difference : disk::differences()) require(false, difference);
+            std::ofstream(folder / "result") << hash << ' ' << disk::operations();
+          }) == 0);
+  Whole result;
+  std::ifstream(folder / "result") >> result.hash >> result.operations;
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("after a power cut at any moment a campaign resumes to the same result and pays nothing twice", "[faults]") {
+  const auto storage = GENERATE(Storage::local, Storage::shared);
+  const Folder folder;
+  const Whole expected = whole(folder, storage);
+  const fs::path root = folder / "root";
+  fs::create_directory(root);
+  fs::create_directory(folder / "images");
+  REQUIRE(child::run([&] {
+            disk::watch(root);
+            disk::before_each([&](std::size_t n) {
+              for (const std::uint64_t seed : {0, 1}) {
+                disk::survivors(folder / "images" / (std::to_string(n) + "_" + std::to_string(seed)), seed);
+              }
+            });
+            DriverOptions made = options(root / "c", storage);
+            made.observers.push_back(disk_campaign::WhenDone{[&](SampleId id) {
+              std::ofstream(folder / "done", std::ios::app) << id << ' ' << disk::operations() << '\n';
+            }});
+            require(disk_campaign::finish(made, folder / "calls_of_cut") == expected.hash, "the same hash");
+          }) == 0);
+  const auto done = done_after(folder / "done");
+  REQUIRE(done.size() == 10);
+  std::size_t images = 0;
+  for (const fs::directory_entry& image : fs::directory_iterator(folder / "images")) {
+    const std::size_t n = std::stoul(image.path().filename().string());
+    std::set<SampleId> paid;
+    for (const auto& [id, operations] : done) {
+      if (operations < n) paid.insert(id);
+    }
+    INFO("cut before operation " << image.path().filename());
+    require_resumes(image.path() / "c", expected.hash, paid, storage, folder);
+    ++images;
+  }
+  CHECK(images > 300);
+}
+
+TEST_CASE("a disk that fails at any operation ends in a clear error or in nothing, and the campaign resumes",
+          "[faults]") {
+  const auto fault = GENERATE(disk::Fault::no_space, disk::Fault::io_error, disk::Fault::short_write);
+  const bool stays = GENERATE(false, true);
+  const Folder folder;
+  const Whole expected = whole(folder, Storage::local);
+  int stopped = 0;
+  // Each combination takes every third operation, so that together they take all of them twice.
+  const std::size_t first = 1 + (static_cast<std::size_t>(fault) + (stays ? 1 : 0)) % 3;
+  for (std::size_t n = first; n <= expected.operations; n += 3) {
+    const fs::path root = folder / "root";
+    fs::remove_all(root);
+    fs::create_directory(root);
+    fs::remove(folder / "done");
+    fs::remove(folder / "calls");
+    const int status = child::run([&] {
+      disk::watch(root);
+      stays ? disk::fail_from(n, fault) : disk::fail_at(n, fault);
+      DriverOptions made = options(root / "c", Storage::local);
+      made.observers.push_back(
+          disk_campaign::WhenDone{[&](SampleId id) { std::ofstream(folder / "done", std::ios::app) << id << " 0\n"; }});
+      try {
+        disk_campaign::finish(made, folder / "calls");
+      } catch (const Error& error) {
+        std::ofstream(folder / "error") << error.what();
+        ::_exit(3);
+      }
+    });
+    INFO("operation " << n << " of " << expected.operations << ": " << text_of(folder / "error"));
+    CHECK((status == 0 || status == 3));
+    if (status == 3) {
+      ++stopped;
+      CHECK_THAT(text_of(folder / "error"), Contains("[assay.") && Contains((folder / "root").string()));
+    }
+    std::set<SampleId> paid;
+    for (const auto& [id, none] : done_after(folder / "done")) paid.insert(id);
+    require_resumes(root / "c", expected.hash, paid, Storage::local, folder);
+  }
+  CHECK(stopped > 20);
+}
