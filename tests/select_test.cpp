@@ -10,6 +10,7 @@
 #include <assay/select/plan.hpp>
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Context.h>
 
 #include <numeric>
 #include <random>
@@ -202,5 +203,18 @@ TEST_CASE("picks follow the samples' ids when rows change places", "[select]") {
     const SelectedBatch b = select_batch(
         method, {.pool = FeatureMatrix(pool.index_select(0, order)), .count = 30, .ids = moved}, options);
     for (std::size_t k = 0; k < 30; ++k) CHECK(a.rows[k] == moved[static_cast<std::size_t>(b.rows[k])]);
+  }
+}
+
+TEST_CASE("products on a CUDA device choose the same rows", "[select][cuda]") {
+  if (!at::hasCUDA()) {
+    WARN("skipped: this LibTorch finds no CUDA device");
+    return;
+  }
+  for (std::uint64_t seed = 9000; seed < 9200; ++seed) {
+    INFO("seed " << seed);
+    Drawn drawn = draw(seed);
+    drawn.problem.device = torch::kCUDA;
+    compare_all(drawn.problem, drawn);
   }
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <regex>
@@ -114,7 +115,15 @@ Header safetensors_header(const Source& source, std::uint64_t size, const std::s
     if (!header.is_object()) fail(file, "an object as header", header.type_name());
     header.erase("__metadata__");
     std::string names;
-    for (const auto& item : header.items()) names += (names.empty() ? "'" : ", '") + item.key() + "'";
+    std::uint64_t last = 0;
+    for (const auto& item : header.items()) {
+      names += (names.empty() ? "'" : ", '") + item.key() + "'";
+      last = std::max(last, item.value().at("data_offsets").at(1).get<std::uint64_t>());
+    }
+    if (last != size - 8 - length) {
+      fail(file, std::to_string(last) + " bytes of data", std::to_string(size - 8 - length) + " bytes",
+           last > size - 8 - length ? "it is truncated" : "");
+    }
     if (name.empty() && header.size() != 1) {
       fail(file, "the name of one of its tensors", "none", "it holds " + names + "; write FILE#NAME");
     }
