@@ -22,15 +22,15 @@ enum class Execution {
 
 /// What a batch is chosen from; the same for every method that works on features.
 struct SelectionProblem {
-  FeatureMatrix pool;     ///< candidates, [n, d]
-  FeatureMatrix train;    ///< labeled: centers, or conditioned on; may be empty
-  FeatureMatrix pending;  ///< chosen before, label not yet there: treated like `train`
-  torch::Tensor weight;   ///< [n], >= 0, multiplies each candidate's squared distance (or gain); may be undefined
-  torch::Tensor cost;     ///< [n], > 0, divides it; may be undefined
+  FeatureMatrix pool{};     ///< candidates, [n, d]
+  FeatureMatrix train{};    ///< labeled: centers, or conditioned on; may be empty
+  FeatureMatrix pending{};  ///< chosen before, label not yet there: treated like `train`
+  torch::Tensor weight{};   ///< [n], >= 0, multiplies each candidate's squared distance (or gain); may be undefined
+  torch::Tensor cost{};     ///< [n], > 0, divides it; may be undefined
   std::int64_t count = 1;
   std::uint64_t seed = 0;
   /// Of the candidates, distinct: equal scores go to the lowest id and draws are keyed by it. Empty: their rows.
-  std::vector<SampleId> ids;
+  std::vector<SampleId> ids{};
   /// Most bytes to allocate and map at a time, the features' included; 0: no bound.
   std::int64_t memory = 0;
   int threads = 0;                     ///< 0: as many as Torch uses
