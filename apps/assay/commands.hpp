@@ -23,5 +23,15 @@ void import(const std::filesystem::path& campaign, const std::filesystem::path& 
 bool diff(const std::filesystem::path& a, const std::filesystem::path& b);
 /// Writes all labels of a campaign. \param format csv, npz or safetensors. An empty `out` is stdout, for csv alone.
 void export_labels(const std::filesystem::path& campaign, const std::string& format, const std::filesystem::path& out);
+struct SelectArguments {
+  std::string method, pool, train, pending, weight, cost, memory, out, device = "cpu";
+  std::vector<std::string> options;
+  std::int64_t count = 1;
+  std::uint64_t seed = 0;
+  int threads = 0;
+  bool json = false, plan = false;
+};
+/// Chooses rows of a file of features.
+void select(const SelectArguments& arguments);
 
 }  // namespace assay::app

@@ -18,8 +18,17 @@
 #include <assay/observer/console_log.hpp>
 #include <assay/query/query.hpp>
 #include <assay/registries.hpp>
+#include <assay/select/bait.hpp>
+#include <assay/select/frank_wolfe.hpp>
 #include <assay/select/k_center.hpp>
+#include <assay/select/kmeans_pp.hpp>
+#include <assay/select/lcmd.hpp>
+#include <assay/select/max_det.hpp>
+#include <assay/select/methods.hpp>
+#include <assay/select/prob_cover.hpp>
+#include <assay/select/stochastic.hpp>
 #include <assay/select/top_k.hpp>
+#include <assay/select/typiclust.hpp>
 #include <assay/stop/stop.hpp>
 #include <assay/training/adam.hpp>
 #include <assay/training/adamw.hpp>

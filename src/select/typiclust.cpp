@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kmeans_pp.hpp"
+
+#include <assay/select/typiclust.hpp>
+
+#include <cmath>
+
+namespace assay {
+
+namespace {
+
+using namespace detail;
+
+template <class T>
+class Typiclust {
+ public:
+  Typiclust(Run<T>& run, const TypiclustOptions& options) : run_(run), options_(options), state_(run, true) {}
+
+  SelectedBatch choose() {
+    std::vector<std::int64_t> rows;
+    std::vector<double> scores;
+    if (run_.count == 0) return run_.finish(rows, scores);
+    cluster();
+    struct Group {
+      std::int64_t known = 0;
+      std::vector<std::int64_t> rows;
+    };
+    std::vector<Group> groups(static_cast<std::size_t>(clusters_));
+    for (std::int64_t i = 0; i < run_.n(); ++i) groups[static_cast<std::size_t>(state_.nearest[i])].rows.push_back(i);
+    for (const std::int32_t c : clusters_of_known()) ++groups[static_cast<std::size_t>(c)].known;
+    std::vector<std::size_t> order;
+    for (std::size_t c = 0; c < groups.size(); ++c) {
+      if (!groups[c].rows.empty()) order.push_back(c);
+    }
+    const auto small = [&](std::size_t c) {
+      return static_cast<std::int64_t>(groups[c].rows.size()) < options_.min_cluster;
+    };
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      if (small(a) != small(b)) return small(b);
+      if (groups[a].known != groups[b].known) return groups[a].known < groups[b].known;
+      return groups[a].rows.size() > groups[b].rows.size();
+    });
+    for (std::size_t turn = 0; static_cast<std::int64_t>(rows.size()) < run_.count; ++turn) {
+      std::vector<std::int64_t>& members = groups[order[turn % order.size()]].rows;
+      if (members.empty()) continue;
+      const Winner winner = most_typical(members);
+      rows.push_back(winner.row());
+      scores.push_back(winner.score());
+      members.erase(std::find(members.begin(), members.end(), winner.row()));
+    }
+    return run_.finish(std::move(rows), std::move(scores));
+  }
+
+ private:
+  /// Lloyd's rounds; sums in float64 over fixed stretches of rows, added in their order.
+  void cluster() {
+    const std::int64_t d = run_.d();
+    clusters_ = std::min({run_.known_rows + run_.count, options_.max_clusters, run_.n()});
+    std::vector<double> distances;
+    const std::vector<std::int64_t> start = draw_kmeans_pp(run_, state_, clusters_, distances);
+    centers_ = Array<T>(run_.meter, clusters_ * d);
+    for (std::int64_t c = 0; c < clusters_; ++c)
+      run_.copy_row(start[static_cast<std::size_t>(c)], centers_.data() + c * d);
+    assign();
+    Array<double> sums(run_.meter, clusters_ * d);
+    Array<std::int32_t> before(run_.meter, run_.n());
+    for (std::int64_t round = 0; round < options_.iterations; ++round) {
+      std::copy_n(state_.nearest.data(), run_.n(), before.data());
+      std::fill_n(sums.data(), sums.size(), 0.0);
+      std::vector<std::int64_t> sizes(static_cast<std::size_t>(clusters_), 0);
+      RowReader<T> reader(run_.meter, run_.pool, run_.plan.block_rows);
+      for (std::int64_t first = 0; first < run_.n(); first += run_.plan.block_rows) {
+        const std::int64_t count = std::min(run_.plan.block_rows, run_.n() - first);
+        const T* rows = reader.block(first, count);
+        for (std::int64_t i = 0; i < count; ++i) {
+          const std::int32_t c = state_.nearest[first + i];
+          ++sizes[static_cast<std::size_t>(c)];
+          for (std::int64_t j = 0; j < d; ++j) sums[c * d + j] += static_cast<double>(rows[i * d + j]);
+        }
+      }
+      run_.touch(run_.n());
+      for (std::int64_t c = 0; c < clusters_; ++c) {
+        const auto size = static_cast<double>(sizes[static_cast<std::size_t>(c)]);
+        for (std::int64_t j = 0; size > 0 && j < d; ++j) centers_[c * d + j] = static_cast<T>(sums[c * d + j] / size);
+      }
+      assign();
+      if (std::equal(before.data(), before.data() + run_.n(), state_.nearest.data())) break;
+    }
+  }
+  void assign() {
+    state_.reset();
+    state_.add(centers_.data(), clusters_);
+  }
+
+  std::vector<std::int32_t> clusters_of_known() {
+    std::vector<std::int32_t> nearest;
+    for (const FeatureMatrix& matrix : run_.known) {
+      RowReader<T> reader(run_.meter, matrix, 1);
+      for (std::int64_t i = 0; i < matrix.rows(); ++i) {
+        const T* row = reader.row(i);
+        run_.require_finite(matrix, row, i);
+        double least = std::numeric_limits<double>::infinity();
+        std::int32_t at = 0;
+        for (std::int64_t c = 0; c < clusters_; ++c) {
+          const double square = run_.kernel.square_distance(row, centers_.data() + c * run_.d(), run_.d());
+          if (square < least) least = square, at = static_cast<std::int32_t>(c);
+        }
+        nearest.push_back(at);
+      }
+    }
+    return nearest;
+  }
+
+  Winner most_typical(const std::vector<std::int64_t>& members) {
+    const auto size = static_cast<std::int64_t>(members.size());
+    const std::int64_t d = run_.d(), k = std::min(options_.neighbors, size / 2);
+    Array<T> rows(run_.meter, size * d);
+    for (std::int64_t i = 0; i < size; ++i) run_.copy_row(members[static_cast<std::size_t>(i)], rows.data() + i * d);
+    run_.touch(size);
+    Array<double> typicality(run_.meter, size);
+    at::parallel_for(0, size, 1, [&](std::int64_t begin, std::int64_t end) {
+      std::vector<double> squares;
+      for (std::int64_t i = begin; i < end; ++i) {
+        squares.clear();
+        for (std::int64_t j = 0; j < size; ++j) {
+          if (j != i) squares.push_back(run_.kernel.square_distance(rows.data() + i * d, rows.data() + j * d, d));
+        }
+        std::partial_sort(squares.begin(), squares.begin() + k, squares.end());
+        double sum = 0;
+        for (std::int64_t j = 0; j < k; ++j) sum += std::sqrt(squares[static_cast<std::size_t>(j)]);
+        typicality[i] = 1 / ((k > 0 ? sum / static_cast<double>(k) : 0) + 1e-5);
+      }
+    });
+    Winner winner(run_);
+    for (std::int64_t i = 0; i < size; ++i) {
+      const std::int64_t row = members[static_cast<std::size_t>(i)];
+      winner.offer(run_.weight(row) * typicality[i], row);
+    }
+    return winner;
+  }
+
+  Run<T>& run_;
+  TypiclustOptions options_;
+  Nearest<T> state_;
+  Array<T> centers_;
+  std::int64_t clusters_ = 0;
+};
+
+template <class T>
+SelectedBatch choose(const SelectionProblem& problem, const TypiclustOptions& options) {
+  Run<T> run(problem, "typiclust");
+  return Typiclust<T>(run, options).choose();
+}
+
+}  // namespace
+
+SelectedBatch typiclust(const SelectionProblem& problem, const TypiclustOptions& options) {
+  require_valid(options, "typiclust");
+  return problem.pool.dtype() == torch::kFloat64 ? choose<double>(problem, options) : choose<float>(problem, options);
+}
+
+}  // namespace assay
