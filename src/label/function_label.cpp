@@ -15,8 +15,10 @@ FunctionLabel::FunctionLabel(FunctionLabelOptions options_, Function function)
 }
 
 void FunctionLabel::label(LabelContext& context) {
-  detail::run_workers(options.threads, [&] {
-    while (const std::optional<Job> job = context.next()) {
+  detail::run_workers(options.threads, [&](const std::atomic<bool>& cancelled) {
+    while (!cancelled) {
+      const std::optional<Job> job = context.next();
+      if (!job) return;
       std::optional<Values> labels;
       std::string reason;
       try {

@@ -148,8 +148,12 @@ void ProcessLabel::run(LabelContext& context, const Job& job) const {
 }
 
 void ProcessLabel::label(LabelContext& context) {
-  detail::run_workers(options.parallel, [&] {
-    while (const std::optional<Job> job = context.next()) run(context, *job);
+  detail::run_workers(options.parallel, [&](const std::atomic<bool>& cancelled) {
+    while (!cancelled) {
+      const std::optional<Job> job = context.next();
+      if (!job) return;
+      run(context, *job);
+    }
   });
 }
 
