@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "valid_utf8.hpp"
 #include "workers.hpp"
 
 #include <assay/error.hpp>
@@ -33,7 +34,7 @@ void FunctionLabel::label(LabelContext& context) {
       if (labels) {
         context.accept(*job, *labels);
       } else {
-        context.fail(*job, Failure(reason));
+        context.fail(*job, Failure(detail::valid_utf8(reason)));
       }
     }
   });
