@@ -57,6 +57,8 @@ std::string in_words(const detail::ProcessEnd& end, double limit) {
     case detail::ProcessEnd::Kind::signaled:
       return "ended by signal " + std::to_string(end.status) + " (" + ::strsignal(end.status) + ")";
     case detail::ProcessEnd::Kind::timed_out: return "not done after " + std::to_string(limit) + " s: ended";
+    case detail::ProcessEnd::Kind::reaped_by_host:
+      return "exit status unknown: the host program reaped the simulation (it ignores SIGCHLD, or waits for any child)";
     case detail::ProcessEnd::Kind::stopped: break;
   }
   return "stopped";
@@ -126,7 +128,12 @@ void ProcessLabel::run(LabelContext& context, const Job& job) const {
     return fail(std::string("input files: ") + error.what(), std::nullopt, "");
   }
   const detail::ProcessEnd end = detail::run_process(
-      program, options.command, job.directory, options.time_limit, options.output_limit,
+      {.program = program,
+       .arguments = options.command,
+       .directory = job.directory,
+       .time_limit = options.time_limit,
+       .grace = std::chrono::seconds(5),
+       .output_limit = options.output_limit},
       [&] { return context.stop_requested(); },
       [&](long process) { context.set_handle(job, "process " + std::to_string(process)); });
   using Kind = detail::ProcessEnd::Kind;
