@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "valid_utf8.hpp"
 #include "workers.hpp"
 
 #include <assay/error.hpp>
@@ -15,8 +16,10 @@ FunctionLabel::FunctionLabel(FunctionLabelOptions options_, Function function)
 }
 
 void FunctionLabel::label(LabelContext& context) {
-  detail::run_workers(options.threads, [&] {
-    while (const std::optional<Job> job = context.next()) {
+  detail::run_workers(options.threads, [&](const std::atomic<bool>& cancelled) {
+    while (!cancelled) {
+      const std::optional<Job> job = context.next();
+      if (!job) return;
       std::optional<Values> labels;
       std::string reason;
       try {
@@ -31,7 +34,7 @@ void FunctionLabel::label(LabelContext& context) {
       if (labels) {
         context.accept(*job, *labels);
       } else {
-        context.fail(*job, Failure(reason));
+        context.fail(*job, Failure(detail::valid_utf8(reason)));
       }
     }
   });

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,11 +24,14 @@ struct ProcessLabelOptions {
   std::vector<std::string> provides = {};
   std::int64_t parallel = 1;
   std::chrono::duration<double> time_limit = std::chrono::hours(1);
+  std::chrono::duration<double> grace = std::chrono::seconds(5);
   std::int64_t attempts = 1;
   std::map<std::string, std::filesystem::path> templates = {};
   std::map<std::string, std::string> outputs = {};
   KeepDirectories keep = KeepDirectories::failed;
   std::int64_t output_limit = 16 << 20;
+  std::optional<std::int64_t> file_limit = std::nullopt;
+  std::int64_t read_limit = 256 << 20;
   std::string writer = "";
   std::string reader = "";
 
@@ -35,14 +39,19 @@ struct ProcessLabelOptions {
       OptionInfo{.name = "command", .help = "program and arguments, run without a shell", .required = true},
       OptionInfo{.name = "provides", .help = "fields read from its output for every sample", .required = true},
       OptionInfo{.name = "parallel", .help = "processes at once", .min = 1},
-      OptionInfo{.name = "time_limit", .help = "after which the process group is ended", .min = 0},
-      OptionInfo{.name = "attempts", .help = "runs of one sample before it counts as failed", .min = 1},
+      OptionInfo{.name = "time_limit", .help = "after which the program is ended", .min = 0},
+      OptionInfo{.name = "grace", .help = "from SIGTERM to SIGKILL when a program is ended; 0: at once", .min = 0},
+      OptionInfo{.name = "attempts",
+                 .help = "runs of one sample that may fail before it counts as failed; interrupted ones do not count",
+                 .min = 1},
       OptionInfo{.name = "templates",
                  .help = "input files and the templates they are made from: {{name}} becomes the number"},
       OptionInfo{.name = "outputs", .help = "where each field is read: FILE.json#/pointer or FILE.npy"},
       OptionInfo{.name = "keep", .help = "simulation directories that stay"},
       OptionInfo{
           .name = "output_limit", .help = "bytes of what the program prints that are kept in output.txt", .min = 0},
+      OptionInfo{.name = "file_limit", .help = "bytes that any one file of the program may have", .min = 0},
+      OptionInfo{.name = "read_limit", .help = "bytes that a file named in 'outputs' may have to be read", .min = 0},
       OptionInfo{.name = "writer",
                  .help = "name under which the program registered a function that writes the input files"},
       OptionInfo{.name = "reader", .help = "name under which the program registered a function that reads the output"},
@@ -50,13 +59,17 @@ struct ProcessLabelOptions {
 };
 
 /// Labels by running a simulation program: for every attempt a fresh directory, which is the program's working
-/// directory, and a process group of its own, ended as a whole when the time is up, a stop is requested, or the program
-/// is done. Its standard input is empty; what it prints goes to `output.txt`.
+/// directory, and a process group of its own. Its standard input is empty; what it prints goes to `output.txt`.
+///
+/// When the time is up or a stop is requested, the group gets SIGTERM, and after `grace` SIGKILL. Whatever way a
+/// program ends, what it leaves behind is killed: its group, and every process that carries the mark of this attempt in
+/// the variable ASSAY_SIMULATION of its environment, whatever its group or session.
 ///
 /// The program succeeds if it exits with 0 and its output can be read. Everything else is a failure that says what
-/// happened, with the tail of what the program printed.
+/// happened, with the tail of what the program printed, as UTF-8.
 /// Errors: `ConfigError` for options that do not fit together; `LabelError` `assay.label.program` for a program that
-/// cannot be started, which ends the phase with every sample still queued.
+/// cannot be started and `assay.label.template` for a template that cannot be read or filled, which end the phase with
+/// every sample still queued.
 class ProcessLabel {
  public:
   /// Writes the input files of a sample into a directory.
@@ -76,8 +89,9 @@ class ProcessLabel {
   ProcessLabelOptions options;
 
  private:
-  void run(LabelContext& context, const Job& job) const;
-  void write_inputs(const std::filesystem::path& directory, const Values& inputs) const;
+  struct Setup;
+
+  void run(LabelContext& context, const Job& job, const Setup& setup, const std::function<bool()>& stop) const;
   Values read_outputs(const std::filesystem::path& directory) const;
 
   Writer writer_;

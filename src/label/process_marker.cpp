@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process_marker.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <sstream>
+#include <string_view>
+#include <thread>
+
+extern char** environ;
+
+namespace assay::detail {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view variable = "ASSAY_SIMULATION=";
+
+/// A file of /proc, or nothing: a process may end at any time, and those of others are not readable.
+std::string read_proc(pid_t process, const char* name) {
+  std::ifstream in("/proc/" + std::to_string(process) + "/" + name, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+bool is_ours(pid_t process) {
+  struct stat status {};
+  return ::stat(("/proc/" + std::to_string(process)).c_str(), &status) == 0 && status.st_uid == ::geteuid();
+}
+
+/// Between two programs a process has no environment: it has an executable then, but no place for the environment.
+bool in_exec(pid_t process) {
+  std::array<char, 8> target;
+  if (::readlink(("/proc/" + std::to_string(process) + "/exe").c_str(), target.data(), target.size()) <= 0)
+    return false;
+  const std::string stat = read_proc(process, "stat");
+  const std::size_t name_end = stat.rfind(')');
+  if (name_end == std::string::npos) return false;
+  std::istringstream fields(stat.substr(name_end + 1));  // from the third on, see proc(5)
+  std::string field;
+  for (int i = 3; i <= 51; ++i) fields >> field;  // env_end
+  return fields && field == "0";
+}
+
+/// Sends a signal to a process if `still` holds for the process that the signal will reach, and no later one of the
+/// same number.
+void send(pid_t process, int signal, const std::function<bool()>& still) {
+  const int handle = static_cast<int>(::syscall(SYS_pidfd_open, process, 0));
+  const int error = errno;
+  if (still()) {
+    if (handle >= 0) {
+      ::syscall(SYS_pidfd_send_signal, handle, signal, nullptr, 0);
+    } else if (error == ENOSYS || error == EPERM) {
+      ::kill(process, signal);  // a kernel before 5.3, or a container that forbids it
+    }
+  }
+  if (handle >= 0) ::close(handle);
+}
+
+}  // namespace
+
+ProcessMarker::ProcessMarker() {
+  static std::atomic<std::uint64_t> count{0};
+  std::random_device random;
+  const std::uint64_t bits = (std::uint64_t{random()} << 32) | random();
+  mark_ = std::to_string(::getpid()) + "-" + std::to_string(++count) + "-" + std::to_string(bits);
+}
+
+std::vector<std::string> ProcessMarker::environment() const {
+  std::vector<std::string> entries;
+  std::string marks(variable);
+  for (char** entry = environ; entry && *entry; ++entry) {
+    if (std::string_view(*entry).starts_with(variable)) {
+      marks = std::string(*entry) + ":";
+    } else {
+      entries.emplace_back(*entry);
+    }
+  }
+  entries.push_back(marks + mark_);
+  return entries;
+}
+
+bool ProcessMarker::is_on(pid_t process) const {
+  std::string environment = read_proc(process, "environ");
+  for (int i = 0; i < 200 && environment.empty() && in_exec(process); ++i) {
+    std::this_thread::sleep_for(1ms);
+    environment = read_proc(process, "environ");
+  }
+  for (std::string_view rest = environment; !rest.empty();) {
+    std::string_view entry = rest.substr(0, rest.find('\0'));
+    rest.remove_prefix(std::min(entry.size() + 1, rest.size()));
+    if (!entry.starts_with(variable)) continue;
+    entry.remove_prefix(variable.size());
+    while (!entry.empty()) {
+      const std::string_view mark = entry.substr(0, entry.find(':'));
+      if (mark == mark_) return true;
+      entry.remove_prefix(std::min(mark.size() + 1, entry.size()));
+    }
+  }
+  return false;
+}
+
+std::vector<pid_t> ProcessMarker::processes() const {
+  std::vector<pid_t> found;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at("/proc", error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    pid_t process = 0;
+    const auto [last, wrong] = std::from_chars(name.data(), name.data() + name.size(), process);
+    if (wrong != std::errc() || last != name.data() + name.size() || process == ::getpid()) continue;
+    if (is_ours(process) && is_on(process)) found.push_back(process);
+  }
+  return found;
+}
+
+void ProcessMarker::kill_all() const {
+  // Again, for what forked meanwhile, and until the killed ones are gone.
+  for (int pass = 0; pass < 300; ++pass) {
+    const std::vector<pid_t> left = processes();
+    if (left.empty()) return;
+    for (const pid_t process : left) send(process, SIGKILL, [&] { return is_on(process); });
+    std::this_thread::sleep_for(std::min(1ms * (pass + 1), 20ms));
+  }
+}
+
+}  // namespace assay::detail

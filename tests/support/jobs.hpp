@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// A queue of simulations in memory, and programs to run from it.
+#pragma once
+
+#include <assay/label/process_label.hpp>
+
+#include <unistd.h>
+
+#include <atomic>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <map>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace jobs {
+
+using namespace assay;
+
+/// A queue in memory that keeps what came of every job.
+class Queue final : public LabelQueue {
+ public:
+  struct Waiting {
+    assay::SampleId id;
+    int attempt = 1;
+    int failures = 0;
+  };
+
+  Queue(std::filesystem::path folder, std::int64_t jobs) : folder_(std::move(folder)) {
+    for (std::int64_t i = 0; i < jobs; ++i) waiting.push_back({i});
+  }
+  std::optional<Job> next() override {
+    const std::lock_guard lock(mutex_);
+    if (waiting.empty() || stop) return std::nullopt;
+    const auto [id, attempt, failed] = waiting.front();
+    waiting.erase(waiting.begin());
+    return Job{.id = id,
+               .inputs = Values{{"x", static_cast<double>(id)}},
+               .attempt = attempt,
+               .failures = failed,
+               .directory = folder_ / (std::to_string(id) + "_" + std::to_string(attempt))};
+  }
+  bool accept(const Job& job, const Values& labels) override {
+    if (refuse) refuse(job);
+    const std::lock_guard lock(mutex_);
+    accepted[job.id] = labels;
+    return all_finite(labels);
+  }
+  void fail(const Job& job, const Failure& failure) override {
+    const std::lock_guard lock(mutex_);
+    failures.push_back(failure);
+    if (failure.retry) waiting.push_back({job.id, job.attempt + 1, job.failures + 1});
+  }
+  void set_handle(const Job&, const std::string& handle) override {
+    const std::lock_guard lock(mutex_);
+    handles.push_back(handle);
+    if (on_start) on_start();
+  }
+  bool stop_requested() const override { return stop; }
+
+  std::vector<Waiting> waiting;
+  std::map<SampleId, Values> accepted;
+  std::vector<Failure> failures;
+  std::vector<std::string> handles;
+  std::atomic<bool> stop{false};
+  std::function<void()> on_start;          ///< called for every handle
+  std::function<void(const Job&)> refuse;  ///< called before labels are taken
+
+ private:
+  std::mutex mutex_;
+  std::filesystem::path folder_;
+};
+
+inline ProcessLabelOptions shell(const std::string& script) {
+  return {.command = {"sh", "-c", script}, .provides = {"y"}};
+}
+
+inline Values read_y(const std::filesystem::path& directory) {
+  double y = 0;
+  std::ifstream in(directory / "y.txt");
+  if (!(in >> y)) throw std::runtime_error("y.txt holds no number");
+  return {{"y", y}};
+}
+
+inline void write_x(const std::filesystem::path& directory, const Values& x) {
+  std::ofstream(directory / "x.txt") << x.scalar("x");
+}
+
+template <class Strategy>
+void run(Strategy strategy, Queue& queue) {
+  LabelContext context(queue);
+  strategy.label(context);
+}
+
+/// A process runs: it is there, and does not only wait to be reaped.
+inline bool alive(pid_t process) {
+  std::ifstream stat("/proc/" + std::to_string(process) + "/stat");
+  const std::string text((std::istreambuf_iterator<char>(stat)), {});
+  return !text.empty() && text.find(") Z") == std::string::npos && text.find(") X") == std::string::npos;
+}
+
+/// The number a program left in a file.
+inline pid_t process_in(const std::filesystem::path& file) {
+  pid_t process = 0;
+  std::ifstream(file) >> process;
+  return process;
+}
+
+/// Waits until a program has written a file. The limit only guards against a hang.
+inline void wait_for(const std::filesystem::path& file) {
+  std::error_code error;
+  for (int i = 0; i < 12000; ++i) {
+    const std::uintmax_t size = std::filesystem::file_size(file, error);
+    if (!error && size > 0) return;
+    ::usleep(10'000);
+  }
+}
+
+/// Waits for a process that was killed. The limit only guards against a hang.
+inline bool ends(pid_t process) {
+  for (int i = 0; i < 6000 && alive(process); ++i) ::usleep(10'000);
+  return !alive(process);
+}
+
+}  // namespace jobs
