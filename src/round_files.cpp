@@ -173,15 +173,16 @@ RecordedRounds::Round picks_from(const Json& json, const Values& tensors) {
 
 void take_labels(const Json& json, const Values& tensors, const detail::ObjectStore& objects,
                  const std::unordered_map<SampleId, SampleRecord*>& samples) {
-  std::int64_t place = 0, integrated = json.at("first").get<std::int64_t>();
+  std::int64_t place = 0;
   std::size_t number = 0;
   for (const Json& item : json.at("samples")) {
     SampleRecord& sample = *samples.at(item.at("id").get<SampleId>());
+    sample.attempts.clear();  // a later file knows of more: the sample was tried again
     for (const Json& attempt : item.at("attempts")) sample.attempts.push_back(attempt_from(attempt));
     sample.entry.attempts = static_cast<int>(sample.attempts.size());
     if (item.at("state") == "done") {
       sample.entry.state = SampleState::done;
-      sample.entry.integrated = integrated++;
+      sample.entry.integrated = item.at("integrated").get<std::int64_t>();
       sample.entry.integrated_in = json.at("round").get<std::int64_t>();
       if (const auto digest = optional_from<std::string>(item.at("object"))) {
         const std::string bytes = objects.get(*digest);
@@ -225,15 +226,22 @@ void write_picks_file(const fs::path& campaign, const Ledger& ledger, std::int64
                tensors);
 }
 
-void write_labels_file(const fs::path& campaign, const Ledger& ledger, std::int64_t round, std::int64_t first,
-                       const std::vector<SampleId>& ids) {
+void write_labels_file(const fs::path& campaign, const Ledger& ledger, std::int64_t round,
+                       const std::vector<SampleId>& added) {
+  std::vector<SampleId> ids = ledger.integrated_in(round);
+  ids.insert(ids.end(), added.begin(), added.end());
+  std::int64_t next = ledger.integrated_count();
   Json samples = Json::array();
   std::vector<std::pair<std::size_t, Values>> labels;
   for (const SampleId id : ids) {
     const std::optional<std::string> object = ledger.label_object(id);
     if (!object) labels.emplace_back(samples.size(), ledger.labels(id));
-    samples.push_back(
-        {{"id", id}, {"state", "done"}, {"object", optional_json(object)}, {"attempts", attempts_json(ledger, id)}});
+    const std::optional<std::int64_t> place = ledger.entry(id).integrated;
+    samples.push_back({{"id", id},
+                       {"state", "done"},
+                       {"integrated", place ? *place : next++},
+                       {"object", optional_json(object)},
+                       {"attempts", attempts_json(ledger, id)}});
   }
   if (const std::optional<CommittedBatch> batch = ledger.batch(round)) {
     for (const LedgerEntry& entry : batch->entries) {
@@ -243,13 +251,10 @@ void write_labels_file(const fs::path& campaign, const Ledger& ledger, std::int6
   }
   Values tensors;
   put_rows(tensors, "labels", labels);
-  write_sealed(file_of(campaign, "round", round),
-               {{"format", format},
-                {"campaign", ledger.campaign_id()},
-                {"round", round},
-                {"first", first},
-                {"samples", std::move(samples)}},
-               tensors);
+  write_sealed(
+      file_of(campaign, "round", round),
+      {{"format", format}, {"campaign", ledger.campaign_id()}, {"round", round}, {"samples", std::move(samples)}},
+      tensors);
 }
 
 RecordedRounds read_round_files(const fs::path& campaign) {

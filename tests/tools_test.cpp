@@ -29,14 +29,20 @@ std::string run(const fs::path& dir, std::int64_t rounds = 3) {
 
 /// A campaign that was ended while the second round's labels came in: four are folded in, two are not.
 void run_into_labeling(const fs::path& dir) {
+  struct Breaks {
+    int* calls;
+    std::vector<std::string> provides() const { return {"y"}; }
+    void label(LabelContext& context) {
+      while (const auto job = context.next()) {
+        if (++*calls == 7) throw std::runtime_error("scheduler gone");
+        context.accept(*job, toy::solve(job->inputs));
+      }
+    }
+  };
   int calls = 0;
-  struct Interrupt {};
-  toy::Driver driver = toy::driver(
-      toy::options(dir), FunctionLabel({.provides = {"y"}, .function = "solve"}, [&](const Values& x) -> Values {
-        if (++calls == 7) throw Interrupt();  // no std::exception: no failure of the sample, it ends the phase
-        return toy::solve(x);
-      }));
-  CHECK_THROWS_AS(driver.run(), Interrupt);
+  Driver driver(toy::options(dir), toy::pools(), toy::ensemble(), MaxVariance({.max_samples = 4}), Breaks{&calls},
+                Metrics(Rmse(), R2()), toy::loop());
+  CHECK_THROWS_WITH(driver.run(), Contains("scheduler gone"));
 }
 
 void damage(const fs::path& file, const std::string& how) {
@@ -82,9 +88,9 @@ TEST_CASE("a damaged ledger is rebuilt, and no integrated label is computed agai
   int calls = 0;
   DriverOptions options = toy::options(folder / "c");
   options.resume = Resume::required;
-  toy::Driver driver = toy::driver(options, FunctionLabel({.provides = {"y"}, .function = "solve"},
-                                                          [&](const Values& x) { return ++calls, toy::solve(x); }));
-  driver.run();
+  toy::driver(options, FunctionLabel({.provides = {"y"}, .function = "solve"},
+                                     [&](const Values& x) { return ++calls, toy::solve(x); }))
+      .run();
   CHECK(calls <= 8);
   CHECK(campaign_hash(folder / "c") == hash);
   CHECK(check_campaign(folder / "c").problems.empty());
@@ -138,12 +144,19 @@ TEST_CASE("failed samples that are tried again are folded in, also after the cam
   CHECK(retry_samples(folder / "c", std::nullopt) == 2);
   CHECK(retry_samples(folder / "c", std::nullopt) == 0);
   options.resume = Resume::required;
-  toy::Driver driver = toy::driver(options, label);
-  driver.run();
-  CHECK(driver.counts().failed == 0);
-  CHECK(driver.counts().labels == 12);
-  CHECK(driver.labeled().size() == 28);
+  {
+    toy::Driver driver = toy::driver(options, label);
+    driver.run();
+    CHECK(driver.counts().failed == 0);
+    CHECK(driver.counts().labels == 12);
+    CHECK(driver.labeled().size() == 28);
+  }
   CHECK(calls == 14);
+  // All of it stands in the label files too.
+  const std::string hash = campaign_hash(folder / "c");
+  damage(folder / "c/ledger.sqlite", "deleted");
+  CHECK(repair_campaign(folder / "c").problems.empty());
+  CHECK(campaign_hash(folder / "c") == hash);
   CHECK(check_campaign(folder / "c").problems.empty());
 }
 
@@ -221,18 +234,20 @@ TEST_CASE("a campaign of the first format goes on, with every label it had", "[t
   Values labeled = assay::sobol(space, 8);
   labeled.set("y", labeled["a"] * labeled["b"]);
   int calls = 0;
-  Driver driver({.dir = folder / "c", .max_rounds = 3, .seed = 5, .resume = Resume::required},
-                {.labeled = labeled, .unlabeled = assay::sobol(space, 40, {.skip = 8})},
-                Mlp({.inputs = {"a", "b"}, .targets = {"y"}, .hidden = {4}}), Random({.max_samples = 4}),
-                FunctionLabel({.provides = {"y"}},
-                              [&](const Values& x) {
-                                ++calls;
-                                return Values{{"y", x.scalar("a") * x.scalar("b")}};
-                              }),
-                Rmse(), DefaultTrainingLoop({.epochs = 2, .fine_tuning_epochs = 2}));
-  driver.run();
-  CHECK(calls == 6);  // two of round 2 were open, four came in round 3
-  CHECK(driver.counts().labels == 11);
-  CHECK(driver.counts().failed == 1);
+  {
+    Driver driver({.dir = folder / "c", .max_rounds = 3, .seed = 5, .resume = Resume::required},
+                  {.labeled = labeled, .unlabeled = assay::sobol(space, 40, {.skip = 8})},
+                  Mlp({.inputs = {"a", "b"}, .targets = {"y"}, .hidden = {4}}), Random({.max_samples = 4}),
+                  FunctionLabel({.provides = {"y"}},
+                                [&](const Values& x) {
+                                  ++calls;
+                                  return Values{{"y", x.scalar("a") * x.scalar("b")}};
+                                }),
+                  Rmse(), DefaultTrainingLoop({.epochs = 2, .fine_tuning_epochs = 2}));
+    driver.run();
+    CHECK(calls == 6);  // two of round 2 were open, four came in round 3
+    CHECK(driver.counts().labels == 11);
+    CHECK(driver.counts().failed == 1);
+  }
   CHECK(repair_campaign(folder / "c").problems.empty());
 }

@@ -212,6 +212,8 @@ class Ledger {
   void integrate(std::int64_t round, std::span<const SampleId> ids);
   /// Ids in the order they were folded in, from the `first`-th on. \param limit at most so many; -1: all.
   std::vector<SampleId> integrated(std::int64_t first, std::int64_t limit = -1) const;
+  /// How many have been folded in.
+  std::int64_t integrated_count() const;
   /// The same with their tensors, without a copy each: what is shown lives until `use` returns.
   void for_each_integrated(std::int64_t first, std::int64_t limit,
                            const std::function<void(const IntegratedRow&)>& use) const;

@@ -20,10 +20,10 @@ namespace assay {
 /// Errors: `CheckpointError`.
 void write_picks_file(const std::filesystem::path& campaign, const Ledger& ledger, std::int64_t round,
                       bool again = false);
-/// Writes the samples `ids`, in their order of integration, and those of `round` that failed.
-/// \param first place of the first of them in the order of integration.
+/// Writes the samples that the ledger calls folded in in `round`, those that are about to be (`added`, in their order),
+/// and those of the round that failed.
 void write_labels_file(const std::filesystem::path& campaign, const Ledger& ledger, std::int64_t round,
-                       std::int64_t first, const std::vector<SampleId>& ids);
+                       const std::vector<SampleId>& added = {});
 
 /// Everything that the files under `labels/` say of a campaign.
 struct RecordedRounds {

@@ -242,6 +242,11 @@ void Campaign::restore_pools(std::int64_t integrated) {
     pool_of(purpose).append(batch, part.ids);
     if (target_schema_.empty()) target_schema_ = schema_of_batch(batch.pick(learner_->targets()));
   }
+  if (const std::int64_t there = ledger_->integrated_count(); there < integrated) {
+    throw CheckpointError({"assay.checkpoint.ledger", options_.dir.string(),
+                           std::to_string(integrated) + " integrated labels, as the checkpoint says",
+                           std::to_string(there), "'assay check' tells more"});
+  }
   integrated_ = integrated;
   const std::int64_t last = position_.round - (position_.phase > Phase::query ? 0 : 1);
   if (last < 1) return;

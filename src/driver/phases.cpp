@@ -225,7 +225,11 @@ void Campaign::measure_prequentially(const std::vector<Sample>& samples) {
 
 void Campaign::integrate() {
   begin_phase();
-  std::vector<SampleId> ids = ledger_->integrated_in(position_.round);
+  // What the ledger already has of this round beyond what the pools hold: the round is gone through again.
+  std::vector<SampleId> ids;
+  for (const SampleId id : ledger_->integrated(integrated_)) {
+    if (ledger_->entry(id).integrated_in == position_.round) ids.push_back(id);
+  }
   const bool recorded = !ids.empty();
   if (!recorded) {
     for (const SampleId id : ledger_->not_integrated()) {
@@ -236,7 +240,7 @@ void Campaign::integrate() {
   for (const SampleId id : ids) samples.push_back({id, sample_values(id)});
   measure_prequentially(samples);
   // The file first: what the ledger calls integrated can be rebuilt from it.
-  write_labels_file(options_.dir, *ledger_, position_.round, integrated_, ids);
+  write_labels_file(options_.dir, *ledger_, position_.round, recorded ? std::vector<SampleId>() : ids);
   if (!recorded) ledger_->integrate(position_.round, ids);
   for (const Sample& sample : samples) pool_of(ledger_->entry(sample.id).purpose).append({&sample, 1});
   integrated_ += static_cast<std::int64_t>(ids.size());

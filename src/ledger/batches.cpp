@@ -107,6 +107,13 @@ std::vector<SampleId> Ledger::integrated(std::int64_t first, std::int64_t limit)
   return ids_of(rows.all(first, limit));
 }
 
+std::int64_t Ledger::integrated_count() const {
+  const std::lock_guard lock(impl_->mutex);
+  Statement row = impl_->database.prepare("SELECT coalesce(max(integrated) + 1, 0) FROM sample");
+  row.next();
+  return row.integer(0);
+}
+
 void Ledger::for_each_integrated(std::int64_t first, std::int64_t limit,
                                  const std::function<void(const IntegratedRow&)>& use) const {
   const std::lock_guard lock(impl_->mutex);

@@ -132,9 +132,8 @@ void rewrite_round_files(const fs::path& campaign, CheckReport& report) {
   const Ledger ledger = tools::open_to_read(campaign);
   const RecordedRounds recorded = read_round_files(campaign);
   const bool complete = recorded.problems.empty() && recorded.campaign_id == ledger.campaign_id();
-  std::int64_t first = 0, written = 0;
+  std::int64_t written = 0;
   for (std::int64_t round = 0; round <= ledger.last_round(); ++round) {
-    const std::vector<SampleId> ids = ledger.integrated_in(round);
     const auto found = std::find_if(recorded.rounds.begin(), recorded.rounds.end(),
                                     [&](const RecordedRounds::Round& r) { return r.round == round; });
     const bool there = complete && found != recorded.rounds.end() &&
@@ -143,10 +142,9 @@ void rewrite_round_files(const fs::path& campaign, CheckReport& report) {
                        });
     if (!there && ledger.batch(round)) {
       write_picks_file(campaign, ledger, round, /*again=*/true);
-      if (!ids.empty()) write_labels_file(campaign, ledger, round, first, ids);
+      if (!ledger.integrated_in(round).empty()) write_labels_file(campaign, ledger, round);
       ++written;
     }
-    first += static_cast<std::int64_t>(ids.size());
   }
   if (written > 0) report.repairs.push_back("label files of " + std::to_string(written) + " rounds were written again");
 }
