@@ -34,8 +34,8 @@ struct ProcessLabelOptions {
   static constexpr std::array describe{
       OptionInfo{.name = "command", .help = "program and arguments, run without a shell", .required = true},
       OptionInfo{.name = "provides", .help = "fields read from its output for every sample", .required = true},
-      OptionInfo{.name = "parallel", .help = "processes at once", .min = 1},
-      OptionInfo{.name = "time_limit", .help = "after which the process group is ended", .min = 0},
+      OptionInfo{.name = "parallel", .help = "processes at once", .min = 1, .max = 4096},
+      OptionInfo{.name = "time_limit", .help = "after which the process group is ended", .min = 0, .max = 1e9},
       OptionInfo{.name = "attempts", .help = "runs of one sample before it counts as failed", .min = 1},
       OptionInfo{.name = "templates",
                  .help = "input files and the templates they are made from: {{name}} becomes the number"},
