@@ -23,20 +23,31 @@ constexpr const char* tensors_name = "state.safetensors";
   throw CheckpointError({"assay.checkpoint.damaged", std::string(where), std::move(expected), std::move(got), ""});
 }
 
+std::string folder_name(std::int64_t number) {
+  char name[32];
+  std::snprintf(name, sizeof name, "%08lld", static_cast<long long>(number));
+  return name;
+}
+
+/// Nothing for a name that assay does not give.
 std::optional<std::int64_t> number_of(const fs::path& folder) {
   const std::string name = folder.filename().string();
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (error != std::errc() || end != name.data() + name.size() || number < 1) return std::nullopt;
+  if (error != std::errc() || number < 1 || name != folder_name(number)) return std::nullopt;
   return number;
 }
 
-/// The checkpoint folders of a campaign, newest first.
+/// The checkpoint folders of a campaign, newest first. A link in place of one is none of them, and one in place of
+/// all of them an error: old checkpoints are deleted, and what a link leads to is not the campaign's.
 std::vector<std::pair<std::int64_t, fs::path>> folders_of(const fs::path& campaign) {
+  detail::require_no_link(campaign / "checkpoints");
   std::vector<std::pair<std::int64_t, fs::path>> folders;
   std::error_code ignored;  // no folder: no checkpoints
   for (const fs::directory_entry& entry : fs::directory_iterator(campaign / "checkpoints", ignored)) {
-    if (const auto number = number_of(entry.path())) folders.emplace_back(*number, entry.path());
+    const auto number = number_of(entry.path());
+    if (number && !entry.is_symlink(ignored) && entry.is_directory(ignored))
+      folders.emplace_back(*number, entry.path());
   }
   std::sort(folders.rbegin(), folders.rend());  // newest first
   return folders;
@@ -51,10 +62,10 @@ EncodedCheckpoint encode(const Checkpoint& checkpoint) {
 WrittenCheckpoint write_checkpoint(const fs::path& campaign, const EncodedCheckpoint& checkpoint, std::int64_t keep,
                                    const WrittenCheckpoint& previous) {
   const fs::path root = campaign / "checkpoints";
+  detail::require_no_link(root);
   detail::make_directories_durably(root);
-  char name[32];
-  std::snprintf(name, sizeof name, "%08lld", static_cast<long long>(checkpoint.number));
-  const fs::path temporary = root / (std::string("writing_") + name), folder = root / name;
+  const std::string name = folder_name(checkpoint.number);
+  const fs::path temporary = root / ("writing_" + name), folder = root / name;
   detail::remove_all(temporary);
   detail::remove_all(folder);
   detail::make_directories_durably(temporary);
@@ -72,7 +83,13 @@ WrittenCheckpoint write_checkpoint(const fs::path& campaign, const EncodedCheckp
   json["format"] = Checkpoint::format;
   json["files"] = {{tensors_name, digest}};
   json["sha256"] = detail::sha256(json.dump());
-  detail::write_file_durably(temporary / json_name, json.dump(1) + "\n");
+  const std::string text = json.dump(1) + "\n";
+  if (text.size() > longest_json) {  // no reader would take it
+    throw CheckpointError({"assay.checkpoint.size", folder.string(),
+                           "at most " + std::to_string(longest_json) + " bytes of JSON", std::to_string(text.size()),
+                           "keep what is large in the tensors of a component's state"});
+  }
+  detail::write_file_durably(temporary / json_name, text);
   detail::rename_durably(temporary, folder);
   std::int64_t kept = 0;
   for (const auto& [number, older] : folders_of(campaign)) {
@@ -98,7 +115,7 @@ Checkpoint decode_checkpoint(std::string_view json, std::string_view tensors, st
   content.erase("sha256");
   if (sum != detail::sha256(content.dump())) fail(where, "contents that match their checksum", "altered contents");
   const Json format = content.value("format", Json());
-  if (!format.is_number_integer() || format.get<std::int64_t>() > Checkpoint::format) {
+  if (!format.is_number_unsigned() || format.get<std::uint64_t>() > Checkpoint::format) {
     throw CheckpointError({.id = "assay.checkpoint.format",
                            .where = std::string(where),
                            .expected = "format " + std::to_string(Checkpoint::format) + " or older",
@@ -113,8 +130,9 @@ Checkpoint decode_checkpoint(std::string_view json, std::string_view tensors, st
 }
 
 Checkpoint read_checkpoint(const fs::path& folder) {
-  Checkpoint checkpoint = decode_checkpoint(detail::read_file(folder / json_name),
-                                            detail::read_file(folder / tensors_name), folder.string());
+  detail::require_no_link(folder);
+  Checkpoint checkpoint = decode_checkpoint(detail::read_own_file(folder / json_name),
+                                            detail::read_own_file(folder / tensors_name), folder.string());
   checkpoint.number = number_of(folder).value_or(0);
   return checkpoint;
 }

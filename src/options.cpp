@@ -12,6 +12,9 @@ namespace {
 
 const Json nothing;
 
+// Of what one configuration can make assay write about itself.
+constexpr std::size_t most_problems = 100, longest_text = 1000;
+
 std::string number_text(double number) {
   std::ostringstream text;
   text << number;
@@ -52,8 +55,15 @@ ConfigReader ConfigReader::child(std::size_t index) const {
 }
 
 void ConfigReader::problem(std::string id, std::string expected, std::string got, std::string advice) const {
-  problems_->push_back(
-      {std::move(id), path_.empty() ? "/" : path_, std::move(expected), std::move(got), std::move(advice)});
+  problem({std::move(id), path_.empty() ? "/" : path_, std::move(expected), std::move(got), std::move(advice)});
+}
+
+void ConfigReader::problem(ErrorParts parts) const {
+  if (problems_->size() >= most_problems) return;
+  for (std::string* text : {&parts.where, &parts.expected, &parts.got}) {
+    if (text->size() > longest_text) text->replace(longest_text, std::string::npos, "…");
+  }
+  problems_->push_back(std::move(parts));
 }
 
 bool ConfigReader::expect(bool good, const std::string& expected) const {
@@ -73,6 +83,7 @@ namespace detail {
 
 std::string suggest(std::string_view name, const std::vector<std::string>& known) {
   if (known.empty()) return "there is none";
+  name = name.substr(0, 100);  // the distance costs the product of the lengths
   const auto nearest = std::min_element(known.begin(), known.end(),
                                         [&](const auto& a, const auto& b) { return edits(name, a) < edits(name, b); });
   std::string text;

@@ -4,13 +4,17 @@
 #include <assay/data/safetensors.hpp>
 #include <assay/data/schema.hpp>
 #include <assay/detail/files.hpp>
+#include <assay/detail/restoring.hpp>
 #include <assay/detail/sha256.hpp>
 #include <assay/error.hpp>
 #include <assay/round_files.hpp>
 
+#include <ATen/ops/empty.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <cstring>
 #include <map>
 #include <unordered_map>
 #include <utility>
@@ -41,21 +45,44 @@ std::string checksum(const std::string& json, const Values& tensors) {
   return detail::sha256(json + fingerprint(sorted(tensors)));
 }
 
-void write_sealed(const fs::path& file, const Json& json, const Values& tensors) {
+/// A header is at most 16 MiB, with every quotation mark in it escaped: a longer text stands in a tensor of its bytes.
+constexpr std::size_t longest_in_header = std::size_t{1} << 20, longest_text = std::size_t{256} << 20;
+constexpr const char* text_tensor = "assay.json";
+
+void write_sealed(const fs::path& file, const Json& json, Values tensors) {
   const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (text.size() > longest_text) {  // no reader would take it
+    throw CheckpointError({"assay.labels.size", file.string(),
+                           "at most " + std::to_string(longest_text) + " bytes that describe the round's samples",
+                           std::to_string(text.size()), "choose fewer samples a round"});
+  }
+  std::map<std::string, std::string> metadata{{"sha256", checksum(text, tensors)}};
+  if (text.size() <= longest_in_header) {
+    metadata["assay"] = text;
+  } else {
+    torch::Tensor bytes = at::empty({static_cast<std::int64_t>(text.size())}, torch::kUInt8);
+    std::memcpy(bytes.mutable_data_ptr(), text.data(), text.size());
+    tensors.set(text_tensor, std::move(bytes));
+  }
+  detail::require_no_link(file.parent_path());
   detail::make_directories_durably(file.parent_path());
-  detail::replace_file_durably(file, to_safetensors(tensors, {{"assay", text}, {"sha256", checksum(text, tensors)}}));
+  detail::replace_file_durably(file, to_safetensors(tensors, metadata));
 }
 
 std::pair<Json, Values> read_sealed(const fs::path& file) {
-  const std::string bytes = detail::read_file(file);
+  const std::string bytes = detail::read_own_file(file);
   std::map<std::string, std::string> metadata;
   Values tensors = from_safetensors(std::as_bytes(std::span(bytes)), file.string(), &metadata);
-  if (metadata["sha256"] != checksum(metadata["assay"], tensors)) {
+  std::string text = metadata["assay"];
+  if (const torch::Tensor* found = tensors.find(text_tensor); found && found->scalar_type() == torch::kUInt8) {
+    text.assign(static_cast<const char*>(found->const_data_ptr()), found->nbytes());
+    tensors = tensors.without({text_tensor});
+  }
+  if (metadata["sha256"] != checksum(text, tensors)) {
     throw CheckpointError(
         {"assay.labels.damaged", file.string(), "contents that match their checksum", "altered contents", ""});
   }
-  Json json = parse_json(metadata["assay"], file.string());
+  Json json = parse_json(text, file.string(), longest_text);
   if (json.at("format") != format) {
     throw CheckpointError({"assay.labels.format", file.string(), "format 1", json.at("format").dump(),
                            "it was written by a newer assay: use that version"});
@@ -81,18 +108,27 @@ void put_rows(Values& tensors, const std::string& prefix, const std::vector<std:
   }
 }
 
-Values under(const Values& tensors, const std::string& prefix) {
-  Values found;
+/// Tensors by what stands before the first '/' of their names.
+using Groups = std::map<std::string, Values>;
+
+Groups groups_of(const Values& tensors) {
+  Groups groups;
   for (const NamedTensor& entry : tensors) {
-    if (entry.name.starts_with(prefix + "/")) found.set(entry.name.substr(prefix.size() + 1), entry.tensor);
+    const std::size_t slash = entry.name.find('/');
+    if (slash != std::string::npos) groups[entry.name.substr(0, slash)].set(entry.name.substr(slash + 1), entry.tensor);
   }
-  return found;
+  return groups;
+}
+
+Values under(const Groups& groups, const std::string& prefix) {
+  const auto found = groups.find(prefix);
+  return found == groups.end() ? Values() : found->second;
 }
 
 /// The inverse of `put_rows` for row `place` of those that were put, which had number `number`.
-Values get_row(const Values& tensors, const std::string& prefix, std::int64_t place, std::size_t number) {
-  if (const Values all = under(tensors, prefix); !all.empty()) return row(all, place);
-  return under(tensors, prefix + "_" + std::to_string(number));
+Values get_row(const Groups& groups, const std::string& prefix, std::int64_t place, std::size_t number) {
+  if (const auto all = groups.find(prefix); all != groups.end()) return row(all->second, place);
+  return under(groups, prefix + "_" + std::to_string(number));
 }
 
 template <class T>
@@ -102,7 +138,12 @@ Json optional_json(const std::optional<T>& value) {
 
 template <class T>
 std::optional<T> optional_from(const Json& json) {
-  return json.is_null() ? std::nullopt : std::optional<T>(json.get<T>());
+  if (json.is_null()) return std::nullopt;
+  if constexpr (std::integral<T>) {
+    return integer_from_json<T>(json);
+  } else {
+    return json.get<T>();
+  }
 }
 
 Json to_json(const LedgerAttempt& a) {
@@ -113,7 +154,7 @@ Json to_json(const LedgerAttempt& a) {
 }
 
 LedgerAttempt attempt_from(const Json& json) {
-  return {.attempt = json.at("attempt").get<int>(),
+  return {.attempt = integer_from_json<int>(json.at("attempt")),
           .started = json.at("started").get<std::string>(),
           .seconds = optional_from<double>(json.at("seconds")),
           .host = json.at("host").get<std::string>(),
@@ -133,6 +174,7 @@ Json attempts_json(const Ledger& ledger, SampleId id) {
 
 /// The rounds of which there is a file of this kind, in order.
 std::vector<std::int64_t> rounds_of(const fs::path& campaign, const std::string& kind) {
+  detail::require_no_link(campaign / "labels");
   std::vector<std::int64_t> rounds;
   std::error_code none;  // no folder: no files
   for (const fs::directory_entry& entry : fs::directory_iterator(campaign / "labels", none)) {
@@ -148,20 +190,22 @@ std::vector<std::int64_t> rounds_of(const fs::path& campaign, const std::string&
 }
 
 RecordedRounds::Round picks_from(const Json& json, const Values& tensors) {
-  RecordedRounds::Round round{.round = json.at("round").get<std::int64_t>(), .strategy_state = {}, .samples = {}};
+  RecordedRounds::Round round{
+      .round = integer_from_json<std::int64_t>(json.at("round")), .strategy_state = {}, .samples = {}};
   round.strategy_state.json = json.at("state");
-  round.strategy_state.tensors = under(tensors, "state");
+  const Groups groups = groups_of(tensors);
+  round.strategy_state.tensors = under(groups, "state");
   for (const Json& entry : json.at("entries")) {
     const auto number = round.samples.size();
     SampleRecord sample;
-    sample.entry = {.id = entry.at("id").get<SampleId>(),
+    sample.entry = {.id = integer_from_json<SampleId>(entry.at("id")),
                     .purpose = purpose_from_string(entry.at("purpose").get<std::string>()),
                     .round = round.round,
-                    .rank = entry.at("rank").get<std::int64_t>(),
+                    .rank = integer_from_json<std::int64_t>(entry.at("rank")),
                     .score = optional_from<double>(entry.at("score")),
                     .strategy = entry.at("strategy").get<std::string>(),
                     .fingerprint = entry.at("fingerprint").get<std::string>()};
-    sample.inputs = get_row(tensors, "inputs", static_cast<std::int64_t>(number), number);
+    sample.inputs = get_row(groups, "inputs", static_cast<std::int64_t>(number), number);
     if (fingerprint(sample.inputs) != sample.entry.fingerprint) {
       throw DataError({"assay.labels.damaged", "sample " + std::to_string(sample.entry.id),
                        "inputs that match their fingerprint", "others", ""});
@@ -175,20 +219,21 @@ void take_labels(const Json& json, const Values& tensors, const detail::ObjectSt
                  const std::unordered_map<SampleId, SampleRecord*>& samples) {
   std::int64_t place = 0;
   std::size_t number = 0;
+  const Groups groups = groups_of(tensors);
   for (const Json& item : json.at("samples")) {
-    SampleRecord& sample = *samples.at(item.at("id").get<SampleId>());
+    SampleRecord& sample = *samples.at(integer_from_json<SampleId>(item.at("id")));
     sample.attempts.clear();  // a later file knows of more: the sample was tried again
     for (const Json& attempt : item.at("attempts")) sample.attempts.push_back(attempt_from(attempt));
     sample.entry.attempts = static_cast<int>(sample.attempts.size());
     if (item.at("state") == "done") {
       sample.entry.state = SampleState::done;
-      sample.entry.integrated = item.at("integrated").get<std::int64_t>();
-      sample.entry.integrated_in = json.at("round").get<std::int64_t>();
+      sample.entry.integrated = integer_from_json<std::int64_t>(item.at("integrated"));
+      sample.entry.integrated_in = integer_from_json<std::int64_t>(json.at("round"));
       if (const auto digest = optional_from<std::string>(item.at("object"))) {
         const std::string bytes = objects.get(*digest);
         sample.labels = from_safetensors(std::as_bytes(std::span(bytes)), *digest);
       } else {
-        sample.labels = get_row(tensors, "labels", place++, number);
+        sample.labels = get_row(groups, "labels", place++, number);
       }
     } else {
       sample.entry.state = SampleState::failed;
@@ -260,16 +305,24 @@ void write_labels_file(const fs::path& campaign, const Ledger& ledger, std::int6
 RecordedRounds read_round_files(const fs::path& campaign) {
   RecordedRounds recorded;
   const auto read = [&](const char* kind, const auto& use) {
-    for (const std::int64_t round : rounds_of(campaign, kind)) {
+    std::vector<std::int64_t> rounds;
+    try {
+      rounds = rounds_of(campaign, kind);
+    } catch (const CheckpointError& error) {
+      recorded.problems.push_back(error.what());
+    }
+    for (const std::int64_t round : rounds) {
       const fs::path file = file_of(campaign, kind, round);
       try {
-        auto [json, tensors] = read_sealed(file);
-        const auto id = json.at("campaign").template get<std::string>();
-        if (recorded.campaign_id.empty()) recorded.campaign_id = id;
-        if (id != recorded.campaign_id) {
-          throw CheckpointError({"assay.labels.campaign", file.string(), "campaign " + recorded.campaign_id, id, ""});
-        }
-        use(json, tensors);
+        detail::restoring(file.string(), [&] {
+          const auto [json, tensors] = read_sealed(file);
+          const auto id = json.at("campaign").template get<std::string>();
+          if (recorded.campaign_id.empty()) recorded.campaign_id = id;
+          if (id != recorded.campaign_id) {
+            throw CheckpointError({"assay.labels.campaign", file.string(), "campaign " + recorded.campaign_id, id, ""});
+          }
+          use(json, tensors);
+        });
       } catch (const std::exception& error) {
         recorded.problems.push_back(file.string() + ": " + error.what());
       }

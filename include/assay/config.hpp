@@ -41,7 +41,10 @@ AnyDriver load_campaign(const J& configuration, const Registries& registries) {
 /// The campaign in a directory, with its learner, strategies and options rebuilt from the newest checkpoint.
 /// \param pools the pools it was started with. \param changes driver options to change, as `{"max_rounds": 40}`.
 /// Errors: `CheckpointError` for a directory without a campaign or an intact checkpoint; `ConfigError` naming every
-/// slot that cannot be rebuilt because its type or callable is not registered.
+/// slot that cannot be rebuilt because its type or callable is not registered, and for a checkpoint that names a
+/// `ledger_dir` where `changes` names none: a file alone never makes assay write outside the campaign directory.
+/// A label strategy that runs a program is rebuilt with the program that the checkpoint names: look at it before you
+/// resume a campaign that came from somebody else.
 AnyDriver rebuild_campaign(const std::filesystem::path& directory, Pools pools, const Registries& registries,
                            const Json& changes = Json::object());
 

@@ -3,6 +3,7 @@
 #include <assay/config.hpp>
 #include <assay/data/safetensors.hpp>
 #include <assay/detail/files.hpp>
+#include <assay/detail/restoring.hpp>
 #include <assay/error.hpp>
 
 namespace assay {
@@ -78,10 +79,21 @@ AnyDriver rebuild_campaign(const std::filesystem::path& directory, Pools pools, 
     throw CheckpointError({"assay.checkpoint.missing", directory.string(), "a campaign with an intact checkpoint",
                            damaged.empty() ? "none" : damaged.front(), ""});
   }
-  Json configuration = checkpoint->json.at("slots");
-  configuration["driver"] = checkpoint->json.at("driver");
-  configuration["driver"]["dir"] = directory.string();
+  Json configuration;
+  std::string elsewhere;
+  detail::restoring(directory.string() + ", newest checkpoint", [&] {
+    configuration = checkpoint->json.at("slots");
+    configuration["driver"] = checkpoint->json.at("driver");
+    configuration["driver"]["dir"] = directory.string();
+    elsewhere = configuration["driver"].value("ledger_dir", "");
+  });
   configuration["driver"]["resume"] = "required";
+  // A path out of a file: only who resumes the campaign says where else assay may write.
+  if (!elsewhere.empty() && !changes.contains("ledger_dir")) {
+    throw ConfigError({"assay.campaign.ledger_dir", "/ledger_dir", "the ledger's folder from the program that resumes",
+                       "'" + elsewhere + "', from the checkpoint",
+                       "give \"ledger_dir\" among the changes: this folder, or \"\" for the campaign directory"});
+  }
   configuration["driver"].update(changes);
   std::vector<ErrorParts> problems;
   Parts parts(ConfigReader(configuration, "", problems, &registries));

@@ -44,6 +44,11 @@ std::string to_safetensors(const Values& tensors, const std::map<std::string, st
   }
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');
+  if (text.size() > detail::longest_safetensors_header) {  // no reader would take it
+    throw DataError({"assay.values.header", "safetensors header",
+                     "at most " + std::to_string(detail::longest_safetensors_header) + " bytes of names and texts",
+                     std::to_string(text.size()), "write fewer tensors or texts into one file"});
+  }
   std::string bytes(8, '\0');
   const std::uint64_t length = text.size();
   std::memcpy(bytes.data(), &length, 8);

@@ -18,8 +18,6 @@ constexpr std::pair<const char*, torch::Dtype> dtypes[] = {
     {"I64", torch::kInt64},   {"I32", torch::kInt32},   {"I16", torch::kInt16},   {"I8", torch::kInt8},
     {"U8", torch::kUInt8},    {"BOOL", torch::kBool}};
 
-/// The format allows headers of 100 MB; parsed, such a one takes gigabytes. This is enough for 100,000 tensors.
-constexpr std::uint64_t longest_header = 16 * 1024 * 1024;
 constexpr std::size_t most_dimensions = 64;
 
 [[noreturn]] void fail(std::string_view where, std::string expected, std::string got) {
@@ -87,8 +85,8 @@ SafetensorsHeader read_safetensors_header(std::span<const std::byte> bytes, std:
   if (bytes.size() < 8) fail(where, "at least 8 bytes", std::to_string(bytes.size()));
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), 8);
-  if (length > longest_header || length > bytes.size() - 8) {
-    fail(where, "a header inside the file, of at most " + std::to_string(longest_header) + " bytes",
+  if (length > longest_safetensors_header || length > bytes.size() - 8) {
+    fail(where, "a header inside the file, of at most " + std::to_string(longest_safetensors_header) + " bytes",
          "one of " + std::to_string(length) + " bytes");
   }
   SafetensorsHeader header;

@@ -13,6 +13,9 @@
 
 namespace assay::detail {
 
+/// The format allows headers of 100 MB; parsed, such a one takes gigabytes. This is enough for 100,000 tensors.
+constexpr std::uint64_t longest_safetensors_header = std::uint64_t{16} << 20;
+
 /// One tensor of a safetensors file, at [begin, end) of its data.
 struct SafetensorsEntry {
   std::string name;

@@ -46,6 +46,19 @@ Values Space::scale(const torch::Tensor& unit) const {
   return points;
 }
 
+namespace {
+
+/// 16 GiB of float64.
+constexpr std::int64_t most_numbers = std::int64_t{1} << 31;
+
+void require_count(std::int64_t count, std::int64_t most, std::string_view what) {
+  if (count >= 0 && count <= most) return;
+  throw ConfigError({"assay.config.range", "/count", "0 to " + std::to_string(most) + " " + std::string(what),
+                     std::to_string(count), ""});
+}
+
+}  // namespace
+
 Values sobol(const Space& space, std::int64_t count, SobolOptions options) {
   constexpr std::int64_t bits = 30, most_variables = 21201;
   const auto dimension = static_cast<std::int64_t>(space.variables().size());
@@ -53,6 +66,8 @@ Values sobol(const Space& space, std::int64_t count, SobolOptions options) {
     throw ConfigError({"assay.config.range", "space", "at most 21201 variables for Sobol's sequence",
                        std::to_string(dimension), "use latin_hypercube or uniform"});
   }
+  require_count(options.skip, std::int64_t{1} << bits, "points to leave out");
+  require_count(count, std::min((std::int64_t{1} << bits), most_numbers / dimension) - options.skip, "points");
   torch::Tensor state = at::zeros({dimension, bits}, torch::kInt64);
   at::_sobol_engine_initialize_state_(state, dimension);
   const torch::Tensor origin = at::zeros({dimension}, torch::kInt64);
@@ -67,6 +82,7 @@ Values sobol(const Space& space, std::int64_t count, SobolOptions options) {
 
 Values uniform(const Space& space, std::int64_t count, const RandomKey& key) {
   const auto dimension = static_cast<std::int64_t>(space.variables().size());
+  require_count(count, most_numbers / dimension, "points");
   torch::Tensor unit = at::empty({count, dimension}, torch::kFloat64);
   auto* out = unit.mutable_data_ptr<double>();
   for (std::int64_t i = 0; i < count; ++i) {
@@ -77,6 +93,7 @@ Values uniform(const Space& space, std::int64_t count, const RandomKey& key) {
 
 Values latin_hypercube(const Space& space, std::int64_t count, const RandomKey& key) {
   const auto dimension = static_cast<std::int64_t>(space.variables().size());
+  require_count(count, most_numbers / dimension, "points");
   torch::Tensor unit = at::empty({count, dimension}, torch::kFloat64);
   auto* out = unit.mutable_data_ptr<double>();
   std::vector<std::int64_t> points(static_cast<std::size_t>(count));

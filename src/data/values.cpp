@@ -18,9 +18,16 @@ namespace assay {
 
 namespace {
 
-std::string list_of(const std::vector<std::string>& names) {
+/// Fewer entries are searched one by one.
+constexpr std::size_t many = 32;
+
+std::string list_of(const Values& values) {
   std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "'" : ", '") + name + "'";
+  std::size_t listed = 0;
+  for (const NamedTensor& entry : values) {
+    if (++listed > many) return text + ", … (" + std::to_string(values.size()) + " in all)";
+    text += (text.empty() ? "'" : ", '") + entry.name + "'";
+  }
   return text.empty() ? "none" : text;
 }
 
@@ -45,7 +52,7 @@ NamedTensor::NamedTensor(std::string name_, const std::vector<double>& numbers)
 Values::Values(std::initializer_list<NamedTensor> entries) {
   for (const NamedTensor& entry : entries) {
     if (contains(entry.name)) throw_duplicate(entry.name);
-    entries_.push_back(entry);
+    add(entry.name, entry.tensor);
   }
 }
 
@@ -55,16 +62,33 @@ std::vector<std::string> Values::names() const {
   return names;
 }
 
-const torch::Tensor* Values::find(std::string_view name) const noexcept {
-  for (const NamedTensor& entry : entries_) {
-    if (entry.name == name) return &entry.tensor;
+NamedTensor* Values::entry(std::string_view name) noexcept {
+  if (!places_.empty()) {
+    const auto found = places_.find(std::string(name));
+    return found == places_.end() ? nullptr : &entries_[found->second];
+  }
+  for (NamedTensor& entry : entries_) {
+    if (entry.name == name) return &entry;
   }
   return nullptr;
 }
 
+void Values::add(std::string name, torch::Tensor tensor) {
+  entries_.emplace_back(std::move(name), std::move(tensor));
+  if (entries_.size() <= many) return;
+  for (std::size_t place = places_.size(); place < entries_.size(); ++place) {
+    places_.emplace(entries_[place].name, place);
+  }
+}
+
+const torch::Tensor* Values::find(std::string_view name) const noexcept {
+  const NamedTensor* found = const_cast<Values*>(this)->entry(name);
+  return found ? &found->tensor : nullptr;
+}
+
 const torch::Tensor& Values::at(std::string_view name) const {
   if (const torch::Tensor* tensor = find(name)) return *tensor;
-  throw DataError({"assay.values.missing", "values", "'" + std::string(name) + "'", list_of(names()), ""});
+  throw DataError({"assay.values.missing", "values", "'" + std::string(name) + "'", list_of(*this), ""});
 }
 
 double Values::scalar(std::string_view name) const {
@@ -81,34 +105,32 @@ std::vector<double> Values::numbers(std::string_view name) const {
 }
 
 Values& Values::set(std::string name, torch::Tensor tensor) {
-  for (NamedTensor& entry : entries_) {
-    if (entry.name == name) {
-      entry.tensor = std::move(tensor);
-      return *this;
-    }
+  if (NamedTensor* found = entry(name)) {
+    found->tensor = std::move(tensor);
+  } else {
+    add(std::move(name), std::move(tensor));
   }
-  entries_.emplace_back(std::move(name), std::move(tensor));
   return *this;
 }
 
 Values& Values::merge(const Values& other) {
   for (const NamedTensor& entry : other) {
     if (contains(entry.name)) throw_duplicate(entry.name);
-    entries_.push_back(entry);
+    add(entry.name, entry.tensor);
   }
   return *this;
 }
 
 Values Values::pick(const std::vector<std::string>& names) const {
   Values picked;
-  for (const std::string& name : names) picked.entries_.emplace_back(name, at(name));
+  for (const std::string& name : names) picked.add(name, at(name));
   return picked;
 }
 
 Values Values::without(const std::vector<std::string>& names) const {
   Values rest;
   for (const NamedTensor& entry : entries_) {
-    if (std::find(names.begin(), names.end(), entry.name) == names.end()) rest.entries_.push_back(entry);
+    if (std::find(names.begin(), names.end(), entry.name) == names.end()) rest.add(entry.name, entry.tensor);
   }
   return rest;
 }

@@ -16,7 +16,7 @@ namespace assay::detail {
 
 CampaignLock::CampaignLock(const std::filesystem::path& directory, Storage storage) {
   const std::filesystem::path file = directory / "lock";
-  descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
   if (descriptor_ < 0) {
     throw CheckpointError({"assay.file", file.string(), "to open it", std::strerror(errno), ""});
   }

@@ -3,14 +3,14 @@
 #include <assay/error.hpp>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 namespace assay::detail {
@@ -25,9 +25,12 @@ std::atomic<std::int64_t> sync_nanoseconds{0};
   throw CheckpointError({.id = "assay.file",
                          .where = path.string(),
                          .expected = "to " + std::string(what),
-                         .got = std::strerror(error),
+                         .got = error == ELOOP ? "a symbolic link, which is not followed" : std::strerror(error),
                          .advice = error == ENOSPC ? "free some space; the campaign can then be resumed" : ""});
 }
+
+/// Never through a symbolic link: one that lies in a campaign directory from elsewhere could lead to any file.
+constexpr int to_write = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
 
 class Descriptor {
  public:
@@ -45,6 +48,23 @@ class Descriptor {
       if (written < 0) fail(path_, "write " + std::to_string(bytes.size()) + " bytes to it", errno);
       bytes.remove_prefix(static_cast<std::size_t>(written));
     }
+  }
+  /// All of a regular file: a pipe or a device might never end.
+  std::string read() const {
+    struct stat status {};
+    if (::fstat(fd_, &status) != 0) fail(path_, "read it", errno);
+    if (!S_ISREG(status.st_mode)) fail(path_, "read it", S_ISDIR(status.st_mode) ? EISDIR : ENOTSUP);
+    std::string bytes;
+    ssize_t count = 0;
+    do {
+      const std::size_t size = bytes.size();
+      const std::size_t left = status.st_size > static_cast<off_t>(size) ? status.st_size - size : 0;
+      bytes.resize(size + left + 1);  // the file may have grown, and those of /proc say that they are empty
+      count = ::read(fd_, bytes.data() + size, left + 1);
+      if (count < 0 && errno != EINTR) fail(path_, "read it", errno);
+      bytes.resize(size + static_cast<std::size_t>(std::max<ssize_t>(0, count)));
+    } while (count != 0);
+    return bytes;
   }
   void sync() const {
     const auto began = std::chrono::steady_clock::now();
@@ -77,14 +97,14 @@ void make_directories_durably(const fs::path& directory) {
 }
 
 void write_file_durably(const fs::path& file, std::string_view bytes) {
-  const Descriptor out(file, O_WRONLY | O_CREAT | O_TRUNC);
+  const Descriptor out(file, to_write);
   out.write(bytes);
   out.sync();
 }
 
 void write_file(const fs::path& file, std::string_view bytes) {
   const fs::path temporary = file.string() + ".writing";
-  Descriptor(temporary, O_WRONLY | O_CREAT | O_TRUNC).write(bytes);
+  Descriptor(temporary, to_write).write(bytes);
   std::error_code error;
   fs::rename(temporary, file, error);
   if (error) fail(file, "replace it", error.value());
@@ -100,7 +120,7 @@ void replace_durably(const fs::path& from, const fs::path& to) {
 
 void replace_file_durably(const fs::path& file, std::string_view bytes) {
   const fs::path temporary = file.string() + ".writing";
-  Descriptor(temporary, O_WRONLY | O_CREAT | O_TRUNC).write(bytes);
+  Descriptor(temporary, to_write).write(bytes);
   replace_durably(temporary, file);
 }
 
@@ -118,16 +138,19 @@ void rename_durably(const fs::path& from, const fs::path& to) {
   sync_directory(to.parent_path());
 }
 
-std::string read_file(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) fail(file, "read it", errno);
-  std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  if (in.bad()) fail(file, "read it", errno);
-  return bytes;
+std::string read_file(const fs::path& file) { return Descriptor(file, O_RDONLY | O_NONBLOCK).read(); }
+
+std::string read_own_file(const fs::path& file) { return Descriptor(file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW).read(); }
+
+void require_no_link(const fs::path& path) {
+  std::error_code none;  // nothing there is no link
+  if (!fs::is_symlink(fs::symlink_status(path, none))) return;
+  throw CheckpointError({"assay.file.link", path.string(), "a file or folder of the campaign's own", "a symbolic link",
+                         "replace it by what it leads to; the campaign directory itself may be a link"});
 }
 
 AppendFile::AppendFile(const fs::path& file)
-    : path_(file), descriptor_(::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {
+    : path_(file), descriptor_(::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644)) {
   if (descriptor_ < 0) fail(file, "open it", errno);
   const off_t size = ::lseek(descriptor_, 0, SEEK_END);
   char last = '\n';

@@ -13,7 +13,7 @@
 namespace assay::detail {
 
 MappedFile::MappedFile(const std::filesystem::path& file) {
-  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   struct stat status {};
   int error = descriptor < 0 || ::fstat(descriptor, &status) != 0 ? errno : 0;
   if (error == 0 && !S_ISREG(status.st_mode)) error = EINVAL;

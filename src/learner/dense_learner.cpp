@@ -4,6 +4,7 @@
 
 #include <assay/data/random.hpp>
 #include <assay/detail/dense_learner.hpp>
+#include <assay/detail/restoring.hpp>
 #include <assay/error.hpp>
 #include <assay/learner/losses.hpp>
 
@@ -15,6 +16,7 @@
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/stack.h>
 
+#include <charconv>
 #include <cmath>
 
 namespace assay::detail {
@@ -23,9 +25,14 @@ namespace {
 
 torch::Tensor cpu64(const torch::Tensor& tensor) { return tensor.to(torch::kCPU, torch::kFloat64); }
 
-void save_scaler(Values& tensors, const std::string& name, const Standardizer& scaler) {
-  tensors.set(name + "/mean", scaler.mean);
-  tensors.set(name + "/scale", scaler.scale);
+constexpr std::size_t most_layers = 1000;
+
+std::uint64_t seed_from(const std::string& text) {
+  std::uint64_t seed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  if (error == std::errc() && end == text.data() + text.size()) return seed;
+  throw CheckpointError({"assay.checkpoint.learner", "learner state, seed", "digits of a 64-bit number",
+                         "'" + text.substr(0, 100) + "'", ""});
 }
 
 }  // namespace
@@ -35,6 +42,10 @@ DenseLearner::DenseLearner(DenseLearnerOptions options)
       inputs_("inputs", options_.inputs),
       targets_("targets", options_.targets),
       net_(activation_of(options_.activation)) {
+  if (options_.hidden.size() > most_layers) {
+    throw ConfigError({"assay.config.range", "/hidden", "at most " + std::to_string(most_layers) + " hidden layers",
+                       std::to_string(options_.hidden.size()), ""});
+  }
   if (classifies()) require_classifiable(options_.classes, options_.targets);
 }
 
@@ -177,21 +188,24 @@ State DenseLearner::save() const {
   state.json = {{"inputs", inputs_.to_json()}, {"targets", targets_.to_json()}, {"seed", std::to_string(seed_)}};
   state.json["device"] = net_.device().str();
   if (!net_.built()) return state;
-  save_scaler(state.tensors, "inputs", x_);
-  save_scaler(state.tensors, "targets", y_);
+  x_.save(state.tensors, "inputs");
+  y_.save(state.tensors, "targets");
   net_.save(state.tensors);
   return state;
 }
 
 void DenseLearner::load(const State& state) {
-  inputs_.load(state.json.at("inputs"));
-  targets_.load(state.json.at("targets"));
-  seed_ = std::stoull(state.json.at("seed").get<std::string>());
-  if (!state.tensors.contains("inputs/mean")) return;
-  x_ = {state.tensors.at("inputs/mean"), state.tensors.at("inputs/scale")};
-  y_ = {state.tensors.at("targets/mean"), state.tensors.at("targets/scale")};
-  net_.load(state.tensors, shape());
-  net_.to(saved_device(state), net_.dtype());
+  restoring("learner", [&] {
+    inputs_.load(state.json.at("inputs"));
+    targets_.load(state.json.at("targets"));
+    seed_ = seed_from(state.json.at("seed").get<std::string>());
+    if (!state.tensors.contains("inputs/mean")) return;
+    x_ = Standardizer::load(state.tensors, "inputs", inputs_.width());
+    y_ = Standardizer::load(state.tensors, "targets", classifies() ? 1 : targets_.width());
+    const torch::Device device = saved_device(state);
+    net_.load(state.tensors, shape());
+    net_.to(device, net_.dtype());
+  });
 }
 
 }  // namespace assay::detail

@@ -30,6 +30,40 @@ std::string text_of(torch::IntArrayRef shape) {
 
 torch::Tensor leaf(const torch::Tensor& values) { return values.detach().requires_grad_(); }
 
+/// Shapes of the weights, one a layer; a bias has the last extent, and the members' one before it.
+std::vector<std::vector<std::int64_t>> weight_shapes(const DenseShape& shape) {
+  std::vector<std::vector<std::int64_t>> shapes;
+  std::int64_t in = shape.inputs;
+  for (std::size_t i = 0; i <= shape.hidden.size(); ++i) {
+    const std::int64_t out = i < shape.hidden.size() ? shape.hidden[i] : shape.outputs;
+    shapes.push_back(shape.members > 0 ? std::vector{shape.members, in, out} : std::vector{in, out});
+    in = out;
+  }
+  return shapes;
+}
+
+std::vector<std::int64_t> bias_shape(std::vector<std::int64_t> weight) {
+  if (weight.size() == 2) return {weight[1]};
+  weight[1] = 1;
+  return weight;
+}
+
+/// In floating point: the products of hostile numbers do not fit an integer.
+void require_size(const DenseShape& shape) {
+  double parameters = 0, in = static_cast<double>(shape.inputs);
+  for (std::size_t i = 0; i <= shape.hidden.size(); ++i) {
+    const auto out = static_cast<double>(i < shape.hidden.size() ? shape.hidden[i] : shape.outputs);
+    parameters += (in + 1) * out;
+    in = out;
+  }
+  parameters *= static_cast<double>(std::max<std::int64_t>(1, shape.members));
+  if (parameters <= static_cast<double>(most_parameters)) return;
+  std::ostringstream got;
+  got << parameters;
+  throw ConfigError({"assay.learner.size", "learner", "at most " + std::to_string(most_parameters) + " parameters",
+                     got.str(), "choose fewer or narrower layers, or fewer members"});
+}
+
 }  // namespace
 
 Activation activation_of(const std::string& name) {
@@ -48,17 +82,14 @@ DenseNet::DenseNet(const DenseNet& other)
 
 void DenseNet::build(const DenseShape& shape) {
   if (built() && shape == shape_) return;
+  require_size(shape);
   shape_ = shape;
   weights_.clear();
   biases_.clear();
   const auto options = torch::TensorOptions(dtype_).device(device_);
-  std::int64_t in = shape.inputs;
-  for (std::size_t i = 0; i <= shape.hidden.size(); ++i) {
-    const std::int64_t out = i < shape.hidden.size() ? shape.hidden[i] : shape.outputs;
-    const bool stacked = shape.members > 0;
-    weights_.push_back(leaf(stacked ? at::zeros({shape.members, in, out}, options) : at::zeros({in, out}, options)));
-    biases_.push_back(leaf(stacked ? at::zeros({shape.members, 1, out}, options) : at::zeros({out}, options)));
-    in = out;
+  for (const std::vector<std::int64_t>& weight : weight_shapes(shape)) {
+    weights_.push_back(leaf(at::zeros(weight, options)));
+    biases_.push_back(leaf(at::zeros(bias_shape(weight), options)));
   }
 }
 
@@ -148,20 +179,28 @@ void DenseNet::save(Values& tensors) const {
 }
 
 void DenseNet::load(const Values& tensors, const DenseShape& shape) {
+  // All is checked before anything is built: what is built is no larger than what the file holds.
+  const torch::Dtype dtype = tensors.at("weight/0").scalar_type();
+  const auto check = [&](const std::string& name, torch::IntArrayRef expected) {
+    const torch::Tensor& saved = tensors.at(name);
+    if (saved.sizes() != expected || saved.scalar_type() != dtype || !saved.is_floating_point()) {
+      throw CheckpointError({"assay.checkpoint.learner", "learner state '" + name + "'",
+                             "floating-point numbers of one type, " + text_of(expected),
+                             c10::toString(saved.scalar_type()) + (" " + text_of(saved.sizes())),
+                             "load the state into a learner with the same layers"});
+    }
+  };
+  const auto shapes = weight_shapes(shape);
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    check("weight/" + std::to_string(i), shapes[i]);
+    check("bias/" + std::to_string(i), bias_shape(shapes[i]));
+  }
   build(shape);
   const at::NoGradGuard no_grad;
-  to(device_, tensors.at("weight/0").scalar_type());
-  const auto restore = [&](const torch::Tensor& target, const std::string& name) {
-    const torch::Tensor& saved = tensors.at(name);
-    if (saved.sizes() != target.sizes()) {
-      throw CheckpointError({"assay.checkpoint.learner", "learner state '" + name + "'", text_of(target.sizes()),
-                             text_of(saved.sizes()), "load the state into a learner with the same layers"});
-    }
-    target.detach().copy_(saved);
-  };
+  to(device_, dtype);
   for (std::size_t i = 0; i < weights_.size(); ++i) {
-    restore(weights_[i], "weight/" + std::to_string(i));
-    restore(biases_[i], "bias/" + std::to_string(i));
+    weights_[i].detach().copy_(tensors.at("weight/" + std::to_string(i)));
+    biases_[i].detach().copy_(tensors.at("bias/" + std::to_string(i)));
   }
 }
 

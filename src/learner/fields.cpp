@@ -10,6 +10,8 @@ namespace assay {
 
 namespace {
 
+constexpr std::int64_t most_columns = std::int64_t{1} << 40;
+
 std::int64_t columns_of(const Field& field) {
   std::int64_t columns = 1;
   for (const std::int64_t size : field.shape) columns *= size;
@@ -90,10 +92,21 @@ Json Fields::to_json() const {
 void Fields::load(const Json& json) {
   Schema schema;
   std::vector<std::string> names;
+  double columns = 0;  // in floating point: the product of hostile numbers does not fit an integer
   for (const Json& field : json) {
-    schema.push_back(
-        {field.at("name").get<std::string>(), field.at("shape").get<std::vector<std::int64_t>>(), torch::kFloat64});
+    schema.push_back({field.at("name").get<std::string>(), {}, torch::kFloat64});
     names.push_back(schema.back().name);
+    double product = 1;
+    for (const Json& extent : field.at("shape")) {
+      schema.back().shape.push_back(integer_from_json<std::uint32_t>(extent));
+      product *= std::max(1.0, static_cast<double>(schema.back().shape.back()));
+    }
+    columns += product;
+  }
+  if (columns > static_cast<double>(most_columns)) {
+    throw CheckpointError({"assay.checkpoint.learner", role_ + " of the learner",
+                           "at most " + std::to_string(most_columns) + " numbers a sample", std::to_string(columns),
+                           ""});
   }
   if (!schema.empty() && names != names_) {
     const auto list = [](const std::vector<std::string>& all) {

@@ -3,6 +3,7 @@
 #include "placement.hpp"
 
 #include <assay/detail/generator_scope.hpp>
+#include <assay/detail/restoring.hpp>
 #include <assay/error.hpp>
 #include <assay/learner/module_learner.hpp>
 
@@ -239,20 +240,22 @@ State ModuleLearner::save() const {
   State state{.json = {{"inputs", inputs_.to_json()}, {"targets", targets_.to_json()}, {"device", device_.str()}},
               .tensors = tensors_of(*module_.module)};
   if (!x_.mean.defined()) return state;
-  state.tensors.set("inputs/mean", x_.mean).set("inputs/scale", x_.scale);
-  state.tensors.set("targets/mean", y_.mean).set("targets/scale", y_.scale);
+  x_.save(state.tensors, "inputs");
+  y_.save(state.tensors, "targets");
   return state;
 }
 
 void ModuleLearner::load(const State& state) {
-  inputs_.load(state.json.at("inputs"));
-  targets_.load(state.json.at("targets"));
-  to(detail::saved_device(state), floating_dtype(state.tensors).value_or(dtype_));
-  put_back(*module_.module, state.tensors);
-  module_.module->eval();
-  if (!state.tensors.contains("inputs/mean")) return;
-  x_ = {state.tensors.at("inputs/mean"), state.tensors.at("inputs/scale")};
-  y_ = {state.tensors.at("targets/mean"), state.tensors.at("targets/scale")};
+  detail::restoring("learner", [&] {
+    inputs_.load(state.json.at("inputs"));
+    targets_.load(state.json.at("targets"));
+    to(detail::saved_device(state), floating_dtype(state.tensors).value_or(dtype_));
+    put_back(*module_.module, state.tensors);
+    module_.module->eval();
+    if (!state.tensors.contains("inputs/mean")) return;
+    x_ = Standardizer::load(state.tensors, "inputs", inputs_.width());
+    y_ = Standardizer::load(state.tensors, "targets", targets_.width());
+  });
 }
 
 }  // namespace assay

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <assay/error.hpp>
 #include <assay/learner/scaler.hpp>
 
 #include <ATen/ops/ones.h>
@@ -18,6 +19,22 @@ Standardizer Standardizer::fit(const torch::Tensor& data) {
 
 Standardizer Standardizer::identity(std::int64_t columns) {
   return {at::zeros({columns}, torch::kFloat64), at::ones({columns}, torch::kFloat64)};
+}
+
+Standardizer Standardizer::load(const Values& tensors, const std::string& name, std::int64_t columns) {
+  const auto read = [&](const std::string& part) {
+    const torch::Tensor& saved = tensors.at(part);
+    if (saved.scalar_type() == torch::kFloat64 && saved.dim() == 1 && saved.size(0) == columns) return saved;
+    throw CheckpointError({"assay.checkpoint.learner", "learner state '" + part + "'",
+                           std::to_string(columns) + " float64 numbers", "others",
+                           "load the state into a learner with the same fields"});
+  };
+  return {read(name + "/mean"), read(name + "/scale")};
+}
+
+void Standardizer::save(Values& tensors, const std::string& name) const {
+  tensors.set(name + "/mean", mean);
+  tensors.set(name + "/scale", scale);
 }
 
 }  // namespace assay

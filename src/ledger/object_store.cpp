@@ -32,6 +32,7 @@ fs::path ObjectStore::path_of(const std::string& digest) const {
 std::string ObjectStore::put(std::string_view bytes) const {
   std::string digest = sha256(bytes);
   const fs::path file = path_of(digest);
+  require_no_link(folder_);
   std::error_code missing;
   if (fs::file_size(file, missing) != bytes.size() || missing) {
     make_directories_durably(folder_);
@@ -42,7 +43,8 @@ std::string ObjectStore::put(std::string_view bytes) const {
 
 std::string ObjectStore::get(const std::string& digest) const {
   const fs::path file = path_of(digest);
-  std::string bytes = read_file(file);
+  require_no_link(folder_);
+  std::string bytes = read_own_file(file);
   if (sha256(bytes) != digest) {
     throw CheckpointError({"assay.object", file.string(), "contents that match its name", "altered or torn contents",
                            "put back a copy of this file"});

@@ -42,6 +42,7 @@ std::span<const std::byte> Statement::view(int column) const {
 }
 
 Database::Database(const std::filesystem::path& file, bool writable) : file_(file) {
+  detail::require_no_link(file);
   const int flags = writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
   if (sqlite3_open_v2(file.c_str(), &handle_, flags | SQLITE_OPEN_FULLMUTEX, nullptr) != SQLITE_OK) {
     const std::string message = handle_ ? sqlite3_errmsg(handle_) : "out of memory";

@@ -4,6 +4,7 @@
 #include "training_run.hpp"
 
 #include <assay/detail/guest.hpp>
+#include <assay/detail/restoring.hpp>
 #include <assay/error.hpp>
 
 #include <ATen/Parallel.h>
@@ -25,7 +26,7 @@ bool same_tensors(const std::vector<torch::Tensor>& a, const std::vector<torch::
 State optimizer_state(const State& state) {
   constexpr std::string_view prefix = "optimizer/";
   State part;
-  part.json = state.json.value("optimizer", Json::object());
+  if (state.json.contains("optimizer")) part.json = state.json.at("optimizer");
   for (const NamedTensor& entry : state.tensors) {
     if (entry.name.starts_with(prefix)) part.tensors.set(entry.name.substr(prefix.size()), entry.tensor);
   }
@@ -169,6 +170,11 @@ State DefaultTrainingLoop::save() const {
 }
 
 void DefaultTrainingLoop::load(const State& state) {
+  detail::restoring("training loop", [&] {  // found here, not where training begins
+    if (!state.json.contains("training")) return;
+    detail::TrainingProgress::load(state);
+    state.json.at("training").at("has_best").get<bool>();
+  });
   forget_moments();
   progress_.reset();
   loaded_ = state;

@@ -84,6 +84,17 @@ State from_archive(torch::serialize::OutputArchive& archive) {
 }
 
 torch::serialize::InputArchive to_archive(const State& state) {
+  // Torch makes attributes of a module of these names, and a module's source text of those.
+  const auto check = [](const std::string& name) {
+    const bool plain = !name.empty() && name.size() <= 100 &&
+                       name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") ==
+                           std::string::npos;
+    if (plain) return;
+    throw CheckpointError({"assay.checkpoint.optimizer", "optimizer state", "names of letters, digits and '_'",
+                           "'" + name.substr(0, 100) + "'", ""});
+  };
+  for (const auto& item : state.json.items()) check(item.key());
+  for (const NamedTensor& entry : state.tensors) check(entry.name);
   torch::serialize::OutputArchive archive;
   for (const auto& [name, value] : state.json.items()) archive.write(name, value_of(value));
   for (const NamedTensor& entry : state.tensors) archive.write(entry.name, c10::IValue(entry.tensor));

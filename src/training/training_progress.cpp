@@ -83,14 +83,19 @@ void TrainingProgress::save(State& state) const {
 
 TrainingProgress TrainingProgress::load(const State& state) {
   const Json& json = state.json.at("training");
-  TrainingProgress progress{.round = json.at("round").get<std::int64_t>(),
+  TrainingProgress progress{.round = integer_from_json<std::int64_t>(json.at("round")),
                             .fine_tuning = json.at("fine_tuning").get<bool>(),
-                            .samples = json.at("samples").get<std::int64_t>(),
-                            .stream = json.at("stream").get<std::uint64_t>(),
+                            .samples = integer_from_json<std::int64_t>(json.at("samples")),
+                            .stream = integer_from_json<std::uint64_t>(json.at("stream")),
                             .history = {},
                             .best = {}};
   const torch::Tensor table = state.tensors.at("history").to(torch::kCPU, torch::kFloat64).contiguous();
-  const auto planned = json.at("planned").get<std::int64_t>();
+  if (table.dim() != 2 || table.size(1) != 3) {
+    std::ostringstream got;
+    got << table.sizes();
+    throw CheckpointError({"assay.checkpoint.training", "history of the training", "[epochs, 3]", got.str(), ""});
+  }
+  const auto planned = integer_from_json<std::int64_t>(json.at("planned"));
   const auto* row = table.const_data_ptr<double>();
   for (std::int64_t epoch = 1; epoch <= table.size(0); ++epoch, row += 3) {
     progress.history.push_back({epoch, planned, row[0], row[1], row[2]});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <assay/detail/restoring.hpp>
 #include <assay/learner/capability.hpp>
 #include <assay/spec.hpp>
 
@@ -84,7 +85,9 @@ struct LearnerModel final : LearnerInterface {
     }
   }
   State save() const override { return held().save(); }
-  void load(const State& state) override { learner.load(state); }
+  void load(const State& state) override {
+    restoring("learner", [&] { learner.load(state); });
+  }
   Json spec() const override { return spec_of(held()); }
 
   CapabilitySet capabilities() const override { return capabilities_of(held()); }

@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -22,7 +23,7 @@ struct NamedTensor {
   NamedTensor(std::string name_, const std::vector<double>& numbers);
 };
 
-/// A small ordered map from names to tensors, each in its own shape and dtype.
+/// An ordered map from names to tensors, each in its own shape and dtype.
 ///
 /// One sample is a `Values` whose tensors have the sample's shapes; a batch of n samples is a `Values` whose
 /// tensors all have n as their first dimension.
@@ -61,7 +62,11 @@ class Values {
   auto end() const noexcept { return entries_.end(); }
 
  private:
+  NamedTensor* entry(std::string_view name) noexcept;
+  void add(std::string name, torch::Tensor tensor);
+
   std::vector<NamedTensor> entries_;
+  std::unordered_map<std::string, std::size_t> places_;  // only of many entries: few are found faster without
 };
 
 /// \name Batches: Values whose tensors share their first dimension

@@ -28,7 +28,8 @@ class ConfigReader {
   ConfigReader child(std::size_t index) const;
 
   void problem(std::string id, std::string expected, std::string got, std::string advice = {}) const;
-  void problem(ErrorParts parts) const { problems_->push_back(std::move(parts)); }
+  /// Keeps the first 100 problems, with long texts cut short.
+  void problem(ErrorParts parts) const;
   bool has_problems() const noexcept { return !problems_->empty(); }
   /// Reports `assay.config.type` unless `good`; gives `good`.
   bool expect(bool good, const std::string& expected) const;

@@ -20,6 +20,9 @@ struct DenseShape {
   bool operator==(const DenseShape&) const = default;
 };
 
+/// Largest number of parameters of a network or an ensemble: 8 GiB in single precision.
+constexpr std::int64_t most_parameters = std::int64_t{1} << 31;
+
 /// An elementwise function by name: "silu", "relu", "gelu" or "tanh".
 using Activation = torch::Tensor (*)(const torch::Tensor&);
 /// Errors: `ConfigError` for another name.
@@ -42,6 +45,7 @@ class DenseNet {
   bool built() const noexcept { return !weights_.empty(); }
   const DenseShape& shape() const noexcept { return shape_; }
   /// Makes layers of zeros; keeps them if they have the shape already.
+  /// Errors: `ConfigError` `assay.learner.size` for more than `most_parameters`.
   void build(const DenseShape& shape);
   /// Uniform in ±1/√in for weights and biases, each member from a generator of its own, the same in every dtype.
   void reset(std::uint64_t seed);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 // Files with the guarantees a campaign needs. All errors are `CheckpointError` `assay.file`, naming path and cause.
+// Nothing is written through a symbolic link in place of the file: it would lead wherever its maker wants.
 
 namespace assay::detail {
 
@@ -23,7 +24,12 @@ void replace_durably(const std::filesystem::path& from, const std::filesystem::p
 void remove_all(const std::filesystem::path& path);
 /// Renames and syncs the directory: after a power cut there is the old or the new name.
 void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
+/// The contents of a regular file: a pipe or a device is refused.
 std::string read_file(const std::filesystem::path& file);
+/// The same for a file inside a campaign directory, which must be no symbolic link.
+std::string read_own_file(const std::filesystem::path& file);
+/// Throws `CheckpointError` `assay.file.link` for a symbolic link.
+void require_no_link(const std::filesystem::path& path);
 
 /// A file that lines are appended to, each with one `write`, so that a kill leaves whole lines but for the last. A last
 /// line that a kill cut short stays on a line of its own.

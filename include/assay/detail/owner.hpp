@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <assay/detail/restoring.hpp>
 #include <assay/spec.hpp>
 #include <assay/state.hpp>
 
@@ -35,7 +36,9 @@ State save_state(const T& component) {
 
 template <class T>
 void load_state(T& component, const State& state) {
-  if constexpr (Stateful<T>) component.load(state);
+  if constexpr (Stateful<T>) {
+    restoring(type_name(typeid(T)), [&] { component.load(state); });
+  }
 }
 
 /// Implements `ComponentInterface` for `Model`, which holds a component `T` in its member `held`.

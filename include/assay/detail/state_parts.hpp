@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <assay/detail/restoring.hpp>
 #include <assay/state.hpp>
 
 #include <string>
@@ -25,7 +26,8 @@ template <class Component>
 void load_parts(std::vector<Component>& components, const State& state) {
   for (std::size_t i = 0; i < components.size(); ++i) {
     const std::string number = std::to_string(i), prefix = number + "/";
-    State one{.json = state.json.at(number), .tensors = {}};
+    State one;
+    restoring("component " + number, [&] { one.json = state.json.at(number); });
     for (const NamedTensor& entry : state.tensors) {
       if (entry.name.starts_with(prefix)) one.tensors.set(entry.name.substr(prefix.size()), entry.tensor);
     }

@@ -38,8 +38,8 @@ struct ProcessLabelOptions {
   static constexpr std::array describe{
       OptionInfo{.name = "command", .help = "program and arguments, run without a shell", .required = true},
       OptionInfo{.name = "provides", .help = "fields read from its output for every sample", .required = true},
-      OptionInfo{.name = "parallel", .help = "processes at once", .min = 1},
-      OptionInfo{.name = "time_limit", .help = "after which the program is ended", .min = 0},
+      OptionInfo{.name = "parallel", .help = "processes at once", .min = 1, .max = 4096},
+      OptionInfo{.name = "time_limit", .help = "after which the program is ended", .min = 0, .max = 1e9},
       OptionInfo{.name = "grace", .help = "from SIGTERM to SIGKILL when a program is ended; 0: at once", .min = 0},
       OptionInfo{.name = "attempts",
                  .help = "runs of one sample that may fail before it counts as failed; interrupted ones do not count",

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <torch/types.h>
+#include <assay/data/values.hpp>
+
+#include <cstdint>
+#include <string>
 
 namespace assay {
 
@@ -16,6 +19,9 @@ struct Standardizer {
   static Standardizer fit(const torch::Tensor& data);
   /// Mean 0 and scale 1: changes nothing.
   static Standardizer identity(std::int64_t columns);
+  /// What `save` wrote under `name`, for data of `columns` columns. Errors: `CheckpointError` for anything else.
+  static Standardizer load(const Values& tensors, const std::string& name, std::int64_t columns);
+  void save(Values& tensors, const std::string& name) const;
 
   torch::Tensor apply(const torch::Tensor& data) const { return (data - mean) / scale; }
   torch::Tensor invert(const torch::Tensor& data) const { return data * scale + mean; }

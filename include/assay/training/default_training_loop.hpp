@@ -64,7 +64,10 @@ struct DefaultTrainingLoopOptions {
       OptionInfo{.name = "reset_optimizer_states", .help = "start every training with fresh moments"},
       OptionInfo{.name = "device", .help = "cpu, cuda or cuda:N"},
       OptionInfo{.name = "dtype", .help = "float32 or float64, for the learner's parameters and batches"},
-      OptionInfo{.name = "threads", .help = "of LibTorch while training; else as the host program has them", .min = 1},
+      OptionInfo{.name = "threads",
+                 .help = "of LibTorch while training; else as the host program has them",
+                 .min = 1,
+                 .max = 4096},
   };
 };
 
@@ -99,6 +102,7 @@ class DefaultTrainingLoop {
   /// In the middle of a training (`TrainingContext::epoch_finished`) all it takes to continue beside the learner's own
   /// state; between trainings nothing, or the moments if they are kept.
   State save() const;
+  /// Errors: `CheckpointError` for a state that `save` did not give.
   void load(const State& state);
 
   DefaultTrainingLoopOptions options;

@@ -12,6 +12,7 @@
 #include <torch/optim/rmsprop.h>
 #include <torch/optim/sgd.h>
 
+#include <charconv>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -112,7 +113,9 @@ class TorchOptimizer {
   /// Errors: `CheckpointError` for the state of other parameters.
   void load(const State& state) {
     for (const auto& [index, json] : state.json.items()) {
-      const std::size_t i = std::stoul(index);
+      std::size_t i = 0;
+      const auto [end, error] = std::from_chars(index.data(), index.data() + index.size(), i);
+      if (error != std::errc() || end != index.data() + index.size()) throw_other_parameters(index, "a number");
       const std::vector<torch::Tensor>& parameters = this->parameters();
       if (i >= parameters.size()) throw_other_parameters(index, "one of " + std::to_string(parameters.size()));
       State one{.json = json};
