@@ -12,6 +12,8 @@
 #include <cstring>
 #include <limits>
 
+#include <cstdlib>
+
 using namespace assay;
 
 TEST_CASE("values name what is there when a name is missing", "[data]") {
@@ -138,4 +140,18 @@ TEST_CASE("random draws depend on their key alone", "[data]") {
   for (int i = 0; i < 10000; ++i) sum += key.with(i).uniform();
   CHECK(sum / 10000 == Approx(0.5).margin(0.02));
   CHECK(random_order(key, {10, 20, 30}).size() == 3);
+}
+
+// Run by tests/programs/python_safetensors, which has written the file.
+TEST_CASE("a file that Python wrote is read as it was meant", "[.python]") {
+  const char* file = std::getenv("ASSAY_PYTHON_FILE");
+  REQUIRE(file);
+  const Values tensors = read_safetensors(file);
+  CHECK(torch::equal(tensors["f64"], torch::tensor({0.5, -1.25}, torch::kFloat64)));
+  CHECK(torch::equal(tensors["f32"], torch::tensor({{1.5f, 2.5f}}, torch::kFloat32)));
+  CHECK(torch::equal(tensors["i64"], torch::tensor({-7, 9}, torch::kInt64)));
+  CHECK(torch::equal(tensors["u8"], torch::tensor({1, 255}, torch::kUInt8)));
+  CHECK(torch::equal(tensors["bool"], torch::tensor({true, false}, torch::kBool)));
+  CHECK(tensors["empty"].sizes() == torch::IntArrayRef{0, 3});
+  CHECK(tensors["scalar"].dim() == 0);
 }

@@ -7,6 +7,7 @@
 #include <assay/error.hpp>
 #include <assay/ledger.hpp>
 
+#include <atomic>
 #include <thread>
 
 using namespace assay;
@@ -114,4 +115,87 @@ TEST_CASE("a campaign directory has one writer, which is named to others", "[led
   const toy::Folder folder;
   const assay::detail::CampaignLock lock(folder.path());
   CHECK_THROWS_WITH(assay::detail::CampaignLock(folder.path()), Contains("process " + std::to_string(::getpid())));
+}
+
+TEST_CASE("large labels stand in files named by their contents, the ledger holds the names", "[ledger]") {
+  const toy::Folder folder;
+  Ledger ledger = Ledger::create(folder / "l.sqlite", "id", folder / "objects");
+  ledger.commit_batch(1, entries(20), {});
+  for (SampleId id = 100; id < 120; ++id) {
+    ledger.start_attempt(id, "");
+    ledger.complete(id, 1, Values{{"field", torch::full({1 << 16}, static_cast<double>(id), torch::kFloat64)}}, 0);
+  }
+  CHECK(ledger.labels(107)["field"][5].item<double>() == 107);
+  CHECK(ledger.objects_in_use().size() == 20);
+  CHECK(ledger.label_object(107));
+  CHECK(std::filesystem::file_size(folder / "l.sqlite") < 1'000'000);
+  const std::filesystem::path object = folder / "objects" / (*ledger.label_object(107) + ".safetensors");
+  assay::detail::write_file(object, "torn");
+  CHECK_THROWS_WITH(ledger.labels(107), Contains("assay.object") && Contains(object.string()));
+  // The same content again is the same file.
+  ledger.start_attempt(100, "");
+  ledger.complete(100, 2, Values{{"field", torch::full({1 << 16}, 101.0, torch::kFloat64)}}, 0);
+  CHECK(ledger.objects_in_use().size() == 19);
+}
+
+TEST_CASE("labels come in from 16 threads while a reader looks on", "[ledger][threads]") {
+  const toy::Folder folder;
+  constexpr std::int64_t samples = 320;
+  Ledger ledger = Ledger::create(folder / "l.sqlite", "id", folder / "objects");
+  ledger.commit_batch(1, entries(samples), {});
+  std::atomic<bool> ended{false};
+  std::int64_t seen = 0;
+  std::jthread reader([&] {
+    const Ledger other = Ledger::open_read_only(folder / "l.sqlite", folder / "objects");
+    while (!ended) {
+      const std::int64_t now = other.count(SampleState::done);
+      if (now < seen) throw std::runtime_error("labels went away");
+      seen = now;
+    }
+  });
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 16; ++t) {
+      threads.emplace_back([&ledger, t] {
+        for (SampleId id = 100 + t; id < 100 + samples; id += 16) {
+          ledger.start_attempt(id, "");
+          if (id % 7 == 0) {
+            ledger.fail(id, 1, Failure("diverged"), 0);
+          } else {
+            ledger.complete(id, 1, Values{{"y", static_cast<double>(id)}}, 0);
+          }
+        }
+      });
+    }
+  }
+  ended = true;
+  reader.join();
+  CHECK(ledger.count(SampleState::done) + ledger.count(SampleState::failed) == samples);
+  CHECK(ledger.counts().simulations == samples);
+  CHECK(ledger.counts().labels == ledger.count(SampleState::done));
+  CHECK(ledger.sequence() == 1 + 2 * samples);
+}
+
+TEST_CASE("one change that fails does not take those with it that share its commit", "[ledger][threads]") {
+  const toy::Folder folder;
+  Ledger ledger = Ledger::create(folder / "l.sqlite", "id", folder / "objects");
+  ledger.commit_batch(1, entries(64), {});
+  std::atomic<int> errors{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 8; ++t) {
+      threads.emplace_back([&, t] {
+        for (SampleId id = 100 + t; id < 164; id += 8) {
+          ledger.start_attempt(id, "");
+          try {
+            ledger.start_attempt(id + 1'000'000, "");  // there is no such sample
+          } catch (const CheckpointError&) {
+            ++errors;
+          }
+        }
+      });
+    }
+  }
+  CHECK(errors == 64);
+  CHECK(ledger.count(SampleState::running) == 64);
 }

@@ -114,8 +114,15 @@ TEST_CASE("damage to any other file is found, and mended where the ledger can", 
     const fs::path newest = fs::directory_iterator(folder / "c/checkpoints")->path();
     damage(newest / "state.safetensors", "bits flipped");
     const CheckReport report = check_campaign(folder / "c");
-    REQUIRE(report.problems.size() == 1);
-    CHECK_THAT(report.problems[0], Contains(newest.filename().string()) && Contains("checksum"));
+    // One that changed nothing about the learner shares its tensors with the one before, and its damage.
+    REQUIRE_FALSE(report.problems.empty());
+    for (const std::string& problem : report.problems) CHECK_THAT(problem, Contains("checksum"));
+    CHECK_THAT(report.problems[0] + report.problems.back(), Contains(newest.filename().string()));
+    DriverOptions options = toy::options(folder / "c");
+    options.resume = Resume::required;
+    const std::string hash = run(folder / "whole");
+    toy::driver(options).run();
+    CHECK(campaign_hash(folder / "c") == hash);
   }
 }
 

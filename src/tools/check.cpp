@@ -94,12 +94,21 @@ void check_checkpoints(const fs::path& campaign, const Ledger& ledger, CheckRepo
   }
 }
 
+/// False where there is no ledger at all, or an empty file: one that cannot be read is there.
+bool holds_ledger(const fs::path& campaign) {
+  try {
+    return Ledger::exists(tools::ledger_file(campaign));
+  } catch (const CheckpointError&) {
+    return true;
+  }
+}
+
 }  // namespace
 
 CheckReport check_campaign(const fs::path& campaign) {
   CheckReport report;
-  if (!fs::exists(tools::ledger_file(campaign)) && has_round_files(campaign)) {
-    report.problems.push_back(tools::ledger_file(campaign).string() + ": missing, beside labels that were paid for");
+  if (!holds_ledger(campaign) && has_round_files(campaign)) {
+    report.problems.push_back(tools::ledger_file(campaign).string() + ": missing or empty, beside labels that were paid for");
     return report;
   }
   std::optional<Ledger> ledger;
