@@ -23,6 +23,12 @@ void RowStacker::learn(std::span<const std::byte> sample, std::string_view where
     }
     entries.push_back(std::move(*found));
   }
+  if (columns_.empty()) {
+    // How many are expected comes from a file: it is believed as far as it costs little.
+    std::uint64_t bytes = 1;
+    for (const SafetensorsEntry& entry : entries) bytes += entry.end - entry.begin;
+    room_ = std::clamp<std::int64_t>(expected_, 1, static_cast<std::int64_t>(1 + (std::uint64_t{64} << 20) / bytes));
+  }
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (columns_.size() > i) {
       if (entries[i].shape == entries_[i].shape && entries[i].dtype == entries_[i].dtype) continue;
@@ -30,7 +36,7 @@ void RowStacker::learn(std::span<const std::byte> sample, std::string_view where
       throw ShapeError({"assay.values.shape", std::string(where) + ", '" + entries[i].name + "'",
                         describe_entry(entries_[i]), describe_entry(entries[i]), ""});
     }
-    std::vector<std::int64_t> shape{rows_};
+    std::vector<std::int64_t> shape{room_};
     shape.insert(shape.end(), entries[i].shape.begin(), entries[i].shape.end());
     columns_.push_back(at::empty(shape, entries[i].dtype));
   }
@@ -39,12 +45,24 @@ void RowStacker::learn(std::span<const std::byte> sample, std::string_view where
   header_.assign(reinterpret_cast<const char*>(sample.data()), data_start_);
 }
 
+void RowStacker::grow() {
+  for (torch::Tensor& column : columns_) {
+    std::vector<std::int64_t> shape = column.sizes().vec();
+    shape.front() = 2 * room_;
+    torch::Tensor larger = at::empty(shape, column.scalar_type());
+    larger.narrow(0, 0, room_).copy_(column);
+    column = std::move(larger);
+  }
+  room_ *= 2;
+}
+
 void RowStacker::add(std::span<const std::byte> sample, std::string_view where) {
   const bool known = !header_.empty() && sample.size() >= header_.size() &&
                      std::memcmp(sample.data(), header_.data(), header_.size()) == 0;
   std::uint64_t size = 0;
   for (const SafetensorsEntry& entry : entries_) size = std::max(size, entry.end);
   if (!known || sample.size() < data_start_ + size) learn(sample, where);
+  if (count_ == room_) grow();
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const std::size_t bytes = entries_[i].end - entries_[i].begin;
     if (bytes == 0) continue;

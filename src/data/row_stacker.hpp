@@ -18,8 +18,9 @@ namespace assay::detail {
 /// once, and the rest is copying.
 class RowStacker {
  public:
-  /// \param names the fields to keep, in that order. \param rows room for so many samples.
-  RowStacker(std::vector<std::string> names, std::int64_t rows) : names_(std::move(names)), rows_(rows) {}
+  /// \param names the fields to keep, in that order. \param rows as many samples are expected: room is made for them as
+  ///   far as it is little, and for more as they come.
+  RowStacker(std::vector<std::string> names, std::int64_t rows) : names_(std::move(names)), expected_(rows) {}
 
   /// Errors: `CheckpointError` for damaged bytes; `DataError`, `ShapeError` for a sample unlike the first.
   void add(std::span<const std::byte> sample, std::string_view where);
@@ -29,14 +30,16 @@ class RowStacker {
 
  private:
   void learn(std::span<const std::byte> sample, std::string_view where);
+  void grow();
 
   std::vector<std::string> names_;
-  std::int64_t rows_;
+  std::int64_t expected_;
+  std::int64_t room_ = 0;
   std::int64_t count_ = 0;
   std::string header_;  // of the samples so far
   std::size_t data_start_ = 0;
   std::vector<SafetensorsEntry> entries_;  // of names_, in that order
-  std::vector<torch::Tensor> columns_;     // [rows_, ...]
+  std::vector<torch::Tensor> columns_;     // [room_, ...]
 };
 
 }  // namespace assay::detail

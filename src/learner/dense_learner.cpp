@@ -49,9 +49,9 @@ DenseLearner::DenseLearner(DenseLearnerOptions options)
   if (classifies()) require_classifiable(options_.classes, options_.targets);
 }
 
-DenseShape DenseLearner::shape() const {
-  const std::int64_t outputs = !classifies() ? targets_.width() : options_.classes == 2 ? 1 : options_.classes;
-  return {.inputs = inputs_.width(), .hidden = options_.hidden, .outputs = outputs, .members = options_.members};
+DenseShape DenseLearner::shape(const Fields& inputs, const Fields& targets) const {
+  const std::int64_t outputs = !classifies() ? targets.width() : options_.classes == 2 ? 1 : options_.classes;
+  return {.inputs = inputs.width(), .hidden = options_.hidden, .outputs = outputs, .members = options_.members};
 }
 
 torch::Tensor DenseLearner::standardised_inputs(const Values& batch) const {
@@ -165,7 +165,7 @@ torch::Tensor DenseLearner::embeddings(const Values& inputs) const {
 
 void DenseLearner::reset(std::uint64_t seed) {
   seed_ = seed;
-  net_.build(shape());
+  net_.build(shape(inputs_, targets_));
   net_.reset(seed);
 }
 
@@ -180,7 +180,7 @@ void DenseLearner::fit_scaling(const Values& samples, bool keep_function) {
   }
   x_ = x;
   y_ = y;
-  net_.build(shape());
+  net_.build(shape(inputs_, targets_));
 }
 
 State DenseLearner::save() const {
@@ -196,15 +196,22 @@ State DenseLearner::save() const {
 
 void DenseLearner::load(const State& state) {
   restoring("learner", [&] {
-    inputs_.load(state.json.at("inputs"));
-    targets_.load(state.json.at("targets"));
-    seed_ = seed_from(state.json.at("seed").get<std::string>());
-    if (!state.tensors.contains("inputs/mean")) return;
-    x_ = Standardizer::load(state.tensors, "inputs", inputs_.width());
-    y_ = Standardizer::load(state.tensors, "targets", classifies() ? 1 : targets_.width());
-    const torch::Device device = saved_device(state);
-    net_.load(state.tensors, shape());
-    net_.to(device, net_.dtype());
+    Fields inputs = inputs_, targets = targets_;
+    inputs.load(state.json.at("inputs"));
+    targets.load(state.json.at("targets"));
+    const std::uint64_t seed = seed_from(state.json.at("seed").get<std::string>());
+    if (inputs.known() || !state.tensors.empty()) {
+      const Standardizer x = Standardizer::load(state.tensors, "inputs", inputs.width());
+      const Standardizer y = Standardizer::load(state.tensors, "targets", classifies() ? 1 : targets.width());
+      const torch::Device device = saved_device(state);
+      net_.load(state.tensors, shape(inputs, targets));
+      net_.to(device, net_.dtype());
+      x_ = x;
+      y_ = y;
+    }
+    inputs_ = std::move(inputs);
+    targets_ = std::move(targets);
+    seed_ = seed;
   });
 }
 

@@ -247,14 +247,22 @@ State ModuleLearner::save() const {
 
 void ModuleLearner::load(const State& state) {
   detail::restoring("learner", [&] {
-    inputs_.load(state.json.at("inputs"));
-    targets_.load(state.json.at("targets"));
+    Fields inputs = inputs_, targets = targets_;
+    inputs.load(state.json.at("inputs"));
+    targets.load(state.json.at("targets"));
+    Standardizer x, y;
+    if (inputs.known()) {
+      x = Standardizer::load(state.tensors, "inputs", inputs.width());
+      y = Standardizer::load(state.tensors, "targets", targets.width());
+    }
     to(detail::saved_device(state), floating_dtype(state.tensors).value_or(dtype_));
     put_back(*module_.module, state.tensors);
     module_.module->eval();
-    if (!state.tensors.contains("inputs/mean")) return;
-    x_ = Standardizer::load(state.tensors, "inputs", inputs_.width());
-    y_ = Standardizer::load(state.tensors, "targets", targets_.width());
+    inputs_ = std::move(inputs);
+    targets_ = std::move(targets);
+    if (!inputs_.known()) return;
+    x_ = std::move(x);
+    y_ = std::move(y);
   });
 }
 

@@ -44,6 +44,7 @@ class DenseLearner {
   void to(torch::Device device, torch::Dtype dtype) { net_.to(device, dtype); }
   void fit_scaling(const Values& samples, bool keep_function);
   State save() const;
+  /// Errors: `CheckpointError` for a state that `save` did not give; nothing has changed then.
   void load(const State& state);
 
   bool classifies() const noexcept { return options_.classes > 0; }
@@ -60,7 +61,7 @@ class DenseLearner {
   torch::Tensor class_ids(const Values& samples) const;
   torch::Tensor losses(const Batch& batch) const;
   torch::Tensor bootstrap_weights(std::span<const SampleId> ids) const;
-  DenseShape shape() const;
+  DenseShape shape(const Fields& inputs, const Fields& targets) const;
 
   DenseLearnerOptions options_;
   Fields inputs_;
