@@ -43,7 +43,8 @@ assay::DefaultTrainingLoop training(const PlateFlags& flags) {
                                      .optimizer = assay::AdamW({.lr = 4e-3}),
                                      .scheduler = assay::CosineSchedule(),
                                      .early_stopping = std::nullopt,
-                                     .device = flags.device});
+                                     .device = flags.device,
+                                     .threads = flags.threads.value_or(1)});  // nets this small: one is faster than two
 }
 
 /// The strategy under a key. Of the plates with the highest variance 16 times a batch are drawn from: the very highest

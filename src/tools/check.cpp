@@ -108,7 +108,8 @@ bool holds_ledger(const fs::path& campaign) {
 CheckReport check_campaign(const fs::path& campaign) {
   CheckReport report;
   if (!holds_ledger(campaign) && has_round_files(campaign)) {
-    report.problems.push_back(tools::ledger_file(campaign).string() + ": missing or empty, beside labels that were paid for");
+    report.problems.push_back(tools::ledger_file(campaign).string() +
+                              ": missing or empty, beside labels that were paid for");
     return report;
   }
   std::optional<Ledger> ledger;
