@@ -5,12 +5,13 @@
 #include <cmath>
 #include <limits>
 #include <set>
+#include <vector>
 
 namespace assay {
 
 namespace {
 
-constexpr int deepest = 64;
+constexpr std::size_t deepest = 64;
 
 /// `text`, short enough for a message.
 std::string brief(std::string text) {
@@ -26,27 +27,55 @@ std::string brief(std::string text) {
                      .advice = {}});
 }
 
+/// Looks at a text before values are made of it. (The parser's own callback would do, but takes time that grows with
+/// the square of an object's size.)
+class Checker : public nlohmann::json_sax<Json> {
+ public:
+  explicit Checker(std::string_view where) : where_(where) {}
+
+  bool start_object(std::size_t) override { return open(); }
+  bool start_array(std::size_t) override { return open(); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(std::string& name) override {
+    if (!keys_.back().insert(name).second) fail(where_, "every key once in an object", "'" + brief(name) + "' twice");
+    return true;
+  }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(std::int64_t) override { return true; }
+  bool number_unsigned(std::uint64_t) override { return true; }
+  bool number_float(double, const std::string&) override { return true; }
+  bool string(std::string&) override { return true; }
+  bool binary(Json::binary_t&) override { return true; }
+  bool parse_error(std::size_t, const std::string&, const Json::exception& error) override {
+    fail(where_, "JSON", brief(error.what()));
+  }
+
+ private:
+  bool open() {
+    keys_.emplace_back();
+    if (keys_.size() > deepest) fail(where_, "at most " + std::to_string(deepest) + " levels of nesting", "more");
+    return true;
+  }
+  bool close() {
+    keys_.pop_back();
+    return true;
+  }
+
+  std::string_view where_;
+  std::vector<std::set<std::string>> keys_;  // of the objects that are open; arrays have none
+};
+
 }  // namespace
 
 Json parse_json(std::string_view text, std::string_view where, std::size_t longest) {
   if (text.size() > longest) {
     fail(where, "at most " + std::to_string(longest) + " bytes of JSON", std::to_string(text.size()));
   }
-  std::vector<std::set<std::string>> keys;
-  const auto check = [&](int depth, Json::parse_event_t event, Json& parsed) {
-    if (depth > deepest) fail(where, "at most " + std::to_string(deepest) + " levels of nesting", "more");
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second) {
-      fail(where, "every key once in an object", "'" + brief(parsed.get<std::string>()) + "' twice");
-    }
-    return true;
-  };
-  try {
-    return Json::parse(text, check);
-  } catch (const Json::exception& error) {
-    fail(where, "JSON", brief(error.what()));
-  }
+  Checker checker(where);
+  Json::sax_parse(text, &checker);
+  return Json::parse(text);
 }
 
 Json json_number(double number) {

@@ -161,6 +161,8 @@ TEST_CASE("absurd sizes are refused by name", "[hostile]") {
   CHECK_THROWS_WITH(learner({{"members", INT64_MAX}}), Contains("at most 2147483648 parameters"));
   CHECK_THROWS_WITH(learner({{"classes", INT64_MAX}}), Contains("assay.learner.size"));
   CHECK_THROWS_WITH(learner({{"hidden", std::vector<int>(1001, 1)}}), Contains("1000 hidden layers"));
+  CHECK_THROWS_WITH(registries.optimizer.make({{"type", "adagrad"}, {"lr_decay", -1}}, registries),
+                    Contains("assay.config.range") && Contains("lr_decay"));
   const auto pool = [&](const char* type, const Json& options) {
     Json spec{{"type", type}, {"space", {{{"name", "x"}, {"low", 0}, {"high", 1}}}}};
     spec.update(options);

@@ -64,7 +64,7 @@ std::vector<std::string> Values::names() const {
 
 NamedTensor* Values::entry(std::string_view name) noexcept {
   if (!places_.empty()) {
-    const auto found = places_.find(std::string(name));
+    const auto found = places_.find(name);
     return found == places_.end() ? nullptr : &entries_[found->second];
   }
   for (NamedTensor& entry : entries_) {

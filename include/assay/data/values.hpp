@@ -4,10 +4,11 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
+#include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -66,7 +67,7 @@ class Values {
   void add(std::string name, torch::Tensor tensor);
 
   std::vector<NamedTensor> entries_;
-  std::unordered_map<std::string, std::size_t> places_;  // only of many entries: few are found faster without
+  std::map<std::string, std::size_t, std::less<>> places_;  // only of many entries: few are found faster without
 };
 
 /// \name Batches: Values whose tensors share their first dimension

@@ -6,6 +6,7 @@
 #include <assay/registry.hpp>
 #include <assay/training/optimizer.hpp>
 
+#include <ATen/ops/zeros.h>
 #include <torch/optim/adagrad.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/adamw.h>
@@ -80,9 +81,14 @@ class TorchOptimizer {
   TorchOptimizer& operator=(TorchOptimizer&&) noexcept = default;
   ~TorchOptimizer() = default;
 
-  /// Errors: what Torch throws for options out of their range.
+  /// Errors: `ConfigError` `assay.config.range` for options that Torch refuses.
   void init(std::vector<torch::Tensor> parameters) {
-    optimizer_ = std::make_unique<T>(std::move(parameters), options_);
+    try {
+      optimizer_ = std::make_unique<T>(std::move(parameters), options_);
+    } catch (const c10::Error& error) {
+      throw ConfigError({"assay.config.range", std::string(key), "options that torch::optim takes",
+                         error.what_without_backtrace(), ""});
+    }
   }
   void step(double lr) {
     for (auto& group : optimizer_->param_groups()) group.options().set_lr(lr);
@@ -154,6 +160,7 @@ void add_torch_optimizer(Registry<AnyOptimizer>& registry, std::string summary) 
                  if (reader.has_problems()) return std::nullopt;
                  Options options(0);
                  detail::unarchive(options, state);
+                 TorchOptimizer<T>(options).init({at::zeros({1})});  // a mistake is told here, not in the first round
                  return AnyOptimizer(TorchOptimizer<T>(std::move(options)));
                });
 }
