@@ -72,7 +72,7 @@ void bare() {
   assay::Mlp model = learner();
   assay::DefaultTrainingLoop training = loop();
   const assay::LeastConfidence strategy = query();
-  const assay::Metrics measuring = metrics();
+  assay::Metrics measuring = metrics();
   const assay::RandomKey random(7);
   assay::TensorPool known(part(0, labeled)), none, tests(test(), 100'000);
   const assay::TensorPool candidates(part(labeled, total - labeled).without({"label"}), labeled);

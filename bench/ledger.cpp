@@ -76,7 +76,7 @@ int main(int argc, char** argv) {
   const auto campaign = [&](assay::Resume resume, std::int64_t rounds) {
     return assay::Driver(
         assay::DriverOptions{
-            .dir = folder / "campaign", .max_rounds = rounds, .skip_metrology = true, .resume = resume},
+            .dir = folder / "campaign", .max_rounds = rounds, .resume = resume, .skip_metrology = true},
         assay::Pools{.labeled = labeled, .unlabeled = assay::sobol(space, samples + 100, {.skip = 16})},
         assay::Mlp({.inputs = {"a", "b", "c"}, .targets = {"y"}, .hidden = {16}}),
         assay::Random({.max_samples = per_round}), assay::ExternalLabel({.provides = {"y"}}), assay::NoMetrology(),
