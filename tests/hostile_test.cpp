@@ -326,13 +326,13 @@ TEST_CASE("label files cannot lead out of their folder", "[hostile]") {
   ledger.commit_batch(1, std::vector<NewEntry>{{.id = 4, .inputs = inputs, .fingerprint = fingerprint(inputs)}}, {});
   write_picks_file(folder.path(), ledger, 1);
   for (const char* digest : {"../../precious", "/etc/passwd", "", "A"}) {
-    const std::string text = Json{{"format", 1},
-                                  {"campaign", "id"},
-                                  {"round", 1},
-                                  {"first", 0},
-                                  {"samples",
-                                   {{{"id", 4}, {"state", "done"}, {"object", digest}, {"attempts", Json::array()}}}}}
-                                 .dump();
+    const std::string text =
+        Json{{"format", 1},
+             {"campaign", "id"},
+             {"round", 1},
+             {"samples",
+              {{{"id", 4}, {"state", "done"}, {"integrated", 0}, {"object", digest}, {"attempts", Json::array()}}}}}
+            .dump();
     write_safetensors(folder / "labels/round_000001.safetensors", {},
                       {{"assay", text}, {"sha256", assay::detail::sha256(text + fingerprint({}))}});
     const RecordedRounds recorded = read_round_files(folder.path());
