@@ -23,12 +23,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string host() {
-  std::array<char, 256> name{};
-  ::gethostname(name.data(), name.size() - 1);
-  return name.data();
-}
-
 std::string text_of(const fs::path& file) {
   std::ifstream in(file);
   std::string text((std::istreambuf_iterator<char>(in)), {});
@@ -57,9 +51,15 @@ timespec modified(const fs::path& file) {
 
 }  // namespace
 
+std::string host_name() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
 std::string this_process() {
   const long process = ::getpid();
-  return Json{{"host", host()},
+  return Json{{"host", host_name()},
               {"process", process},
               {"started", start_of(process)},
               {"boot", text_of("/proc/sys/kernel/random/boot_id")}}
@@ -68,7 +68,7 @@ std::string this_process() {
 
 bool may_be_alive(const std::string& who) {
   const Json holder = Json::parse(who, nullptr, /*allow_exceptions=*/false);
-  if (!holder.is_object() || holder.value("host", "") != host()) return true;
+  if (!holder.is_object() || holder.value("host", "") != host_name()) return true;
   if (holder.value("boot", "") != text_of("/proc/sys/kernel/random/boot_id")) return false;
   const std::string started = start_of(holder.value("process", 0L));
   return !started.empty() && started == holder.value("started", "");
@@ -81,7 +81,7 @@ std::string in_words(const std::string& who) {
 }
 
 Lease::Lease(const fs::path& directory) : file_(directory / "lease.json"), mine_(this_process()) {
-  const fs::path draft = directory / ("lease." + host() + "." + std::to_string(::getpid()));
+  const fs::path draft = directory / ("lease." + host_name() + "." + std::to_string(::getpid()));
   write_file_durably(draft, mine_ + "\n");
   // link(2) is atomic on network file systems too, where O_EXCL may not be.
   while (::link(draft.c_str(), file_.c_str()) != 0) {

@@ -42,6 +42,7 @@ class Lease {
   std::thread thread_;
 };
 
+std::string host_name();
 /// Host, process id, the time at which the process started, and the boot of the host: one line of JSON.
 std::string this_process();
 /// False if `who`, as `this_process` wrote it, is a process of this host that is not there any more.

@@ -15,14 +15,15 @@ CheckpointWriter::~CheckpointWriter() {
   if (thread_.joinable()) thread_.join();
 }
 
-void CheckpointWriter::rethrow(std::unique_lock<std::mutex>&) {
+/// With the lock held.
+void CheckpointWriter::rethrow() {
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
 void CheckpointWriter::submit(const Checkpoint& checkpoint) {
   EncodedCheckpoint encoded = encode(checkpoint);
   std::unique_lock lock(mutex_);
-  rethrow(lock);
+  rethrow();
   waiting_ = std::move(encoded);
   if (!thread_.joinable()) thread_ = quiet_thread([this] { work(); });
   changed_.notify_all();
@@ -31,7 +32,7 @@ void CheckpointWriter::submit(const Checkpoint& checkpoint) {
 void CheckpointWriter::flush() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return (!waiting_ && !writing_) || error_; });
-  rethrow(lock);
+  rethrow();
 }
 
 void CheckpointWriter::work() {

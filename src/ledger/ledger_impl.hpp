@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "../detail/lease.hpp"
 #include "object_store.hpp"
 #include "sqlite.hpp"
 
@@ -63,7 +64,6 @@ inline constexpr std::string_view entry_columns =
     "FROM sample ";
 /// UTC, ISO 8601.
 std::string now();
-std::string host_name();
 
 }  // namespace detail
 

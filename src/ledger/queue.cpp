@@ -4,8 +4,6 @@
 
 #include <assay/error.hpp>
 
-#include <unistd.h>
-
 #include <array>
 #include <chrono>
 #include <ctime>
@@ -21,12 +19,6 @@ std::string detail::now() {
   std::array<char, 32> text{};
   std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
   return text.data();
-}
-
-std::string detail::host_name() {
-  std::array<char, 256> name{};
-  ::gethostname(name.data(), name.size() - 1);
-  return name.data();
 }
 
 std::vector<SampleId> Ledger::queued(std::int64_t limit) const { return in_state(SampleState::queued, limit); }

@@ -30,7 +30,7 @@ class CheckpointWriter {
 
  private:
   void work();
-  void rethrow(std::unique_lock<std::mutex>& lock);
+  void rethrow();
 
   std::filesystem::path campaign_;
   std::int64_t keep_;
