@@ -19,9 +19,6 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
 
-# Installed programs find the library beside them, also after the prefix was moved, and LibTorch where it was.
-set(CMAKE_INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
-set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
 
 if(PROJECT_IS_TOP_LEVEL)
   find_program(ASSAY_CCACHE ccache)

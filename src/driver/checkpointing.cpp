@@ -27,7 +27,8 @@ Json to_json(const MetricRecord& record) {
 }
 
 MetricRecord record_from_json(const Json& json) {
-  MetricRecord record{json.at("round").get<std::int64_t>(), json.at("labels").get<std::int64_t>(), {}};
+  MetricRecord record{
+      integer_from_json<std::int64_t>(json.at("round")), integer_from_json<std::int64_t>(json.at("labels")), {}};
   for (const Json& m : json.at("measurements")) {
     record.measurements.push_back({m.at("name").get<std::string>(), number_from_json(m.at("value"))});
   }
@@ -154,7 +155,7 @@ bool Campaign::restore() {
   }
   const Json& saved = found->json;
   try {
-    const auto sequence = saved.at("ledger_sequence").get<std::int64_t>();
+    const auto sequence = integer_from_json<std::int64_t>(saved.at("ledger_sequence"));
     if (sequence > ledger_->sequence() || saved.at("campaign") != ledger_->campaign_id()) {
       throw CheckpointError(
           {.id = "assay.checkpoint.ledger",
@@ -171,7 +172,7 @@ bool Campaign::restore() {
     say_what_changed(saved);
     drop_labeled_candidates();
     restore_position(saved);
-    restore_pools(saved.at("integrated").get<std::int64_t>());
+    restore_pools(integer_from_json<std::int64_t>(saved.at("integrated")));
     restore_slots(*found);
   } catch (const Json::exception& error) {
     throw CheckpointError({"assay.checkpoint.damaged", options_.dir.string(), "a checkpoint's contents", error.what(),
@@ -193,7 +194,7 @@ bool Campaign::restore() {
 
 void Campaign::restore_position(const Json& saved) {
   const Json& position = saved.at("position");
-  position_ = {.round = position.at("round").get<std::int64_t>(),
+  position_ = {.round = integer_from_json<std::int64_t>(position.at("round")),
                .phase = phase_from_string(position.at("phase").get<std::string>()),
                .trained = position.at("trained").get<bool>(),
                .finished_by = position.at("finished_by").get<std::string>()};
