@@ -78,6 +78,23 @@ TEST_CASE("every problem of a campaign's file is reported with its path", "[conf
   }
 }
 
+TEST_CASE("parts that do not fit together are reported together, with their paths", "[config]") {
+  Json bad = configuration("c");
+  bad["learner"]["type"] = "mlp";
+  bad["learner"].erase("members");
+  bad["metrology"] = {{"type", "metrics"}, {"metrics", {{{"type", "coverage"}}}}};
+  bad["label"]["provides"] = {"z"};
+  bad["driver"]["max_rounds"] = "many";
+  try {
+    load_campaign(bad, registries());
+    FAIL("no error");
+  } catch (const ConfigError& error) {
+    std::vector<std::string> where;
+    for (const ErrorParts& problem : error.problems()) where.push_back(problem.where);
+    CHECK(where == std::vector<std::string>{"/driver/max_rounds", "/query", "/metrology", "/label/provides"});
+  }
+}
+
 TEST_CASE("a checkpoint that needs what is not registered says which", "[config]") {
   const toy::Folder folder;
   load_campaign(configuration(folder / "c"), registries()).run();

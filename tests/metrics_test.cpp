@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 #include "support/toy.hpp"
 
+#include <assay/detail/files.hpp>
 #include <assay/error.hpp>
 #include <assay/stop/stop.hpp>
 
@@ -142,4 +143,17 @@ TEST_CASE("a target metric needs a bound, and a misspelt metric is an error that
   CHECK_FALSE(Plateau({.metric = "prequential_rmse"}).should_stop(context));
   records = {{1, 16, {{"prequential_rmse", 0.4}}}};
   CHECK_THROWS_WITH(Plateau({}).should_stop(context), Contains("need a test or a validation pool"));
+}
+
+TEST_CASE("a campaign whose metrics have nothing to measure on says so once", "[metrology]") {
+  const toy::Folder folder;
+  Pools pools = toy::pools();
+  pools.test = {};
+  Driver(toy::options(folder / "c"), std::move(pools), toy::mlp(), Random({.max_samples = 2}), toy::label(),
+         Metrics(Rmse()), toy::loop())
+      .run();
+  const std::string log = assay::detail::read_file(folder / "c" / "log.jsonl"), said = "nothing to measure on";
+  const std::size_t found = log.find(said);
+  REQUIRE(found != std::string::npos);
+  CHECK(log.find(said, found + 1) == std::string::npos);
 }

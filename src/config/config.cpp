@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "../driver/checks.hpp"
+
 #include <assay/checkpoint.hpp>
 #include <assay/config.hpp>
 #include <assay/data/safetensors.hpp>
@@ -32,6 +34,19 @@ struct Parts {
     if (const ConfigReader child = reader.child("loop"); child.present()) loop = registries.loop.make(child);
   }
 
+  /// What the parts lack of each other, as far as they are there: a driver would report it one by one.
+  void report_mismatches(const ConfigReader& reader) const {
+    const auto report = [&](std::vector<ErrorParts> found) {
+      for (ErrorParts& problem : found) reader.problem(std::move(problem));
+    };
+    if (!learner) return;
+    const CapabilitySet provided = learner->capabilities();
+    if (query) report(detail::capability_problems("/query", query->requirements(), provided));
+    if (metrology) report(detail::capability_problems("/metrology", metrology->requirements(), provided));
+    if (label && !options.skip_labeling)
+      report(detail::provides_problems("/label/provides", learner->targets(), label->provides()));
+  }
+
   AnyDriver driver(Pools pools) {
     return AnyDriver(std::move(options), std::move(pools), std::move(*learner), std::move(*query), std::move(*label),
                      std::move(*metrology), std::move(*loop));
@@ -63,6 +78,7 @@ AnyDriver detail::load_campaign(const Json& configuration, const Registries& reg
   reader.reject_unknown({"driver", "pools", "learner", "query", "label", "metrology", "loop"});
   Parts parts(reader);
   Pools pools = pools_from(reader.child("pools"));
+  parts.report_mismatches(reader);
   if (!problems.empty()) throw ConfigError(std::move(problems));
   return parts.driver(std::move(pools));
 }

@@ -1,55 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "checks.hpp"
+
 #include <assay/detail/campaign.hpp>
-#include <assay/detail/driver_checks.hpp>
 #include <assay/detail/files.hpp>
 #include <assay/error.hpp>
 
 #include <algorithm>
 
 namespace assay::detail {
-
-void require_capabilities(std::string_view slot, CapabilitySet required, CapabilitySet provided) {
-  const CapabilitySet missing = required.without(provided);
-  if (missing.empty()) return;
-  throw ConfigError({.id = "assay.driver.capability",
-                     .where = std::string(slot),
-                     .expected = "a learner that provides " + describe(missing),
-                     .got = "one that provides " + describe(provided),
-                     .advice = "use another strategy, or a learner with this capability (an ensemble has variances)"});
-}
-
-namespace {
-
-void check_provides(const std::vector<std::string>& targets, const std::vector<std::string>& provides) {
-  for (const std::string& target : targets) {
-    if (std::find(provides.begin(), provides.end(), target) != provides.end()) continue;
-    std::string list;
-    for (const std::string& name : provides) list += (list.empty() ? "'" : ", '") + name + "'";
-    throw ConfigError({.id = "assay.driver.provides",
-                       .where = "label",
-                       .expected = "a label strategy that provides the learner's target '" + target + "'",
-                       .got = list.empty() ? "one that provides nothing" : "one that provides " + list,
-                       .advice = "add the field to 'provides' of the label strategy"});
-  }
-}
-
-void check_options(const DriverOptions& options) {
-  std::vector<ErrorParts> problems;
-  const auto require = [&](bool good, const char* where, const char* expected, const std::string& got) {
-    if (!good) problems.push_back({"assay.config.range", where, expected, got, {}});
-  };
-  require(!options.dir.empty(), "/driver/dir", "a directory", "an empty path");
-  require(options.max_rounds >= 0, "/driver/max_rounds", "an integer >= 0", std::to_string(options.max_rounds));
-  require(options.keep_checkpoints >= 1, "/driver/keep_checkpoints", "an integer >= 1",
-          std::to_string(options.keep_checkpoints));
-  require(options.checkpoint_every_epochs >= 0, "/driver/checkpoint_every_epochs", "an integer >= 0",
-          std::to_string(options.checkpoint_every_epochs));
-  require(options.label_budget.value_or(0) >= 0, "/driver/label_budget", "an integer >= 0",
-          std::to_string(options.label_budget.value_or(0)));
-  if (!problems.empty()) throw ConfigError(std::move(problems));
-}
-
-}  // namespace
 
 Campaign::Campaign(DriverOptions options, Pools pools, const LearnerRef& learner, std::vector<std::string> provides,
                    std::vector<Slot> slots)
@@ -58,8 +16,8 @@ Campaign::Campaign(DriverOptions options, Pools pools, const LearnerRef& learner
       provides_(std::move(provides)),
       slots_(std::move(slots)),
       random_(options_.seed) {
-  check_options(options_);
-  if (!options_.skip_labeling) check_provides(learner_->targets(), provides_);
+  require_none(option_problems(options_));
+  if (!options_.skip_labeling) require_none(provides_problems("label", learner_->targets(), provides_));
   for (std::size_t i = 0; i < options_.stop.size(); ++i) {
     AnyStop& stop = options_.stop[i];
     slots_.push_back({"stop_" + std::to_string(i), stop.spec(), [&stop] { return stop.save(); },

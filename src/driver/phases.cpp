@@ -2,6 +2,7 @@
 #include <assay/detail/campaign.hpp>
 #include <assay/detail/guest.hpp>
 #include <assay/error.hpp>
+#include <assay/metrology/no_metrology.hpp>
 #include <assay/round_files.hpp>
 
 #include <algorithm>
@@ -39,6 +40,12 @@ std::optional<double> standardised_rmse(const Values& predicted, const Values& t
   }
   if (count == 0) return std::nullopt;
   return std::sqrt(sum / static_cast<double>(count));
+}
+
+bool wants_metrics(const std::vector<Slot>& slots) {
+  return std::any_of(slots.begin(), slots.end(), [](const Slot& slot) {
+    return slot.name == "metrology" && key_of(slot.spec) != NoMetrology::key;
+  });
 }
 
 }  // namespace
@@ -97,6 +104,8 @@ void Campaign::measure(const std::function<Measurements(const MetrologyInputs&)>
       std::string text = in_words(measurements);
       record({position_.round, labeled_.size(), std::move(measurements)});
       emit({.kind = Event::Kind::metrics, .text = std::move(text)});
+    } else if (position_.round == 1 && test_.empty() && validation_.empty() && wants_metrics(slots_)) {
+      warn("metrology has nothing to measure on: there is neither a test pool nor a validation pool");
     }
   }
   end_phase(Phase::query, position_.round);

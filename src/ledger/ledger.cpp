@@ -41,6 +41,7 @@ LedgerEntry detail::entry_from(const Statement& row) {
 }
 
 void Ledger::Impl::use_journal(Journal journal) {
+  database.run("PRAGMA cache_size = -65536;");  // KiB at most; the 2 MiB of SQLite's own are read again for each label
   if (journal == Journal::write_ahead) {
     database.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
   } else {

@@ -124,7 +124,8 @@ bool Ledger::answer(SampleId id, const std::string& fingerprint) {
   {
     const std::lock_guard lock(impl_->mutex);
     Statement twin = impl_->database.prepare(
-        "SELECT id FROM sample WHERE fingerprint = ? AND state = 'done' ORDER BY round, rank LIMIT 1");
+        "SELECT id FROM sample INDEXED BY sample_by_content WHERE fingerprint = ? AND state = 'done' "
+        "ORDER BY round, rank LIMIT 1");
     if (twin.all(fingerprint).next()) {
       same = twin.integer(0);
     } else {

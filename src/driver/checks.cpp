@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "checks.hpp"
+
+#include <assay/detail/driver_checks.hpp>
+
+#include <algorithm>
+
+namespace assay::detail {
+
+std::vector<ErrorParts> capability_problems(const std::string& where, CapabilitySet required, CapabilitySet provided) {
+  const CapabilitySet missing = required.without(provided);
+  if (missing.empty()) return {};
+  return {{.id = "assay.driver.capability",
+           .where = where,
+           .expected = "a learner that provides " + describe(missing),
+           .got = "one that provides " + describe(provided),
+           .advice = "use another strategy, or a learner with this capability (an ensemble has variances)"}};
+}
+
+std::vector<ErrorParts> provides_problems(const std::string& where, const std::vector<std::string>& targets,
+                                          const std::vector<std::string>& provides) {
+  std::string list;
+  for (const std::string& name : provides) list += (list.empty() ? "'" : ", '") + name + "'";
+  std::vector<ErrorParts> problems;
+  for (const std::string& target : targets) {
+    if (std::find(provides.begin(), provides.end(), target) != provides.end()) continue;
+    problems.push_back({.id = "assay.driver.provides",
+                        .where = where,
+                        .expected = "a label strategy that provides the learner's target '" + target + "'",
+                        .got = list.empty() ? "one that provides nothing" : "one that provides " + list,
+                        .advice = "add the field to 'provides' of the label strategy"});
+  }
+  return problems;
+}
+
+std::vector<ErrorParts> option_problems(const DriverOptions& options) {
+  std::vector<ErrorParts> problems;
+  const auto require = [&](bool good, const char* where, const char* expected, const std::string& got) {
+    if (!good) problems.push_back({"assay.config.range", where, expected, got, {}});
+  };
+  require(!options.dir.empty(), "/driver/dir", "a directory", "an empty path");
+  require(options.max_rounds >= 0, "/driver/max_rounds", "an integer >= 0", std::to_string(options.max_rounds));
+  require(options.keep_checkpoints >= 1, "/driver/keep_checkpoints", "an integer >= 1",
+          std::to_string(options.keep_checkpoints));
+  require(options.checkpoint_every_epochs >= 0, "/driver/checkpoint_every_epochs", "an integer >= 0",
+          std::to_string(options.checkpoint_every_epochs));
+  require(options.label_budget.value_or(0) >= 0, "/driver/label_budget", "an integer >= 0",
+          std::to_string(options.label_budget.value_or(0)));
+  return problems;
+}
+
+void require_none(std::vector<ErrorParts> problems) {
+  if (!problems.empty()) throw ConfigError(std::move(problems));
+}
+
+void require_capabilities(std::string_view slot, CapabilitySet required, CapabilitySet provided) {
+  require_none(capability_problems(std::string(slot), required, provided));
+}
+
+}  // namespace assay::detail

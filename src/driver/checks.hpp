@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/driver_options.hpp>
+#include <assay/error.hpp>
+#include <assay/learner/capability.hpp>
+
+#include <string>
+#include <vector>
+
+namespace assay::detail {
+
+/// What keeps the parts of a driver from working together, each problem under `where` it stands.
+std::vector<ErrorParts> capability_problems(const std::string& where, CapabilitySet required, CapabilitySet provided);
+std::vector<ErrorParts> provides_problems(const std::string& where, const std::vector<std::string>& targets,
+                                          const std::vector<std::string>& provides);
+std::vector<ErrorParts> option_problems(const DriverOptions& options);
+
+/// Throws `ConfigError` unless there are none.
+void require_none(std::vector<ErrorParts> problems);
+
+}  // namespace assay::detail
