@@ -25,6 +25,9 @@ struct Query {
 struct NeedsVariance {
   Selection select(const QueryContextWith<Variance, Embeddings>&) const { return {}; }
 };
+struct NeedsDraws {
+  Selection select(const QueryContextWith<PosteriorDraws>&) const { return {}; }
+};
 struct Remembers {
   Selection select(const QueryContext&) { return {}; }
 };
@@ -46,8 +49,7 @@ static_assert(QueryStrategy<Query> && QueryStrategy<NeedsVariance> && QueryStrat
               QueryStrategy<AnyQuery>);
 static_assert(!QueryStrategy<Remembers> && !QueryStrategy<TemplateSelect> && !QueryStrategy<WrongReturn> &&
               !QueryStrategy<int>);
-static_assert(QueryFor<NeedsVariance, Ensemble> && !QueryFor<NeedsVariance, Mlp> &&
-              QueryFor<NeedsVariance, AnyLearner>);
+static_assert(QueryFor<NeedsDraws, Ensemble> && !QueryFor<NeedsDraws, Mlp> && QueryFor<NeedsDraws, AnyLearner>);
 
 struct Pool {
   std::int64_t size() const { return 0; }
@@ -95,7 +97,7 @@ static_assert(TrainingLoop<DefaultTrainingLoop> && TrainingLoop<AnyTrainingLoop>
 
 static_assert(LearnerProtocol<Mlp> && LearnerProtocol<Ensemble> && LearnerProtocol<AnyLearner> &&
               !LearnerProtocol<Query>);
-static_assert(ProvidesVariance<Ensemble> && !ProvidesVariance<Mlp> && ProvidesEmbeddings<Mlp> &&
+static_assert(ProvidesVariance<Ensemble> && !ProvidesPosteriorDraws<Mlp> && ProvidesEmbeddings<Mlp> &&
               ProvidesGradientFeatures<Mlp> && ProvidesPosteriorDraws<Ensemble> && ProvidesClassProbabilities<Mlp>);
 static_assert(std::is_convertible_v<QueryContextWith<Variance, Embeddings>, QueryContext> &&
               !std::is_constructible_v<QueryContextWith<Variance>, QueryContext>);

@@ -89,6 +89,8 @@ void Campaign::train(const std::function<TrainingReport(TrainingContext&)>& trai
     if (!std::isnan(report.validation_loss)) {
       text += ", validation " + short_number(report.validation_loss) + " at epoch " + std::to_string(report.best_epoch);
     }
+    if (report.threads > 0)
+      text += ", " + std::to_string(report.threads) + (report.threads == 1 ? " thread" : " threads");
     emit({.kind = Event::Kind::message, .text = std::move(text)});
   }
   end_phase(Phase::metrology, position_.round);

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "class_ids.hpp"
+#include "dense_gradients.hpp"
+#include "dense_losses.hpp"
 #include "placement.hpp"
 
 #include <assay/data/random.hpp>
 #include <assay/detail/dense_learner.hpp>
 #include <assay/detail/restoring.hpp>
 #include <assay/error.hpp>
-#include <assay/learner/losses.hpp>
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/binary_cross_entropy_with_logits.h>
-#include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/stack.h>
@@ -26,6 +27,16 @@ namespace {
 torch::Tensor cpu64(const torch::Tensor& tensor) { return tensor.to(torch::kCPU, torch::kFloat64); }
 
 constexpr std::size_t most_layers = 1000;
+
+DenseLoss loss_of(const DenseLearnerOptions& options) {
+  if (options.classes > 0) return options.classes == 2 ? DenseLoss::two_classes : DenseLoss::classes;
+  switch (options.loss) {
+    case RegressionLoss::mse: return DenseLoss::mse;
+    case RegressionLoss::huber: return DenseLoss::huber;
+    case RegressionLoss::gaussian: break;
+  }
+  return DenseLoss::gaussian;
+}
 
 std::uint64_t seed_from(const std::string& text) {
   std::uint64_t seed = 0;
@@ -46,11 +57,17 @@ DenseLearner::DenseLearner(DenseLearnerOptions options)
     throw ConfigError({"assay.config.range", "/hidden", "at most " + std::to_string(most_layers) + " hidden layers",
                        std::to_string(options_.hidden.size()), ""});
   }
-  if (classifies()) require_classifiable(options_.classes, options_.targets);
+  if (!classifies()) return;
+  require_classifiable(options_.classes, options_.targets);
+  if (options_.loss != RegressionLoss::mse) {
+    throw ConfigError({"assay.config.value", "/loss", "a regression (classes = 0), or no loss",
+                       "a classification with a loss of regressions", "classes are learnt with cross-entropy"});
+  }
 }
 
 DenseShape DenseLearner::shape(const Fields& inputs, const Fields& targets) const {
-  const std::int64_t outputs = !classifies() ? targets.width() : options_.classes == 2 ? 1 : options_.classes;
+  std::int64_t outputs = options_.classes == 2 ? 1 : options_.classes;
+  if (!classifies()) outputs = (predicts_variance() ? 2 : 1) * targets.width();
   return {.inputs = inputs.width(), .hidden = options_.hidden, .outputs = outputs, .members = options_.members};
 }
 
@@ -100,40 +117,39 @@ torch::Tensor DenseLearner::bootstrap_weights(std::span<const SampleId> ids) con
 torch::Tensor DenseLearner::losses(const Batch& batch) const {
   // One loss a member: [members].
   const torch::Tensor out = net_.forward(batch.inputs.front());
-  const torch::Tensor& target = batch.targets.front();
-  torch::Tensor each;  // [members, n]
-  if (!classifies()) {
-    each = (out - target).square().mean(-1);
-  } else if (options_.classes == 2) {
-    each = at::binary_cross_entropy_with_logits(out, target.unsqueeze(0).expand_as(out), {}, {}, at::Reduction::None)
-               .squeeze(-1);
-  } else {
-    each = at::cross_entropy_loss(out.permute({0, 2, 1}), target.unsqueeze(0).expand({out.size(0), -1}), {},
-                                  at::Reduction::None);
-  }
+  const torch::Tensor each = sample_losses(loss_of(options_), options_.members > 0 ? out : out.unsqueeze(0),
+                                           batch.targets.front());
   return (batch.weights.defined() ? each * batch.weights.t() : each).mean(1);
 }
 
-torch::Tensor DenseLearner::training_step(const Batch& batch) {
-  if (options_.members > 0) return losses(batch).sum();
-  const torch::Tensor out = net_.forward(batch.inputs.front());
-  const torch::Tensor& target = batch.targets.front();
-  if (!classifies()) return at::mse_loss(out, target);
-  return options_.classes == 2 ? at::binary_cross_entropy_with_logits(out, target)
-                               : at::cross_entropy_loss(out, target);
-}
+torch::Tensor DenseLearner::training_step(const Batch& batch) { return losses(batch).sum(); }
 
 torch::Tensor DenseLearner::validation_step(const Batch& batch) {
-  if (options_.members == 0) return training_step(batch);
   Batch unweighted = batch;
   unweighted.weights = torch::Tensor();
   return losses(unweighted).mean();
 }
 
-torch::Tensor DenseLearner::outputs(const Values& inputs) const {
+torch::Tensor DenseLearner::loss_and_gradients(const Batch& batch) {
+  std::shared_ptr<DenseGradients>& gradients = gradients_.held;
+  if (!gradients || !gradients->belongs_to(net_)) gradients = std::make_shared<DenseGradients>(net_);
+  const at::NoGradGuard no_grad;
+  const torch::Tensor& out = gradients->forward(batch.inputs.front());
+  torch::Tensor loss = loss_with_derivative(loss_of(options_), out, batch.targets.front(), batch.weights,
+                                            gradients->output_gradient());
+  gradients->backward();
+  return loss;
+}
+
+torch::Tensor DenseLearner::raw_outputs(const Values& inputs) const {
   const at::NoGradGuard no_grad;
   const torch::Tensor out = cpu64(net_.forward(standardised_inputs(inputs)));
   return options_.members > 0 ? out : out.unsqueeze(0);
+}
+
+torch::Tensor DenseLearner::outputs(const Values& inputs) const {
+  const torch::Tensor out = raw_outputs(inputs);
+  return predicts_variance() ? out.narrow(-1, 0, targets_.width()) : out;
 }
 
 torch::Tensor DenseLearner::member_probabilities(const Values& inputs) const {
@@ -154,7 +170,16 @@ Values DenseLearner::predict(const Values& inputs) const {
 }
 
 Values DenseLearner::variance(const Values& inputs) const {
-  return targets_.unflatten(outputs(inputs).var(0, /*unbiased=*/true) * y_.scale.square());
+  if (classifies() || (options_.members == 0 && !predicts_variance())) {
+    throw ConfigError({"assay.learner.capability", "learner", "an ensemble, or a network with loss \"gaussian\"",
+                       classifies() ? "a classification" : "a network that predicts means alone", ""});
+  }
+  const torch::Tensor out = raw_outputs(inputs);
+  if (!predicts_variance()) return targets_.unflatten(out.var(0, /*unbiased=*/true) * y_.scale.square());
+  const std::vector<torch::Tensor> parts = out.chunk(2, -1);
+  torch::Tensor variance = parts[1].exp().mean(0);
+  if (options_.members > 0) variance += parts[0].var(0, /*unbiased=*/true);
+  return targets_.unflatten(variance * y_.scale.square());
 }
 
 torch::Tensor DenseLearner::embeddings(const Values& inputs) const {
@@ -169,6 +194,15 @@ void DenseLearner::reset(std::uint64_t seed) {
   net_.reset(seed);
 }
 
+void DenseLearner::rescale_outputs(const Standardizer& now) {
+  torch::Tensor factor = y_.scale / now.scale, shift = (y_.mean - now.mean) / now.scale;
+  if (predicts_variance()) {  // a logarithm of a variance is scaled by a summand
+    shift = at::cat({shift, 2 * factor.log()});
+    factor = at::cat({factor, at::ones_like(factor)});
+  }
+  net_.rescale_outputs(factor, shift);
+}
+
 void DenseLearner::fit_scaling(const Values& samples, bool keep_function) {
   inputs_.learn(samples);
   targets_.learn(samples);
@@ -176,7 +210,7 @@ void DenseLearner::fit_scaling(const Values& samples, bool keep_function) {
   const Standardizer y = classifies() ? Standardizer::identity(1) : Standardizer::fit(targets_.flatten(samples));
   if (keep_function && net_.built()) {
     net_.rescale_inputs(x_, x);
-    if (!classifies()) net_.rescale_outputs(y_, y);
+    if (!classifies()) rescale_outputs(y);
   }
   x_ = x;
   y_ = y;

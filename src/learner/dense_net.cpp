@@ -20,7 +20,15 @@ namespace assay::detail {
 
 namespace {
 
-torch::Tensor gelu(const torch::Tensor& x) { return at::gelu(x); }
+torch::Tensor activate(Activation activation, const torch::Tensor& x) {
+  switch (activation) {
+    case Activation::silu: return at::silu(x);
+    case Activation::relu: return at::relu(x);
+    case Activation::gelu: return at::gelu(x);
+    case Activation::tanh: break;
+  }
+  return at::tanh(x);
+}
 
 std::string text_of(torch::IntArrayRef shape) {
   std::ostringstream text;
@@ -29,24 +37,6 @@ std::string text_of(torch::IntArrayRef shape) {
 }
 
 torch::Tensor leaf(const torch::Tensor& values) { return values.detach().requires_grad_(); }
-
-/// Shapes of the weights, one a layer; a bias has the last extent, and the members' one before it.
-std::vector<std::vector<std::int64_t>> weight_shapes(const DenseShape& shape) {
-  std::vector<std::vector<std::int64_t>> shapes;
-  std::int64_t in = shape.inputs;
-  for (std::size_t i = 0; i <= shape.hidden.size(); ++i) {
-    const std::int64_t out = i < shape.hidden.size() ? shape.hidden[i] : shape.outputs;
-    shapes.push_back(shape.members > 0 ? std::vector{shape.members, in, out} : std::vector{in, out});
-    in = out;
-  }
-  return shapes;
-}
-
-std::vector<std::int64_t> bias_shape(std::vector<std::int64_t> weight) {
-  if (weight.size() == 2) return {weight[1]};
-  weight[1] = 1;
-  return weight;
-}
 
 /// In floating point: the products of hostile numbers do not fit an integer.
 void require_size(const DenseShape& shape) {
@@ -67,30 +57,64 @@ void require_size(const DenseShape& shape) {
 }  // namespace
 
 Activation activation_of(const std::string& name) {
-  if (name == "silu") return [](const torch::Tensor& x) { return at::silu(x); };
-  if (name == "relu") return [](const torch::Tensor& x) { return at::relu(x); };
-  if (name == "tanh") return [](const torch::Tensor& x) { return at::tanh(x); };
-  if (name == "gelu") return gelu;
+  if (name == "silu") return Activation::silu;
+  if (name == "relu") return Activation::relu;
+  if (name == "tanh") return Activation::tanh;
+  if (name == "gelu") return Activation::gelu;
   throw ConfigError({"assay.config.value", "/activation", "silu, relu, gelu or tanh", "'" + name + "'", ""});
+}
+
+std::vector<std::vector<std::int64_t>> parameter_shapes(const DenseShape& shape) {
+  std::vector<std::vector<std::int64_t>> shapes;
+  std::int64_t in = shape.inputs;
+  for (std::size_t i = 0; i <= shape.hidden.size(); ++i) {
+    const std::int64_t out = i < shape.hidden.size() ? shape.hidden[i] : shape.outputs;
+    if (shape.members > 0) {
+      shapes.push_back({shape.members, in, out});
+      shapes.push_back({shape.members, 1, out});
+    } else {
+      shapes.push_back({in, out});
+      shapes.push_back({out});
+    }
+    in = out;
+  }
+  return shapes;
+}
+
+std::vector<torch::Tensor> views_of(const torch::Tensor& memory, const std::vector<std::vector<std::int64_t>>& shapes) {
+  std::vector<torch::Tensor> views;
+  std::int64_t first = 0;
+  for (const std::vector<std::int64_t>& shape : shapes) {
+    const std::int64_t count = c10::multiply_integers(shape);
+    views.push_back(memory.narrow(0, first, count).view(shape));
+    first += count;
+  }
+  return views;
 }
 
 DenseNet::DenseNet(const DenseNet& other)
     : activation_(other.activation_), shape_(other.shape_), device_(other.device_), dtype_(other.dtype_) {
-  for (const torch::Tensor& weight : other.weights_) weights_.push_back(leaf(weight.detach().clone()));
-  for (const torch::Tensor& bias : other.biases_) biases_.push_back(leaf(bias.detach().clone()));
+  if (other.built()) bind(other.memory_.clone());
+}
+
+void DenseNet::bind(torch::Tensor memory) {
+  memory_ = std::move(memory);
+  weights_.clear();
+  biases_.clear();
+  const std::vector<torch::Tensor> views = views_of(memory_, parameter_shapes(shape_));
+  for (std::size_t i = 0; i < views.size(); i += 2) {
+    weights_.push_back(leaf(views[i]));
+    biases_.push_back(leaf(views[i + 1]));
+  }
 }
 
 void DenseNet::build(const DenseShape& shape) {
   if (built() && shape == shape_) return;
   require_size(shape);
   shape_ = shape;
-  weights_.clear();
-  biases_.clear();
-  const auto options = torch::TensorOptions(dtype_).device(device_);
-  for (const std::vector<std::int64_t>& weight : weight_shapes(shape)) {
-    weights_.push_back(leaf(at::zeros(weight, options)));
-    biases_.push_back(leaf(at::zeros(bias_shape(weight), options)));
-  }
+  std::int64_t count = 0;
+  for (const std::vector<std::int64_t>& parameter : parameter_shapes(shape)) count += c10::multiply_integers(parameter);
+  bind(at::zeros({count}, torch::TensorOptions(dtype_).device(device_)));
 }
 
 void DenseNet::reset(std::uint64_t seed) {
@@ -118,13 +142,13 @@ torch::Tensor DenseNet::layer(std::size_t index, const torch::Tensor& x) const {
 
 torch::Tensor DenseNet::before_last(const torch::Tensor& x) const {
   torch::Tensor hidden = x;
-  for (std::size_t i = 0; i + 1 < weights_.size(); ++i) hidden = activation_(layer(i, hidden));
+  for (std::size_t i = 0; i + 1 < weights_.size(); ++i) hidden = activate(activation_, layer(i, hidden));
   return shape_.members > 0 && hidden.dim() == 2 ? hidden.unsqueeze(0).expand({shape_.members, -1, -1}) : hidden;
 }
 
 torch::Tensor DenseNet::forward(const torch::Tensor& x) const {
   torch::Tensor hidden = x;
-  for (std::size_t i = 0; i + 1 < weights_.size(); ++i) hidden = activation_(layer(i, hidden));
+  for (std::size_t i = 0; i + 1 < weights_.size(); ++i) hidden = activate(activation_, layer(i, hidden));
   return layer(weights_.size() - 1, hidden);
 }
 
@@ -137,12 +161,12 @@ void DenseNet::rescale_inputs(const Standardizer& before, const Standardizer& no
   weights_.front().detach().copy_(weight * (now.scale / before.scale).unsqueeze(1));
 }
 
-void DenseNet::rescale_outputs(const Standardizer& before, const Standardizer& now) {
+void DenseNet::rescale_outputs(const torch::Tensor& factor, const torch::Tensor& shift) {
   const at::NoGradGuard no_grad;
-  const torch::Tensor weight = weights_.back().detach().to(torch::kCPU, torch::kFloat64);
-  const torch::Tensor bias = biases_.back().detach().to(torch::kCPU, torch::kFloat64);
-  weights_.back().detach().copy_(weight * (before.scale / now.scale));
-  biases_.back().detach().copy_((bias * before.scale + before.mean - now.mean) / now.scale);
+  for (const torch::Tensor& tensor : {weights_.back(), biases_.back()}) {
+    tensor.detach().copy_(tensor.detach().to(torch::kCPU, torch::kFloat64) * factor);
+  }
+  biases_.back().detach().copy_(biases_.back().detach().to(torch::kCPU, torch::kFloat64) + shift);
 }
 
 std::vector<torch::Tensor> DenseNet::parameters() const {
@@ -160,12 +184,9 @@ void DenseNet::to(torch::Device device, torch::Dtype dtype) {
   if (!moved && dtype == dtype_) return;
   device_ = device;
   dtype_ = dtype;
-  for (auto* list : {&weights_, &biases_}) {
-    for (torch::Tensor& tensor : *list) {
-      tensor = leaf(tensor.detach().to(device, dtype));
-      device_ = tensor.device();
-    }
-  }
+  if (!built()) return;
+  bind(memory_.to(device, dtype));
+  device_ = memory_.device();
 }
 
 void DenseNet::save(Values& tensors) const {
@@ -190,10 +211,10 @@ void DenseNet::load(const Values& tensors, const DenseShape& shape) {
                              "load the state into a learner with the same layers"});
     }
   };
-  const auto shapes = weight_shapes(shape);
-  for (std::size_t i = 0; i < shapes.size(); ++i) {
-    check("weight/" + std::to_string(i), shapes[i]);
-    check("bias/" + std::to_string(i), bias_shape(shapes[i]));
+  const auto shapes = parameter_shapes(shape);
+  for (std::size_t i = 0; i < shapes.size(); i += 2) {
+    check("weight/" + std::to_string(i / 2), shapes[i]);
+    check("bias/" + std::to_string(i / 2), shapes[i + 1]);
   }
   build(shape);
   const at::NoGradGuard no_grad;

@@ -99,6 +99,14 @@ void throw_missing_capability(Capability capability) {
                      .advice = {}});
 }
 
+void throw_no_own_gradients() {
+  throw TrainingError({.id = "assay.training.gradients",
+                       .where = "learner",
+                       .expected = "one with 'loss_and_gradients(batch)'",
+                       .got = "one that leaves gradients to autograd",
+                       .advice = "call 'training_step(batch).backward()'"});
+}
+
 void require_cpu_only(torch::Device device) {
   if (device.is_cpu()) return;
   throw ConfigError({.id = "assay.training.device",

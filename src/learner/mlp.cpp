@@ -17,7 +17,8 @@ detail::DenseLearnerOptions core(const MlpOptions& options) {
           .targets = options.targets,
           .hidden = options.hidden,
           .activation = options.activation,
-          .classes = options.classes};
+          .classes = options.classes,
+          .loss = options.loss};
 }
 
 detail::DenseLearnerOptions core(const EnsembleOptions& options) {
@@ -27,6 +28,7 @@ detail::DenseLearnerOptions core(const EnsembleOptions& options) {
           .hidden = options.hidden,
           .activation = options.activation,
           .classes = options.classes,
+          .loss = options.loss,
           .members = options.members,
           .bootstrap = options.bootstrap};
 }
@@ -42,6 +44,7 @@ torch::Tensor Mlp::gradient_features(const Values& inputs) const {
 
 CapabilitySet Mlp::capabilities() const {
   const CapabilitySet set = CapabilitySet(Capability::embeddings) | Capability::gradient_features;
+  if (predicts_variance()) return set | Capability::variance;
   return classifies() ? set | Capability::class_probabilities : set;
 }
 

@@ -38,23 +38,31 @@ State optimizer_state(const State& state) {
 DefaultTrainingLoop::DefaultTrainingLoop(DefaultTrainingLoopOptions options_)
     : options(std::move(options_)), optimizer_(options.optimizer) {
   require_valid(options, key);
+  require_valid(options.shrink_and_perturb, "shrink_and_perturb");
   detail::training_dtype(options.dtype);
 }
 
 TrainingReport DefaultTrainingLoop::train(LearnerRef learner, TrainingContext& context) try {
   const detail::GuestScope guest;
-  if (options.threads) at::set_num_threads(static_cast<int>(*options.threads));
+  const int allowed = at::get_num_threads();
   const at::AutoGradMode gradients(true);
 
   prepare(learner, context);
+  const int threads = options.threads ? static_cast<int>(*options.threads)
+                                      : static_cast<int>(std::clamp<std::int64_t>(progress_->threads, 1, allowed));
+  if (threads != allowed) at::set_num_threads(threads);
   const c10::OptionalDeviceGuard device(parameters_.front().device());
   detail::TrainingRun run(options, learner, context, *progress_);
   while (!run.finished()) {
     context.epoch_finished(train_epoch(learner, run));
-    if (!run.finished() && context.stop_requested()) return run.report("stop_requested");
+    if (!run.finished() && context.stop_requested()) {
+      detail::clear_gradients(parameters_);
+      return run.report("stop_requested");
+    }
   }
   run.restore_best();
   TrainingReport report = run.report(run.ended_by());
+  detail::clear_gradients(parameters_);
   progress_.reset();
   if (options.reset_optimizer_states) forget_moments();
   return report;
@@ -73,15 +81,21 @@ TrainingReport DefaultTrainingLoop::train(LearnerRef learner, TrainingContext& c
 
 EpochReport DefaultTrainingLoop::train_epoch(const LearnerRef& learner, detail::TrainingRun& run) {
   const double rate = run.start_epoch();
+  const bool own_gradients = learner->has_own_gradients();
   try {
     for (std::int64_t i = 0; i < run.batches(); ++i) {
       const Batch& batch = run.batch(i);
-      const torch::Tensor loss = learner->training_step(batch);
-      detail::require_loss(loss);
-      loss.backward();
+      torch::Tensor loss;
+      if (own_gradients) {
+        loss = learner->loss_and_gradients(batch);
+      } else {
+        loss = learner->training_step(batch);
+        detail::require_loss(loss);
+        loss.backward();
+      }
       if (options.gradient_clip) detail::clip_gradients(parameters_, *options.gradient_clip);
       optimizer_.step(rate);
-      detail::clear_gradients(parameters_);
+      if (!own_gradients) detail::clear_gradients(parameters_);
       run.count(loss, batch.size());
     }
     return run.finish_epoch(rate);
@@ -97,8 +111,7 @@ void DefaultTrainingLoop::prepare(const LearnerRef& learner, const TrainingConte
   }
   const bool continuing = find_progress(context);
   if (!continuing) {
-    learner->fit_scaling(context.labeled.all(), context.fine_tuning);
-    if (!context.fine_tuning) learner->reset(context.random.with("weights").bits());
+    start_weights(learner, context);
     progress_ = detail::TrainingProgress{.round = context.round,
                                          .fine_tuning = context.fine_tuning,
                                          .samples = context.labeled.size(),
@@ -111,7 +124,8 @@ void DefaultTrainingLoop::prepare(const LearnerRef& learner, const TrainingConte
   if (parameters.empty()) {
     throw TrainingError({"assay.training.parameters", "learner", "at least one trainable parameter", "none", ""});
   }
-  const bool keep_moments = continuing || (context.fine_tuning && !options.reset_optimizer_states);
+  if (!continuing) progress_->threads = detail::training_threads(parameters, options.batch_size, at::get_num_threads());
+  const bool keep_moments = continuing || (detail::fine_tunes(options, context) && !options.reset_optimizer_states);
   give_parameters(std::move(parameters), keep_moments);
   if (loaded_ && continuing && loaded_->json.at("training").at("has_best").get<bool>()) {
     std::vector<torch::Tensor> tracked = parameters_;
@@ -121,6 +135,17 @@ void DefaultTrainingLoop::prepare(const LearnerRef& learner, const TrainingConte
   }
   loaded_.reset();
   detail::clear_gradients(parameters_);
+}
+
+void DefaultTrainingLoop::start_weights(const LearnerRef& learner, const TrainingContext& context) const {
+  const bool from_scratch = !detail::fine_tunes(options, context);
+  learner->fit_scaling(context.labeled.all(), !from_scratch);
+  if (from_scratch) {
+    learner->reset(context.random.with("weights").bits());
+  } else if (options.warm_start == WarmStart::shrink_and_perturb) {
+    detail::shrink_and_perturb(learner->parameters(), options.shrink_and_perturb,
+                               context.random.with("perturb").bits());
+  }
 }
 
 bool DefaultTrainingLoop::find_progress(const TrainingContext& context) {

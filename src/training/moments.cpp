@@ -10,11 +10,26 @@ namespace assay::detail {
 
 namespace {
 
-std::vector<torch::Tensor> clones(const std::vector<torch::Tensor>& tensors) {
-  std::vector<torch::Tensor> copies;
-  copies.reserve(tensors.size());
-  for (const torch::Tensor& tensor : tensors) copies.push_back(tensor.clone());
-  return copies;
+/// Whether `next` begins where `tensor` ends.
+bool follows(const torch::Tensor& tensor, const torch::Tensor& next) {
+  return next.is_alias_of(tensor) && next.storage_offset() == tensor.storage_offset() + tensor.numel();
+}
+
+/// Elements of one storage, `count` of them from `first` on.
+torch::Tensor memory_from(const torch::Tensor& first, std::int64_t count) {
+  return at::empty({0}, first.options().requires_grad(false))
+      .set_(first.storage(), first.storage_offset(), {count}, {1});
+}
+
+/// The memory of tensors that lie one behind the other; undefined if they do not.
+torch::Tensor one_memory(const std::vector<torch::Tensor>& tensors) {
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    if (!tensors[i].is_contiguous() || tensors[i].scalar_type() != tensors[0].scalar_type()) return {};
+    if (i > 0 && !follows(tensors[i - 1], tensors[i])) return {};
+    count += tensors[i].numel();
+  }
+  return tensors.size() < 2 ? torch::Tensor() : memory_from(tensors.front(), count);
 }
 
 std::string shape_text(const torch::Tensor& tensor) {
@@ -26,17 +41,14 @@ std::string shape_text(const torch::Tensor& tensor) {
 }  // namespace
 
 Moments::Moments(const Moments& other) : kinds_(other.kinds_) {
-  all_.parameters = other.all_.parameters;
-  for (const auto& kind : other.all_.moments) all_.moments.push_back(clones(kind));
-  if (other.steps_.defined()) {
-    steps_ = other.steps_.clone();
-    bind_steps();
+  if (!other.steps_.defined()) return;
+  init(other.all_.parameters);
+  steps_.copy_(other.steps_);
+  for (std::size_t kind = 0; kind < kinds_.size(); ++kind) {
+    for (std::size_t i = 0; i < all_.parameters.size(); ++i) {
+      all_.moments[kind][i].copy_(other.all_.moments[kind][i]);
+    }
   }
-}
-
-void Moments::bind_steps() {
-  all_.steps.clear();
-  for (std::int64_t i = 0; i < steps_.numel(); ++i) all_.steps.push_back(steps_.select(0, i));
 }
 
 void Moments::init(std::vector<torch::Tensor> parameters) {
@@ -49,26 +61,75 @@ void Moments::init(std::vector<torch::Tensor> parameters) {
     }
   }
   all_ = {};
+  whole_ = {};
+  some_ = {};
   rate_ = torch::Tensor();
   all_.parameters = std::move(parameters);
-  for (std::size_t kind = 0; kind < kinds_.size(); ++kind) {
-    std::vector<torch::Tensor> zeros;
-    for (const torch::Tensor& parameter : all_.parameters) zeros.push_back(at::zeros_like(parameter.detach()));
-    all_.moments.push_back(std::move(zeros));
-  }
   const auto count = static_cast<std::int64_t>(all_.parameters.size());
   const torch::Device device = on_cpu() ? torch::Device(torch::kCPU) : all_.parameters.front().device();
   steps_ = at::zeros({count}, torch::TensorOptions(torch::kFloat32).device(device));
-  bind_steps();
+  for (std::int64_t i = 0; i < count; ++i) all_.steps.push_back(steps_.select(0, i));
+
+  const torch::Tensor memory = one_memory(all_.parameters);
+  if (memory.defined()) {
+    whole_.parameters = {memory};
+    whole_.steps = {all_.steps.front()};
+  }
+  for (std::size_t kind = 0; kind < kinds_.size(); ++kind) {
+    std::vector<torch::Tensor> zeros;
+    if (memory.defined()) {
+      const torch::Tensor moment = at::zeros_like(memory);
+      std::int64_t first = 0;
+      for (const torch::Tensor& parameter : all_.parameters) {
+        zeros.push_back(moment.narrow(0, first, parameter.numel()).view(parameter.sizes()));
+        first += parameter.numel();
+      }
+      whole_.moments.push_back({moment});
+    } else {
+      for (const torch::Tensor& parameter : all_.parameters) zeros.push_back(at::zeros_like(parameter.detach()));
+    }
+    all_.moments.push_back(std::move(zeros));
+  }
+}
+
+void Moments::count_step() {
+  if (!on_cpu()) {
+    steps_.add_(1);
+    return;
+  }
+  auto* steps = steps_.mutable_data_ptr<float>();
+  for (std::int64_t i = 0; i < steps_.numel(); ++i) steps[i] += 1;
+}
+
+torch::Tensor Moments::whole_gradient() {
+  const torch::Tensor* before = nullptr;
+  for (const torch::Tensor& parameter : all_.parameters) {
+    const torch::Tensor& gradient = parameter.grad();
+    if (!gradient.defined() || !gradient.is_contiguous() || (before && !follows(*before, gradient))) return {};
+    before = &gradient;
+  }
+  const torch::Tensor& first = all_.parameters.front().grad();
+  if (!whole_.gradients.empty()) {  // mostly those of the step before, filled anew
+    const torch::Tensor& known = whole_.gradients.front();
+    if (first.is_alias_of(known) && first.storage_offset() == known.storage_offset()) return known;
+  }
+  return memory_from(first, whole_.parameters.front().numel());
 }
 
 Moments::Lists& Moments::next_step() {
+  if (!whole_.parameters.empty()) {
+    if (torch::Tensor gradient = whole_gradient(); gradient.defined()) {
+      whole_.gradients = {std::move(gradient)};
+      count_step();
+      return whole_;
+    }
+  }
   all_.gradients.clear();
   for (const torch::Tensor& parameter : all_.parameters) {
     if (const torch::Tensor& gradient = parameter.grad(); gradient.defined()) all_.gradients.push_back(gradient);
   }
   if (all_.gradients.size() == all_.parameters.size()) {
-    if (!all_.parameters.empty()) steps_.add_(1);
+    if (!all_.parameters.empty()) count_step();
     return all_;
   }
   some_ = {};
@@ -81,6 +142,11 @@ Moments::Lists& Moments::next_step() {
     some_.steps.push_back(all_.steps[i].add_(1));
   }
   return some_;
+}
+
+void Moments::release_gradients() {
+  all_.gradients.clear();
+  some_.gradients.clear();
 }
 
 const torch::Tensor& Moments::rate_on_device(double rate) {

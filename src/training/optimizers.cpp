@@ -24,7 +24,7 @@ void with_rate(detail::Moments& moments, double lr, Kernel&& kernel) {
   } else {
     kernel(lists, moments.rate_on_device(lr));
   }
-  lists.gradients.clear();
+  moments.release_gradients();
 }
 
 }  // namespace

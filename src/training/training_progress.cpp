@@ -2,6 +2,7 @@
 #include <assay/detail/training_progress.hpp>
 #include <assay/error.hpp>
 
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/_foreach_copy.h>
 #include <ATen/ops/empty.h>
@@ -64,11 +65,9 @@ std::int64_t EarlyStopper::best_epoch(const std::vector<EpochReport>& history) c
 }
 
 void TrainingProgress::save(State& state) const {
-  state.json["training"] = Json{{"round", round},
-                                {"fine_tuning", fine_tuning},
-                                {"samples", samples},
-                                {"stream", stream},
-                                {"planned", history.empty() ? 0 : history.back().epochs},
+  state.json["training"] = Json{{"round", round},           {"fine_tuning", fine_tuning},
+                                {"samples", samples},       {"stream", stream},
+                                {"threads", threads},       {"planned", history.empty() ? 0 : history.back().epochs},
                                 {"has_best", !best.empty()}};
   torch::Tensor table = at::empty({static_cast<std::int64_t>(history.size()), 3}, torch::kFloat64);
   auto* row = table.mutable_data_ptr<double>();
@@ -87,8 +86,11 @@ TrainingProgress TrainingProgress::load(const State& state) {
                             .fine_tuning = json.at("fine_tuning").get<bool>(),
                             .samples = integer_from_json<std::int64_t>(json.at("samples")),
                             .stream = integer_from_json<std::uint64_t>(json.at("stream")),
+                            .threads = at::get_num_threads(),
                             .history = {},
                             .best = {}};
+  // States of earlier versions hold no number of threads: they were made with the host program's.
+  if (json.contains("threads")) progress.threads = integer_from_json<std::int64_t>(json.at("threads"));
   const torch::Tensor table = state.tensors.at("history").to(torch::kCPU, torch::kFloat64).contiguous();
   if (table.dim() != 2 || table.size(1) != 3) {
     std::ostringstream got;

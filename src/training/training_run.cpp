@@ -4,10 +4,12 @@
 #include <assay/error.hpp>
 
 #include <ATen/Context.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/stack.h>
@@ -104,6 +106,26 @@ torch::Dtype training_dtype(const std::string& name) {
   throw ConfigError({"assay.config.value", "/dtype", "float32 or float64", "'" + name + "'", ""});
 }
 
+void shrink_and_perturb(const std::vector<torch::Tensor>& parameters, const ShrinkAndPerturbOptions& options,
+                        std::uint64_t seed) {
+  const at::NoGradGuard no_grad;
+  at::Generator generator = make_generator(seed);
+  for (const torch::Tensor& parameter : parameters) {
+    const torch::Tensor noise = at::empty(parameter.sizes(), torch::kFloat64).normal_(0, options.perturb, generator);
+    parameter.detach().mul_(options.shrink).add_(noise.to(parameter.device(), parameter.scalar_type()));
+  }
+}
+
+std::int64_t training_threads(const std::vector<torch::Tensor>& parameters, std::int64_t batch_size,
+                              std::int64_t allowed) {
+  // A thread is woken and waited for at every operator: it has to save more than that costs.
+  constexpr std::int64_t worth_a_thread = std::int64_t{1} << 24;  // multiplications
+  if (!parameters.front().is_cpu()) return allowed;
+  std::int64_t numbers = 0;
+  for (const torch::Tensor& parameter : parameters) numbers += parameter.numel();
+  return std::clamp<std::int64_t>(numbers * batch_size / worth_a_thread, 1, allowed);
+}
+
 void clip_gradients(const std::vector<torch::Tensor>& parameters, double max_norm) {
   const at::NoGradGuard no_grad;
   std::vector<torch::Tensor> gradients;
@@ -138,8 +160,9 @@ TrainingRun::TrainingRun(const DefaultTrainingLoopOptions& options, LearnerRef l
       learner_(learner),
       random_(context.random),
       progress_(progress),
-      epochs_(context.fine_tuning ? options.fine_tuning_epochs : options.epochs),
-      rate_(context.fine_tuning ? options.fine_tuning_lr.value_or(options.optimizer.lr()) : options.optimizer.lr()),
+      epochs_(fine_tunes(options, context) ? options.fine_tuning_epochs : options.epochs),
+      rate_(fine_tunes(options, context) ? options.fine_tuning_lr.value_or(options.optimizer.lr())
+                                         : options.optimizer.lr()),
       parameters_(learner->parameters()),
       tracked_(parameters_),
       parts_(split(context)),
@@ -186,7 +209,10 @@ void TrainingRun::count(const torch::Tensor& loss, std::int64_t samples) {
   if (device_loss_.defined()) {
     device_loss_.add_(loss.detach(), samples);
   } else {
-    host_loss_ += loss.item<double>() * static_cast<double>(samples);
+    const double value = loss.scalar_type() == torch::kFloat32 && loss.is_cpu()
+                             ? static_cast<double>(*loss.const_data_ptr<float>())
+                             : loss.item<double>();
+    host_loss_ += value * static_cast<double>(samples);
   }
 }
 
@@ -274,6 +300,7 @@ void TrainingRun::restore_best() {
 TrainingReport TrainingRun::report(std::string ended_by) const {
   TrainingReport report{.epochs = static_cast<std::int64_t>(history().size()),
                         .batches = static_cast<std::int64_t>(history().size()) * feed_.batches(),
+                        .threads = at::get_num_threads(),
                         .ended_by = std::move(ended_by)};
   report.best_epoch = stopper_ ? stopper_->best_epoch(history()) : report.epochs;
   if (report.best_epoch > 0) {

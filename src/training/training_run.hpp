@@ -17,6 +17,17 @@ torch::Device training_device(const std::string& name);
 /// The dtype an option names. Errors: `ConfigError`.
 torch::Dtype training_dtype(const std::string& name);
 
+/// Whether a training goes on from earlier weights.
+inline bool fine_tunes(const DefaultTrainingLoopOptions& options, const TrainingContext& context) {
+  return context.fine_tuning && options.warm_start != WarmStart::reset;
+}
+/// θ ← shrink · θ + noise. The noise is the same in every dtype and on every device.
+void shrink_and_perturb(const std::vector<torch::Tensor>& parameters, const ShrinkAndPerturbOptions& options,
+                        std::uint64_t seed);
+/// Threads that pay for a step of this size: a function of the sizes alone, at least 1 and at most `allowed`.
+std::int64_t training_threads(const std::vector<torch::Tensor>& parameters, std::int64_t batch_size,
+                              std::int64_t allowed);
+
 /// Scales the gradients so that their norm, taken over all of them together, is at most `max_norm`. No device sync.
 void clip_gradients(const std::vector<torch::Tensor>& parameters, double max_norm);
 /// Leaves the parameters without gradients: the next backward pass hands its own over in place of adding.

@@ -5,7 +5,7 @@
 #ifdef ASSAY_FIXED
 using Context = assay::MetrologyContext;
 #else
-using Context = assay::MetrologyContextWith<assay::Variance>;
+using Context = assay::MetrologyContextWith<assay::PosteriorDraws>;
 #endif
 struct Calibration {
   assay::Measurements measure(const Context&) const { return {}; }

@@ -5,10 +5,10 @@
 #ifdef ASSAY_FIXED
 using Context = assay::QueryContext;
 #else
-using Context = assay::QueryContextWith<assay::Variance>;
+using Context = assay::QueryContextWith<assay::PosteriorDraws>;
 #endif
-struct WantsVariance {
+struct WantsDraws {
   assay::Selection select(const Context&) const { return {}; }
 };
 
-void run() { assay::Driver({.dir = "campaign"}, {}, mlp(), WantsVariance(), Label()).run(); }
+void run() { assay::Driver({.dir = "campaign"}, {}, mlp(), WantsDraws(), Label()).run(); }

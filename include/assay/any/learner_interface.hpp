@@ -21,6 +21,8 @@ struct LearnerInterface {
   virtual Batch pack(const Values& samples, std::span<const SampleId> ids) const = 0;
   virtual torch::Tensor training_step(const Batch& batch) = 0;
   virtual torch::Tensor validation_step(const Batch& batch) = 0;
+  virtual bool has_own_gradients() const = 0;
+  virtual torch::Tensor loss_and_gradients(const Batch& batch) = 0;
   virtual Values predict(const Values& inputs) const = 0;
   virtual void set_training(bool training) = 0;
   virtual void reset(std::uint64_t seed) = 0;
@@ -39,6 +41,7 @@ struct LearnerInterface {
 };
 
 [[noreturn]] void throw_missing_capability(Capability capability);
+[[noreturn]] void throw_no_own_gradients();
 void require_cpu_only(torch::Device device);
 
 /// Adapts a learner held as `T` or referred to as `T&`.
@@ -68,6 +71,19 @@ struct LearnerModel final : LearnerInterface {
     } else {
       return learner.training_step(batch);
     }
+  }
+  bool has_own_gradients() const override {
+    if constexpr (requires {
+                    { held().has_own_gradients() } -> std::same_as<bool>;
+                  }) {
+      return held().has_own_gradients();
+    } else {
+      return ComputesGradients<T>;
+    }
+  }
+  torch::Tensor loss_and_gradients(const Batch& batch) override {
+    if constexpr (ComputesGradients<T>) return learner.loss_and_gradients(batch);
+    throw_no_own_gradients();
   }
   Values predict(const Values& inputs) const override { return held().predict(inputs); }
   void set_training(bool training) override { learner.set_training(training); }

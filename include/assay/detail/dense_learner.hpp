@@ -6,11 +6,13 @@
 #include <assay/learner/batch.hpp>
 #include <assay/learner/capability.hpp>
 #include <assay/learner/fields.hpp>
+#include <assay/learner/regression_loss.hpp>
 #include <assay/learner/scaler.hpp>
 #include <assay/state.hpp>
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,8 +25,28 @@ struct DenseLearnerOptions {
   std::vector<std::int64_t> hidden;
   std::string activation;
   std::int64_t classes = 0;
+  RegressionLoss loss = RegressionLoss::mse;
   std::int64_t members = 0;  ///< 0: one network without a member dimension
   bool bootstrap = false;
+};
+
+class DenseGradients;
+
+/// A working state that copies of its owner do not share: they begin without.
+template <class T>
+class Scratch {
+ public:
+  Scratch() = default;
+  Scratch(const Scratch&) noexcept {}
+  Scratch(Scratch&&) noexcept = default;
+  Scratch& operator=(const Scratch&) noexcept {
+    held.reset();
+    return *this;
+  }
+  Scratch& operator=(Scratch&&) noexcept = default;
+  ~Scratch() = default;
+
+  std::shared_ptr<T> held;
 };
 
 /// What `Mlp` and `Ensemble` have in common: fields, standardisation, and one network or several side by side.
@@ -38,6 +60,7 @@ class DenseLearner {
   Batch pack(const Values& samples, std::span<const SampleId> ids) const;
   torch::Tensor training_step(const Batch& batch);
   torch::Tensor validation_step(const Batch& batch);
+  torch::Tensor loss_and_gradients(const Batch& batch);
   Values predict(const Values& inputs) const;
   void set_training(bool) {}
   void reset(std::uint64_t seed);
@@ -48,17 +71,22 @@ class DenseLearner {
   void load(const State& state);
 
   bool classifies() const noexcept { return options_.classes > 0; }
-  /// Members' outputs, standardised, [members, n, k] float64 on the CPU.
+  bool predicts_variance() const noexcept { return !classifies() && options_.loss == RegressionLoss::gaussian; }
+  /// Members' predictions, standardised, or logits: [members, n, k] float64 on the CPU.
   torch::Tensor outputs(const Values& inputs) const;
   /// Members' class probabilities, [members, n, classes]. Errors: `ConfigError` for a regression.
   torch::Tensor member_probabilities(const Values& inputs) const;
   torch::Tensor class_probabilities(const Values& inputs) const { return member_probabilities(inputs).mean(0); }
+  /// Errors: `ConfigError` for a single network without a Gaussian likelihood, or a classification.
   Values variance(const Values& inputs) const;
   torch::Tensor embeddings(const Values& inputs) const;
 
  private:
   torch::Tensor standardised_inputs(const Values& batch) const;
   torch::Tensor class_ids(const Values& samples) const;
+  /// Changes the last layer so that predictions unscaled by `now` are what they are unscaled by `y_`.
+  void rescale_outputs(const Standardizer& now);
+  torch::Tensor raw_outputs(const Values& inputs) const;
   torch::Tensor losses(const Batch& batch) const;
   torch::Tensor bootstrap_weights(std::span<const SampleId> ids) const;
   DenseShape shape(const Fields& inputs, const Fields& targets) const;
@@ -70,6 +98,7 @@ class DenseLearner {
   Standardizer y_;
   std::uint64_t seed_ = 0;
   DenseNet net_;
+  Scratch<DenseGradients> gradients_;
 };
 
 }  // namespace assay::detail

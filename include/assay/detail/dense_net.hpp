@@ -20,18 +20,24 @@ struct DenseShape {
   bool operator==(const DenseShape&) const = default;
 };
 
+/// Shapes of the parameters, weight and bias of each layer in turn.
+std::vector<std::vector<std::int64_t>> parameter_shapes(const DenseShape& shape);
+/// A tensor of each shape, one behind the other in `memory` [n].
+std::vector<torch::Tensor> views_of(const torch::Tensor& memory, const std::vector<std::vector<std::int64_t>>& shapes);
+
 /// Largest number of parameters of a network or an ensemble: 8 GiB in single precision.
 constexpr std::int64_t most_parameters = std::int64_t{1} << 31;
 
-/// An elementwise function by name: "silu", "relu", "gelu" or "tanh".
-using Activation = torch::Tensor (*)(const torch::Tensor&);
-/// Errors: `ConfigError` for another name.
+/// The elementwise function between two layers.
+enum class Activation { silu, relu, gelu, tanh };
+/// Errors: `ConfigError` for another name than those above.
 Activation activation_of(const std::string& name);
 
 /// A fully connected network, or an ensemble of them with stacked parameters computed in one pass: each layer is
 /// y = x W + b.
 ///
-/// Shapes: W [in, out], b [out]; stacked W [members, in, out], b [members, 1, out]. Calls directly into the tensor
+/// Shapes: W [in, out], b [out]; stacked W [members, in, out], b [members, 1, out]. All parameters lie one behind the
+/// other in one piece of memory, so that an optimizer can update them as one tensor. Calls directly into the tensor
 /// library's matrix products: a module's bookkeeping would cost as much as a small layer.
 class DenseNet {
  public:
@@ -57,10 +63,14 @@ class DenseNet {
 
   /// Changes the first layer so that inputs scaled by `now` give what inputs scaled by `before` gave.
   void rescale_inputs(const Standardizer& before, const Standardizer& now);
-  /// Changes the last layer so that outputs unscaled by `now` are what outputs unscaled by `before` were.
-  void rescale_outputs(const Standardizer& before, const Standardizer& now);
+  /// Changes the last layer so that it gives factor · y + shift in place of y. Shapes: both [outputs], float64.
+  void rescale_outputs(const torch::Tensor& factor, const torch::Tensor& shift);
 
+  /// Weight and bias of each layer in turn, the same tensors until `build` or `to` makes others.
   std::vector<torch::Tensor> parameters() const;
+  /// The memory of all parameters, [number of parameters], without a gradient.
+  const torch::Tensor& memory() const noexcept { return memory_; }
+  Activation activation() const noexcept { return activation_; }
   torch::Device device() const noexcept { return device_; }
   torch::Dtype dtype() const noexcept { return dtype_; }
   void to(torch::Device device, torch::Dtype dtype);
@@ -72,11 +82,14 @@ class DenseNet {
 
  private:
   torch::Tensor layer(std::size_t index, const torch::Tensor& x) const;
+  /// Makes the parameters views of `memory`.
+  void bind(torch::Tensor memory);
 
   Activation activation_;
   DenseShape shape_;
   torch::Device device_ = torch::kCPU;
   torch::Dtype dtype_ = torch::kFloat32;
+  torch::Tensor memory_;
   std::vector<torch::Tensor> weights_;
   std::vector<torch::Tensor> biases_;
 };

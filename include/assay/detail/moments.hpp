@@ -10,6 +10,8 @@ namespace assay::detail {
 
 /// The parameters an optimizer updates, with a step count and one tensor of each kind of moment for every parameter.
 ///
+/// Parameters that lie one behind the other in one piece of memory are updated as one tensor wherever their gradients
+/// lie like that as well: one loop in place of one a parameter.
 /// A copy owns its own moments and updates the same parameters.
 class Moments {
  public:
@@ -32,6 +34,8 @@ class Moments {
   void init(std::vector<torch::Tensor> parameters);
   /// The parameters that have a gradient now, their step counts raised by one.
   Lists& next_step();
+  /// Lets go of gradients that belong to autograd, so that the next backward pass can hand over new ones.
+  void release_gradients();
   /// `rate` as a 0-dimensional tensor on the parameters' device: CUDA kernels read it there.
   const torch::Tensor& rate_on_device(double rate);
   bool on_cpu() const { return all_.parameters.empty() || all_.parameters.front().is_cpu(); }
@@ -40,10 +44,13 @@ class Moments {
   void load(const State& state);
 
  private:
-  void bind_steps();
+  void count_step();
+  /// The gradients as one tensor; undefined if they do not lie one behind the other.
+  torch::Tensor whole_gradient();
 
   std::vector<std::string> kinds_;
   Lists all_;
+  Lists whole_;          // the same memory as one tensor of each; empty where the parameters lie apart
   Lists some_;           // used where a parameter has no gradient
   torch::Tensor steps_;  // [parameters]; all_.steps are its elements: one kernel counts them all
   torch::Tensor rate_;

@@ -58,6 +58,7 @@ struct TrainingProgress {
   bool fine_tuning = false;
   std::int64_t samples = 0;
   std::uint64_t stream = 0;  ///< of the round's random key
+  std::int64_t threads = 1;  ///< of LibTorch: sums are split among them
   std::vector<EpochReport> history;
   Snapshot best;
   bool mid_epoch = false;  ///< the learner is not where `history` ends: an exception left the epoch

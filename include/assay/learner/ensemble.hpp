@@ -3,6 +3,7 @@
 
 #include <assay/detail/dense_learner.hpp>
 #include <assay/learner/export.hpp>
+#include <assay/learner/regression_loss.hpp>
 #include <assay/options.hpp>
 
 #include <array>
@@ -17,6 +18,7 @@ struct EnsembleOptions {
   std::vector<std::int64_t> hidden = {64, 64};
   std::string activation = "silu";
   std::int64_t classes = 0;
+  RegressionLoss loss = RegressionLoss::mse;
   bool bootstrap = true;
 
   static constexpr std::array describe{
@@ -27,6 +29,7 @@ struct EnsembleOptions {
       OptionInfo{.name = "activation", .help = "silu, relu, gelu or tanh"},
       OptionInfo{
           .name = "classes", .help = "0 for regression; else the one target holds class ids below this", .min = 0},
+      OptionInfo{.name = "loss", .help = "of a regression; gaussian: with a variance for every prediction"},
       OptionInfo{.name = "bootstrap", .help = "each member weights the samples by draws of its own"},
   };
 };
@@ -36,7 +39,8 @@ struct EnsembleOptions {
 /// All members' parameters are stacked, and one batched product a layer computes all of them. The bootstrap weights a
 /// sample, for each member, by a Poisson(1) draw keyed by the sample's id, which approximates sampling with
 /// replacement and does not change when the pool grows. The loss is the sum of the members' losses, so that each trains
-/// as it would alone.
+/// as it would alone. With the Gaussian likelihood the variance is that of the members' predictions plus the mean of
+/// theirs.
 /// Source: Lakshminarayanan, Pritzel and Blundell 2017, "Simple and scalable predictive uncertainty estimation using
 /// deep ensembles"; Oza and Russell 2001, "Online bagging and boosting", for the Poisson draws.
 class Ensemble : private detail::DenseLearner {
@@ -52,6 +56,7 @@ class Ensemble : private detail::DenseLearner {
   using DenseLearner::fit_scaling;
   using DenseLearner::inputs;
   using DenseLearner::load;
+  using DenseLearner::loss_and_gradients;
   using DenseLearner::pack;
   using DenseLearner::parameters;
   using DenseLearner::predict;
@@ -64,7 +69,7 @@ class Ensemble : private detail::DenseLearner {
   using DenseLearner::validation_step;
   using DenseLearner::variance;
 
-  /// Members drawn with replacement: [draws, n, k] standardised outputs, or class probabilities.
+  /// Members drawn with replacement: [draws, n, k] standardised predictions, or class probabilities.
   torch::Tensor posterior_draws(const Values& inputs, std::int64_t draws, std::uint64_t seed) const;
   CapabilitySet capabilities() const;
   /// Writes the trained members to a directory that `load_learner` reads.

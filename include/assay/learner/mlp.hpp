@@ -3,6 +3,7 @@
 
 #include <assay/detail/dense_learner.hpp>
 #include <assay/learner/export.hpp>
+#include <assay/learner/regression_loss.hpp>
 #include <assay/options.hpp>
 
 #include <array>
@@ -16,6 +17,7 @@ struct MlpOptions {
   std::vector<std::int64_t> hidden = {64, 64};
   std::string activation = "silu";
   std::int64_t classes = 0;
+  RegressionLoss loss = RegressionLoss::mse;
 
   static constexpr std::array describe{
       OptionInfo{.name = "inputs", .help = "fields it reads, of any shape", .required = true},
@@ -24,16 +26,18 @@ struct MlpOptions {
       OptionInfo{.name = "activation", .help = "silu, relu, gelu or tanh"},
       OptionInfo{
           .name = "classes", .help = "0 for regression; else the one target holds class ids below this", .min = 0},
+      OptionInfo{.name = "loss", .help = "of a regression; gaussian: with a variance for every prediction"},
   };
 };
 
-/// A fully connected network: for regression with squared error, or classification with cross-entropy (two classes
-/// share one logit).
+/// A fully connected network: for regression with squared error, Huber's loss or a Gaussian likelihood (then it
+/// predicts a variance as well), or classification with cross-entropy (two classes share one logit).
 ///
 /// Inputs and regression targets are standardised with their mean and deviation over the labeled pool; predictions are
 /// in physical units. While fine-tuning, a new standardisation rescales the first and last layers, so that the function
 /// stays as it is.
-/// Shapes: fields of any shape, flattened. Cost: one small matrix product a layer.
+/// Gradients are computed layer by layer without autograd.
+/// Shapes: fields of any shape, flattened. Cost: one small matrix product a layer, two more for its gradients.
 class Mlp : private detail::DenseLearner {
  public:
   static constexpr std::string_view key = "mlp";
@@ -47,6 +51,7 @@ class Mlp : private detail::DenseLearner {
   using DenseLearner::fit_scaling;
   using DenseLearner::inputs;
   using DenseLearner::load;
+  using DenseLearner::loss_and_gradients;
   using DenseLearner::pack;
   using DenseLearner::parameters;
   using DenseLearner::predict;
@@ -57,6 +62,7 @@ class Mlp : private detail::DenseLearner {
   using DenseLearner::to;
   using DenseLearner::training_step;
   using DenseLearner::validation_step;
+  using DenseLearner::variance;
 
   /// Features of the last layer's gradient: the embedding and a one.
   torch::Tensor gradient_features(const Values& inputs) const;

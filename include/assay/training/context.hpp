@@ -25,6 +25,7 @@ struct TrainingReport {
   std::int64_t epochs = 0;      ///< run in this training
   std::int64_t best_epoch = 0;  ///< whose parameters the learner has now
   std::int64_t batches = 0;
+  std::int64_t threads = 0;  ///< of LibTorch while it ran; 0 for a loop that does not say
   double training_loss = 0;
   double validation_loss = std::numeric_limits<double>::quiet_NaN();
   std::string ended_by;  ///< "epochs", "early_stopping" or "stop_requested"

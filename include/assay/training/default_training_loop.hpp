@@ -32,12 +32,31 @@ struct EarlyStoppingOptions {
   };
 };
 
+/// What the weights of a later training start from.
+enum class WarmStart {
+  continued,           ///< those that are there
+  reset,               ///< new ones, drawn from the campaign's seed and the round
+  shrink_and_perturb,  ///< θ ← shrink · θ + noise, noise normal with deviation `perturb`
+};
+
+struct ShrinkAndPerturbOptions {
+  double shrink = 0.6;
+  double perturb = 0.01;
+
+  static constexpr std::array describe{
+      OptionInfo{.name = "shrink", .help = "what every parameter is multiplied with", .min = 0, .max = 1},
+      OptionInfo{.name = "perturb", .help = "standard deviation of the noise added to it", .min = 0},
+  };
+};
+
 struct DefaultTrainingLoopOptions {
   std::int64_t epochs = 200;
   std::int64_t fine_tuning_epochs = 50;
   std::int64_t batch_size = 32;
   AnyOptimizer optimizer = AdamW();
   std::optional<double> fine_tuning_lr = std::nullopt;
+  WarmStart warm_start = WarmStart::continued;
+  ShrinkAndPerturbOptions shrink_and_perturb = {};
   AnyScheduler scheduler = ConstantSchedule();
   std::optional<double> gradient_clip = std::nullopt;
   std::optional<EarlyStoppingOptions> early_stopping = EarlyStoppingOptions{};
@@ -53,6 +72,8 @@ struct DefaultTrainingLoopOptions {
       OptionInfo{.name = "batch_size", .help = "samples in an optimizer step", .min = 1},
       OptionInfo{.name = "optimizer", .help = "sgd, adam, adamw or one of your own"},
       OptionInfo{.name = "fine_tuning_lr", .help = "learning rate of later trainings; else the optimizer's", .min = 0},
+      OptionInfo{.name = "warm_start", .help = "what the weights of a later training start from"},
+      OptionInfo{.name = "shrink_and_perturb", .help = "for the warm start of that name"},
       OptionInfo{.name = "scheduler", .help = "how the learning rate changes over the epochs"},
       OptionInfo{
           .name = "gradient_clip", .help = "largest norm of all gradients together; none: not clipped", .min = 0},
@@ -65,7 +86,7 @@ struct DefaultTrainingLoopOptions {
       OptionInfo{.name = "device", .help = "cpu, cuda or cuda:N"},
       OptionInfo{.name = "dtype", .help = "float32 or float64, for the learner's parameters and batches"},
       OptionInfo{.name = "threads",
-                 .help = "of LibTorch while training; else as the host program has them",
+                 .help = "of LibTorch while training; else as many as pay for the sizes, up to the host program's",
                  .min = 1,
                  .max = 4096},
   };
@@ -74,9 +95,13 @@ struct DefaultTrainingLoopOptions {
 /// Trains a learner with mini-batches of the labeled pool, on the CPU or a CUDA device.
 ///
 /// The first training starts from weights drawn from the campaign's seed (`learner.reset`) and takes `epochs`; later
-/// ones go on from the weights that are there and take `fine_tuning_epochs`. Standardisation is fitted on the labeled
-/// pool; while fine-tuning the weights are rescaled with it. Every epoch visits all samples in an order drawn from
-/// their ids.
+/// ones go on from the weights that are there, or from these shrunk and perturbed, and take `fine_tuning_epochs` at
+/// `fine_tuning_lr`; with `reset` they are as the first. Standardisation is fitted on the labeled pool; while
+/// fine-tuning the weights are rescaled with it. Every epoch visits all samples in an order drawn from their ids.
+///
+/// A learner with `loss_and_gradients` is trained without autograd. Without `threads`, their number is a function of the
+/// number of parameters and the batch size, at most what the host program allows; it is kept with the state of a
+/// training, so that one that is resumed goes on with as many.
 ///
 /// Early stopping watches the validation pool. Without one it holds out one labeled sample in `holdout`, chosen by a
 /// hash of its id: the same ones in every round, since a learner that goes on from earlier weights must not be judged
@@ -89,6 +114,7 @@ struct DefaultTrainingLoopOptions {
 /// Errors: `ConfigError` for a device that is not there; `TrainingError` `assay.training.not_finite`, naming the
 /// sample; `TrainingError` for a learner without parameters or whose loss does not depend on them. Whatever leaves an
 /// epoch, an exception of the learner's own loss included, leaves the parameters as they were at the epoch's start.
+/// Source: Ash and Adams 2020, "On warm-starting neural network training", for shrink and perturb.
 class DefaultTrainingLoop {
  public:
   static constexpr std::string_view key = "default";
@@ -110,6 +136,7 @@ class DefaultTrainingLoop {
  private:
   EpochReport train_epoch(const LearnerRef& learner, detail::TrainingRun& run);
   void prepare(const LearnerRef& learner, const TrainingContext& context);
+  void start_weights(const LearnerRef& learner, const TrainingContext& context) const;
   bool find_progress(const TrainingContext& context);
   void give_parameters(std::vector<torch::Tensor> parameters, bool keep_moments);
   void forget_moments();
