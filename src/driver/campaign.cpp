@@ -44,6 +44,8 @@ void check_options(const DriverOptions& options) {
           std::to_string(options.keep_checkpoints));
   require(options.checkpoint_every_epochs >= 0, "/driver/checkpoint_every_epochs", "an integer >= 0",
           std::to_string(options.checkpoint_every_epochs));
+  require(!options.wall_time || options.wall_time->count() > 0, "/driver/wall_time", "more than 0 s",
+          options.wall_time ? std::to_string(options.wall_time->count()) + " s" : "");
   require(options.label_budget.value_or(0) >= 0, "/driver/label_budget", "an integer >= 0",
           std::to_string(options.label_budget.value_or(0)));
   if (!problems.empty()) throw ConfigError(std::move(problems));
@@ -59,6 +61,7 @@ Campaign::Campaign(DriverOptions options, Pools pools, const LearnerRef& learner
       slots_(std::move(slots)),
       random_(options_.seed) {
   check_options(options_);
+  if (options_.wall_time) deadline_ = std::chrono::steady_clock::now() + *options_.wall_time;
   if (!options_.skip_labeling) check_provides(learner_->targets(), provides_);
   for (std::size_t i = 0; i < options_.stop.size(); ++i) {
     AnyStop& stop = options_.stop[i];
@@ -85,6 +88,19 @@ Campaign::~Campaign() {
       // The disk that refused the checkpoint refuses the log too: there is nowhere left to say it.
     }
   }
+}
+
+bool Campaign::stop_requested() const {
+  const std::atomic<bool>* host = host_stop_.load(std::memory_order_relaxed);
+  return stop_requested_.load(std::memory_order_relaxed) || (host && host->load(std::memory_order_relaxed)) ||
+         (deadline_ && std::chrono::steady_clock::now() >= *deadline_);
+}
+
+bool Campaign::must_stop() {
+  const bool asked = stop_requested_.exchange(false, std::memory_order_relaxed);
+  if (!asked && !stop_requested() && !nothing_fits_) return false;
+  checkpoints_->flush();
+  return true;
 }
 
 void Campaign::emit(Event event) {
@@ -121,6 +137,10 @@ void Campaign::finish(std::string reason) {
   position_.finished_by = std::move(reason);
   save_checkpoint();
   checkpoints_->flush();
+  const Counts counts = ledger_->counts();
+  say("labeled by use: training " + std::to_string(counts.labels) + ", validation " +
+      std::to_string(counts.validation_labels) + ", test " + std::to_string(counts.test_labels) + "; failed " +
+      std::to_string(counts.failed) + "; simulations " + std::to_string(counts.simulations));
   emit({.kind = Event::Kind::campaign_finished, .text = position_.finished_by});
 }
 
