@@ -38,7 +38,8 @@ class Checker : public nlohmann::json_sax<Json> {
   bool end_object() override { return close(); }
   bool end_array() override { return close(); }
   bool key(std::string& name) override {
-    if (!keys_.back().insert(name).second) fail(where_, "every key once in an object", "'" + brief(name) + "' twice");
+    if (!keys_.back().insert(name).second)
+      fail(where_, "every key once in an object", std::string("'").append(brief(name)).append("' twice"));
     return true;
   }
   bool null() override { return true; }

@@ -149,7 +149,10 @@ TEST_CASE("ask and tell do what run does", "[driver]") {
     CHECK(driver.ask(8).empty());
     std::reverse(samples.begin(), samples.end());  // told in another order
     for (const Sample& sample : samples) CHECK(driver.tell(sample.id, done(toy::solve(sample.values))));
-    CHECK_THROWS_AS(driver.tell(samples.front().id, done(toy::solve(samples.front().values))), LabelError);
+    const Sample& first = samples.front();
+    CHECK(driver.tell(first.id, done(toy::solve(first.values))));  // the same again
+    CHECK_THROWS_WITH(driver.tell(first.id, done({{"y", 0.0}})), Contains("assay.label.told"));
+    CHECK_THROWS_WITH(driver.tell(first.id, failed("no")), Contains("assay.label.told"));
   }
   CHECK(campaign_hash(folder / "ask") == hash);
   CHECK_THROWS_AS(driver.tell(99999, failed("no")), LabelError);

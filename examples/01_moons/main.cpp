@@ -42,7 +42,7 @@ assay::Json run(const example::Flags& flags) {
       {.labeled = part(0, labeled), .unlabeled = part(labeled, 1000 - labeled).without({"label"}), .test = test},
       std::move(learner), example::make_query(assay::Registries(), flags.query, 10), label,
       assay::Metrics(assay::ClassificationReport(), assay::Accuracy()), loop);
-  driver.run();
+  example::run_to_end(driver);
   assay::Json report = driver.report();
   report["hash"] = assay::campaign_hash(flags.dir);
   return report;

@@ -77,7 +77,7 @@ assay::Json run_one(const PlateFlags& flags) {
                        {.labeled = start_designs(flags), .unlabeled = candidates(flags), .test = test_designs(flags)},
                        surrogate(), query(flags, flags.query), plate::simulations(flags.parallel), metrics(),
                        training(flags));
-  driver.run();
+  example::run_to_end(driver);
   driver.learner().export_to(flags.dir / "surrogate");
   assay::Json report = driver.report();
   report["hash"] = assay::campaign_hash(flags.dir);
@@ -120,7 +120,7 @@ assay::Json run_comparison(const PlateFlags& flags) {
   assay::Driver start(std::move(start_options), {.labeled = start_designs(flags), .test = test_designs(flags)},
                       surrogate(), assay::Random(), plate::simulations(flags.parallel), assay::NoMetrology(),
                       training(flags));
-  start.run();
+  example::run_to_end(start);
 
   const auto run_arm = [&](const std::string& key) {
     assay::DriverOptions options = example::driver_options(flags);
@@ -130,7 +130,7 @@ assay::Json run_comparison(const PlateFlags& flags) {
                          {.labeled = start.labeled().all(), .unlabeled = candidates(flags), .test = start.test().all()},
                          surrogate(), query(flags, key), plate::simulations(flags.parallel), metrics(),
                          training(flags));
-    driver.run();
+    example::run_to_end(driver);
     driver.learner().export_to(dir / "surrogate");
     assay::Json report = driver.report();
     report["hash"] = assay::campaign_hash(dir);

@@ -40,7 +40,7 @@ void start(const example::Flags& flags) {
                        assay::FunctionLabel({.provides = {"acceleration"}, .function = "pendulum"}, simulate),
                        assay::Metrics(assay::Rmse(), Rollout{}),
                        assay::DefaultTrainingLoop({.epochs = 200, .fine_tuning_epochs = 60, .device = flags.device}));
-  driver.run();
+  example::run_to_end(driver);
 }
 
 /// Strategies and device are those the campaign was started with: flags that say otherwise are refused, not ignored.
@@ -60,9 +60,10 @@ assay::Json go_on(const example::Flags& flags, const assay::Checkpoint& checkpoi
   check("--device", slots.at("loop").at("device"), flags.device);
   assay::Json observers = assay::Json::array();
   if (!flags.quiet) observers.push_back({{"type", assay::ConsoleLog::key}});
-  assay::AnyDriver driver = assay::rebuild_campaign(
-      flags.dir, pools(), registries(), {{"max_rounds", flags.rounds}, {"seed", flags.seed}, {"observers", observers}});
-  driver.run();
+  assay::Json changes{{"max_rounds", flags.rounds}, {"seed", flags.seed}, {"observers", observers}};
+  if (const auto left = example::driver_options(flags).wall_time) changes["wall_time"] = left->count();
+  assay::AnyDriver driver = assay::rebuild_campaign(flags.dir, pools(), registries(), changes);
+  example::run_to_end(driver);
   return driver.report();
 }
 

@@ -5,6 +5,7 @@
 #include <assay/campaign_hash.hpp>
 #include <assay/detail/files.hpp>
 #include <assay/driver_options.hpp>
+#include <assay/duration.hpp>
 #include <assay/error.hpp>
 #include <assay/observer/console_log.hpp>
 #include <assay/query/random.hpp>
@@ -17,7 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -26,7 +29,9 @@
 #include <map>
 #include <optional>
 #include <sstream>
+#include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace example {
 
@@ -39,9 +44,19 @@ struct Flags {
   std::string device = "cpu";
   std::optional<int> threads;
   assay::Storage storage = assay::Storage::automatic;
+  std::optional<std::chrono::duration<double>> wall_time;
   bool json = false;
   bool quiet = false;
 };
+
+/// Exit code of a program that stopped before its campaign was finished: start it again with --resume.
+constexpr int stopped_code = 3;
+
+/// Thrown to end a program with `stopped_code`.
+struct Stopped {};
+
+/// Set by SIGTERM and SIGUSR1, which schedulers send before they end a job.
+inline std::atomic<bool> stop_flag{false};
 
 inline void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--dir", flags.dir, "campaign directory")->capture_default_str();
@@ -59,22 +74,16 @@ inline void add_flags(CLI::App& app, Flags& flags) {
           CLI::CheckedTransformer(std::map<std::string, assay::Storage>{{"automatic", assay::Storage::automatic},
                                                                         {"local", assay::Storage::local},
                                                                         {"shared", assay::Storage::shared}}));
+  app.add_option_function<std::string>(
+         "--wall-time",
+         [&flags](const std::string& text) {
+           flags.wall_time = assay::parse_duration(text);
+           if (!flags.wall_time) throw CLI::ValidationError("--wall-time", "'" + text + "' is no time, as 3h50m is");
+         },
+         "stop in time for a job that ends this long after the program's start, with exit code 3; --resume goes on")
+      ->type_name("TIME");
   app.add_flag("--json", flags.json, "end with one JSON object on stdout");
   app.add_flag("--quiet", flags.quiet, "no log on the terminal");
-}
-
-inline assay::DriverOptions driver_options(const Flags& flags) {
-  assay::DriverOptions options{.dir = flags.dir, .max_rounds = flags.rounds, .seed = flags.seed};
-  options.storage = flags.storage;
-  options.resume = flags.resume ? assay::Resume::if_present : assay::Resume::never;
-  if (!flags.quiet) options.observers.push_back(assay::ConsoleLog());
-  return options;
-}
-
-/// The query strategy registered under a key, with its default options but for the batch size.
-inline assay::AnyQuery make_query(const assay::Registries& registries, const std::string& key,
-                                  std::int64_t max_samples) {
-  return registries.query.make({{"type", key}, {"max_samples", max_samples}}, registries);
 }
 
 /// Seconds since this process was started, in the kernel's clock ticks: what loading the program took.
@@ -91,12 +100,43 @@ inline double seconds_since_start() {
          std::stod(field) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
+inline assay::DriverOptions driver_options(const Flags& flags) {
+  assay::DriverOptions options{.dir = flags.dir, .max_rounds = flags.rounds, .seed = flags.seed};
+  options.storage = flags.storage;
+  options.resume = flags.resume ? assay::Resume::if_present : assay::Resume::never;
+  if (!flags.quiet) options.observers.push_back(assay::ConsoleLog());
+  if (flags.wall_time) {
+    options.wall_time = *flags.wall_time - std::chrono::duration<double>(seconds_since_start());
+    if (options.wall_time->count() <= 0) {
+      // A session that can do nothing would be repeated for ever.
+      if (static bool first = true; std::exchange(first, false))
+        throw std::runtime_error("--wall-time was over before the campaign was opened");
+      throw Stopped();
+    }
+  }
+  return options;
+}
+
+/// The query strategy registered under a key, with its default options but for the batch size.
+inline assay::AnyQuery make_query(const assay::Registries& registries, const std::string& key,
+                                  std::int64_t max_samples) {
+  return registries.query.make({{"type", key}, {"max_samples", max_samples}}, registries);
+}
+
+/// Runs a campaign to its end. Throws `Stopped` if it stops before.
+template <class Driver>
+void run_to_end(Driver& driver) {
+  driver.stop_when(stop_flag);
+  if (driver.run() == assay::RunStatus::stopped) throw Stopped();
+}
+
 /// Runs `campaign`, which takes a driver to its end and gives its report, and ends as the programs do: 0 for a
-/// finished campaign, 1 for an error on one readable line.
+/// finished campaign, 1 for an error on one readable line, 3 for one that stopped and can be resumed.
 inline int run_program(int argc, char** argv, CLI::App& app, const Flags& flags,
                        const std::function<assay::Json()>& campaign) {
   const double load = seconds_since_start();
   const auto began = std::chrono::steady_clock::now();
+  for (const int signal : {SIGTERM, SIGUSR1}) std::signal(signal, [](int) { stop_flag = true; });
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -110,6 +150,9 @@ inline int run_program(int argc, char** argv, CLI::App& app, const Flags& flags,
     report["seconds"]["total"] = load + std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     if (flags.json) std::cout << report.dump() << std::endl;
     return 0;
+  } catch (const Stopped&) {
+    if (!flags.quiet) std::cerr << app.get_name() << ": stopped; the same command with --resume goes on\n";
+    return stopped_code;
   } catch (const c10::Error& error) {
     std::cerr << app.get_name() << ": " << error.what_without_backtrace() << '\n';
   } catch (const std::exception& error) {

@@ -29,7 +29,8 @@ AnyDriver load_campaign(const Json& configuration, const Registries& registries)
 ///      "learner": {"type": "ensemble", ...}, "query": {"type": "core_set"}, "label": {"type": "process", ...},
 ///      "metrology": {"type": "rmse"}, "loop": {"type": "default", "epochs": 200}}
 ///
-/// "metrology" and "loop" may be left out. Relative paths are taken from the working directory.
+/// "metrology" and "loop" may be left out. Relative paths are taken from the working directory. The campaign directory
+/// keeps the whole as `campaign.json`, from which `open_campaign` continues it.
 /// Errors: `ConfigError` with every problem in the file and its JSON path; then as `Driver`'s constructor.
 AnyDriver load_campaign(const std::filesystem::path& file, const Registries& registries);
 template <class J>
@@ -38,13 +39,21 @@ AnyDriver load_campaign(const J& configuration, const Registries& registries) {
   return detail::load_campaign(configuration, registries);
 }
 
+/// Continues the campaign in a directory by its own `campaign.json`, as `load_campaign` left it there.
+/// \param changes driver options to change, as `{"max_rounds": 40}`.
+/// Errors: `CheckpointError` for a directory without a campaign; `ConfigError` for one that was started with pools from
+/// C++, and as `load_campaign`. The label strategy that the file names is run: look at it before you go on with a
+/// campaign of somebody else's.
+AnyDriver open_campaign(const std::filesystem::path& directory, const Registries& registries,
+                        const Json& changes = Json::object());
+
 /// The campaign in a directory, with its learner, strategies and options rebuilt from the newest checkpoint.
 /// \param pools the pools it was started with. \param changes driver options to change, as `{"max_rounds": 40}`.
 /// Errors: `CheckpointError` for a directory without a campaign or an intact checkpoint; `ConfigError` naming every
 /// slot that cannot be rebuilt because its type or callable is not registered, and for a checkpoint that names a
-/// `ledger_dir` where `changes` names none: a file alone never makes assay write outside the campaign directory.
-/// A label strategy that runs a program is rebuilt with the program that the checkpoint names: look at it before you
-/// resume a campaign that came from somebody else.
+/// `ledger_dir` or a `scratch` folder where `changes` names none: a file alone never makes assay write outside the
+/// campaign directory. A label strategy that runs a program is rebuilt with the program that the checkpoint names: look
+/// at it before you resume a campaign that came from somebody else.
 AnyDriver rebuild_campaign(const std::filesystem::path& directory, Pools pools, const Registries& registries,
                            const Json& changes = Json::object());
 

@@ -8,6 +8,7 @@
 #include <assay/metrology/no_metrology.hpp>
 #include <assay/training/default_training_loop.hpp>
 
+#include <atomic>
 #include <memory>
 #include <span>
 #include <utility>
@@ -27,6 +28,8 @@ namespace assay {
 ///     while (driver.advance() == assay::RunStatus::waiting) {
 ///       for (const assay::Sample& s : driver.ask(8)) driver.tell(s.id, assay::done(solve(s.values)));
 ///     }
+///
+/// With `DriverOptions::wall_time` both stop in time; start the program again to go on.
 ///
 /// One thread calls the driver; `request_stop` alone may come from any thread or signal handler.
 template <class Learner, class Query, class Label, class Metrology = NoMetrology, class Loop = DefaultTrainingLoop>
@@ -78,7 +81,7 @@ class Driver {
   /// finished, or when a stop was requested.
   RunStatus advance() {
     while (!finished()) {
-      if (campaign_->take_stop_request()) return RunStatus::stopped;
+      if (campaign_->must_stop()) return RunStatus::stopped;
       if (campaign_->waiting_for_labels()) return RunStatus::waiting;
       switch (campaign_->position().phase) {
         case Phase::training:
@@ -100,13 +103,19 @@ class Driver {
   }
 
   /// Up to `count` samples to simulate now, in the order they were picked; empty when none is waiting. What was asked
-  /// for and never told is offered again after a restart.
-  std::vector<Sample> ask(std::int64_t count) { return campaign_->ask(count); }
+  /// for and never told is offered again after a restart, unless it stays `Asked::until_told`.
+  std::vector<Sample> ask(std::int64_t count, Asked asked = Asked::until_restart) {
+    return campaign_->ask(count, asked);
+  }
+  /// Samples that are with who asked for them, `Asked::until_told`.
+  std::vector<Sample> asked() const { return campaign_->asked(); }
 
-  /// The outcome of a sample that was asked for; durable when it returns.
+  /// The outcome of a sample that was asked for; durable when it returns. Telling the same again changes nothing.
   /// \return false if the labels were refused: they lack a promised field, do not fit the earlier ones, or are not
   ///   finite. They are kept raw in the ledger and the sample counts as failed.
-  /// Errors: `LabelError` for a sample that was not asked for.
+  /// Errors: `LabelError` `assay.label.not_running` for a sample that was not asked for, `assay.label.told` for one
+  /// that
+  ///   has another outcome already.
   bool tell(SampleId id, const Outcome& outcome) { return campaign_->tell({id, outcome}); }
   /// Many outcomes at once, labels in one commit. \return how many labels were taken. Errors: as for one.
   std::int64_t tell(std::span<const Told> outcomes) { return campaign_->tell(outcomes); }
@@ -115,6 +124,9 @@ class Driver {
   /// Ends `run` and `advance` at the next safe point; running simulations are ended as their label strategy does.
   /// Another call of either goes on.
   void request_stop() noexcept { campaign_->request_stop(); }
+  /// As long as `flag` is true a stop is requested: for programs whose signal handlers set it, from before there is a
+  /// driver. It must outlive the driver.
+  void stop_when(const std::atomic<bool>& flag) noexcept { campaign_->stop_when(flag); }
 
   const Learner& learner() const noexcept { return parts_->learner; }
   std::int64_t round() const noexcept { return campaign_->position().round; }

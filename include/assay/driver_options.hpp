@@ -8,6 +8,7 @@
 #include <assay/storage.hpp>
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -25,6 +26,12 @@ enum class Resume {
   required,    ///< there must be one
 };
 
+/// What happens to a sample of the same content as one that is labeled or being simulated.
+enum class Duplicates {
+  reuse,      ///< the label is copied: the simulation is deterministic
+  replicate,  ///< it is simulated again, with a seed of its own: the simulation is stochastic
+};
+
 /// How a campaign is run, apart from its strategies: plain data, to and from JSON.
 struct DriverOptions {
   std::filesystem::path dir;
@@ -40,6 +47,10 @@ struct DriverOptions {
   std::int64_t keep_checkpoints = 2;
   Storage storage = Storage::automatic;
   std::filesystem::path ledger_dir = {};
+  std::filesystem::path scratch = {};
+  std::optional<std::chrono::duration<double>> wall_time = std::nullopt;
+  std::string label_version = "";
+  Duplicates duplicates = Duplicates::reuse;
   std::vector<AnyStop> stop = {};
   std::vector<AnyObserver> observers = {};
 
@@ -63,6 +74,17 @@ struct DriverOptions {
       OptionInfo{.name = "ledger_dir",
                  .help = "local folder for the ledger, copied back after each phase; labels paid for since then are "
                          "lost with that disk"},
+      OptionInfo{.name = "scratch",
+                 .help = "folder for the directories of simulations, under the campaign's id; empty: in 'dir'"},
+      OptionInfo{
+          .name = "wall_time",
+          .help = "of this session, from its opening: no simulation is started that may take longer than what is "
+                  "left, and the campaign stops so that it can be resumed",
+          .min = 0},
+      OptionInfo{.name = "label_version",
+                 .help = "what labels depend on beside the inputs (solver, mesh, settings): labels of another version "
+                         "are never taken for these"},
+      OptionInfo{.name = "duplicates", .help = "what happens to a sample whose content was labeled before"},
       OptionInfo{.name = "stop",
                  .help = "criteria asked after each round's metrology; the first that fires ends the campaign"},
       OptionInfo{.name = "observers", .help = "told about everything that happens: logs, progress bars"},
@@ -98,10 +120,16 @@ struct Told {
   Outcome outcome;
 };
 
+/// How long a sample that was asked for stays with who asked.
+enum class Asked {
+  until_restart,  ///< the next process offers it again
+  until_told,     ///< over restarts, however long it takes
+};
+
 /// How `Driver::run` or `Driver::advance` ended.
 enum class RunStatus {
   finished,  ///< rounds, budget, a stop criterion, or the candidates came to their end
-  stopped,   ///< `request_stop` was called; call again to continue
+  stopped,   ///< a stop was requested, or the wall time is over; call again, or resume, to continue
   waiting,   ///< `advance` only: there are samples to ask for, or asked for and not yet told
 };
 

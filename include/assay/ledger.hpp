@@ -182,8 +182,8 @@ class Ledger {
   void complete(std::span<const Completion> completions);
   /// \param refused labels that came but could not be taken, kept as they are.
   void fail(SampleId id, int attempt, const Failure& failure, double seconds, const Values* refused = nullptr);
-  /// Queues again what a process that is gone was simulating. \return how many.
-  std::int64_t interrupt_running();
+  /// Queues running samples again whose simulation is gone. \return how many there were.
+  std::int64_t interrupt(std::span<const SampleId> ids);
   /// Earlier attempts of a sample that failed or were refused.
   int failures(SampleId id) const;
   /// Answers a queued sample with labels of the same content, from this campaign or the archive, if there are any.
@@ -224,6 +224,8 @@ class Ledger {
   double record_seconds(std::int64_t round, double seconds);
 
   LedgerEntry entry(SampleId id) const;
+  /// The same, or nothing for a sample that was never chosen.
+  std::optional<LedgerEntry> find(SampleId id) const;
   Values inputs(SampleId id) const;
   /// Errors: `CheckpointError` for a sample without labels.
   Values labels(SampleId id) const;

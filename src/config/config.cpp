@@ -8,6 +8,8 @@
 #include <assay/detail/restoring.hpp>
 #include <assay/error.hpp>
 
+#include <map>
+
 namespace assay {
 
 template class Driver<AnyLearner, AnyQuery, AnyLabel, AnyMetrology, AnyTrainingLoop>;
@@ -69,6 +71,21 @@ Pools pools_from(const ConfigReader& reader) {
   return pools;
 }
 
+/// Files of pools as they are found from any working directory.
+Json with_absolute_paths(Json pools) {
+  const auto make_absolute = [](Json& path) {
+    if (path.is_string()) path = std::filesystem::absolute(path.get<std::string>()).string();
+  };
+  for (Json& pool : pools) {
+    if (!pool.is_object()) continue;
+    if (const auto file = pool.find("file"); file != pool.end()) make_absolute(*file);
+    if (const auto fields = pool.find("fields"); fields != pool.end() && fields->is_object()) {
+      for (Json& path : *fields) make_absolute(path);
+    }
+  }
+  return pools;
+}
+
 }  // namespace
 
 AnyDriver detail::load_campaign(const Json& configuration, const Registries& registries) {
@@ -80,11 +97,39 @@ AnyDriver detail::load_campaign(const Json& configuration, const Registries& reg
   Pools pools = pools_from(reader.child("pools"));
   parts.report_mismatches(reader);
   if (!problems.empty()) throw ConfigError(std::move(problems));
-  return parts.driver(std::move(pools));
+  const std::filesystem::path kept = parts.options.dir / "campaign.json";
+  AnyDriver driver = parts.driver(std::move(pools));
+  // The driver knows its pools' contents alone; where they come from makes the file one to start from.
+  Json whole = std::filesystem::exists(kept) ? parse_json(detail::read_own_file(kept), kept.string()) : Json();
+  if (whole.is_object() && !whole.contains("pools")) {
+    whole["pools"] = with_absolute_paths(configuration.at("pools"));
+    detail::replace_file_durably(kept, whole.dump(2) + "\n");
+  }
+  return driver;
 }
 
 AnyDriver load_campaign(const std::filesystem::path& file, const Registries& registries) {
   return detail::load_campaign(parse_json(detail::read_file(file), file.string()), registries);
+}
+
+AnyDriver open_campaign(const std::filesystem::path& directory, const Registries& registries, const Json& changes) {
+  const std::filesystem::path file = directory / "campaign.json";
+  if (!std::filesystem::exists(file)) {
+    throw CheckpointError({"assay.campaign.missing", directory.string(), "a directory that holds a campaign",
+                           "none (there is no campaign.json)", "'assay new' starts one"});
+  }
+  Json configuration = parse_json(detail::read_own_file(file), file.string());
+  if (!configuration.is_object() || !configuration.contains("pools")) {
+    throw ConfigError({"assay.config.required", file.string() + ", /pools", "where the samples come from", "nothing",
+                       "the campaign was started by a program with pools of its own: go on with that program"});
+  }
+  Json& driver = configuration["driver"];
+  if (!driver.is_object()) driver = Json::object();
+  driver["dir"] = directory.string();
+  driver["resume"] = "required";
+  driver["wall_time"] = nullptr;  // it was that session's
+  driver.update(changes);
+  return detail::load_campaign(configuration, registries);
 }
 
 AnyDriver rebuild_campaign(const std::filesystem::path& directory, Pools pools, const Registries& registries,
@@ -96,19 +141,21 @@ AnyDriver rebuild_campaign(const std::filesystem::path& directory, Pools pools, 
                            damaged.empty() ? "none" : damaged.front(), ""});
   }
   Json configuration;
-  std::string elsewhere;
+  std::map<std::string, std::string> elsewhere;
   detail::restoring(directory.string() + ", newest checkpoint", [&] {
     configuration = checkpoint->json.at("slots");
     configuration["driver"] = checkpoint->json.at("driver");
     configuration["driver"]["dir"] = directory.string();
-    elsewhere = configuration["driver"].value("ledger_dir", "");
+    for (const char* folder : {"ledger_dir", "scratch"}) elsewhere[folder] = configuration["driver"].value(folder, "");
   });
   configuration["driver"]["resume"] = "required";
+  configuration["driver"]["wall_time"] = nullptr;  // it was that session's
   // A path out of a file: only who resumes the campaign says where else assay may write.
-  if (!elsewhere.empty() && !changes.contains("ledger_dir")) {
-    throw ConfigError({"assay.campaign.ledger_dir", "/ledger_dir", "the ledger's folder from the program that resumes",
-                       "'" + elsewhere + "', from the checkpoint",
-                       "give \"ledger_dir\" among the changes: this folder, or \"\" for the campaign directory"});
+  for (const auto& [option, folder] : elsewhere) {
+    if (folder.empty() || changes.contains(option)) continue;
+    throw ConfigError({"assay.campaign." + option, "/" + option, "this folder from the program that resumes",
+                       "'" + folder + "', from the checkpoint",
+                       "give \"" + option + "\" among the changes: this folder, or \"\" for the campaign directory"});
   }
   configuration["driver"].update(changes);
   std::vector<ErrorParts> problems;

@@ -17,6 +17,7 @@ Campaign::Campaign(DriverOptions options, Pools pools, const LearnerRef& learner
       slots_(std::move(slots)),
       random_(options_.seed) {
   require_none(option_problems(options_));
+  if (options_.wall_time) deadline_ = std::chrono::steady_clock::now() + *options_.wall_time;
   if (!options_.skip_labeling) require_none(provides_problems("label", learner_->targets(), provides_));
   for (std::size_t i = 0; i < options_.stop.size(); ++i) {
     AnyStop& stop = options_.stop[i];
@@ -43,6 +44,19 @@ Campaign::~Campaign() {
       // The disk that refused the checkpoint refuses the log too: there is nowhere left to say it.
     }
   }
+}
+
+bool Campaign::stop_requested() const {
+  const std::atomic<bool>* host = host_stop_.load(std::memory_order_relaxed);
+  return stop_requested_.load(std::memory_order_relaxed) || (host && host->load(std::memory_order_relaxed)) ||
+         (deadline_ && std::chrono::steady_clock::now() >= *deadline_);
+}
+
+bool Campaign::must_stop() {
+  const bool asked = stop_requested_.exchange(false, std::memory_order_relaxed);
+  if (!asked && !stop_requested() && !nothing_fits_) return false;
+  checkpoints_->flush();
+  return true;
 }
 
 void Campaign::emit(Event event) {
@@ -79,6 +93,10 @@ void Campaign::finish(std::string reason) {
   position_.finished_by = std::move(reason);
   save_checkpoint();
   checkpoints_->flush();
+  const Counts counts = ledger_->counts();
+  say("labeled by use: training " + std::to_string(counts.labels) + ", validation " +
+      std::to_string(counts.validation_labels) + ", test " + std::to_string(counts.test_labels) + "; failed " +
+      std::to_string(counts.failed) + "; simulations " + std::to_string(counts.simulations));
   emit({.kind = Event::Kind::campaign_finished, .text = position_.finished_by});
 }
 

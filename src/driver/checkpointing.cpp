@@ -57,7 +57,10 @@ Json part(const Json& saved, const char* name) { return saved.value(name, Json::
 
 Json Campaign::configuration() const {
   Json configuration{{"driver", options_to_json(options_)}};
-  for (const Slot& slot : slots_) configuration[slot.name] = slot.spec;
+  for (const Slot& slot : slots_) {
+    // Stop criteria and observers stand among the driver's options.
+    if (!slot.name.starts_with("stop_") && !slot.name.starts_with("observer_")) configuration[slot.name] = slot.spec;
+  }
   return configuration;
 }
 
@@ -128,7 +131,7 @@ void Campaign::say_what_changed(const Json& saved) {
     }
   };
   Json driver = options_to_json(options_), before = part(saved, "driver");
-  for (const char* of_this_session : {"resume", "dir", "stop", "observers"}) driver.erase(of_this_session);
+  for (const char* of_this_session : {"resume", "dir", "wall_time", "stop", "observers"}) driver.erase(of_this_session);
   compare_parts("/driver", before, driver);
   const Json slots = part(saved, "slots");
   for (const Slot& slot : slots_) {
@@ -168,6 +171,7 @@ bool Campaign::restore() {
     Json fixed = part(saved, "slots");
     fixed["seed"] = saved.at("seed");
     fixed["pools"] = saved.at("pools");
+    fixed["label_version"] = part(saved, "driver").value("label_version", "");
     check_fixed(fixed, "checkpoint");
     say_what_changed(saved);
     drop_labeled_candidates();

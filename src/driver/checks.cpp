@@ -44,6 +44,8 @@ std::vector<ErrorParts> option_problems(const DriverOptions& options) {
           std::to_string(options.keep_checkpoints));
   require(options.checkpoint_every_epochs >= 0, "/driver/checkpoint_every_epochs", "an integer >= 0",
           std::to_string(options.checkpoint_every_epochs));
+  require(!options.wall_time || options.wall_time->count() > 0, "/driver/wall_time", "more than 0 s",
+          options.wall_time ? std::to_string(options.wall_time->count()) + " s" : "");
   require(options.label_budget.value_or(0) >= 0, "/driver/label_budget", "an integer >= 0",
           std::to_string(options.label_budget.value_or(0)));
   return problems;

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <assay/detail/campaign.hpp>
+#include <assay/detail/sha256.hpp>
 #include <assay/error.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 namespace assay::detail {
 
 namespace {
 
-double seconds_since(std::chrono::steady_clock::time_point began) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-}
+/// Handle of a sample that somebody asked for who tells in his own time.
+constexpr std::string_view asked_handle = "asked";
 
 std::string sample_name(SampleId id) { return "sample " + std::to_string(id); }
 
@@ -19,6 +20,13 @@ Values on_cpu(const Values& labels) {
   Values moved;
   for (const auto& [name, tensor] : labels) moved.set(name, tensor.detach().to(torch::kCPU).contiguous());
   return moved;
+}
+
+bool same_values(const Values& a, const Values& b) {
+  return a.size() == b.size() && std::all_of(a.begin(), a.end(), [&](const NamedTensor& field) {
+           const torch::Tensor* other = b.find(field.name);
+           return other && other->scalar_type() == field.tensor.scalar_type() && other->equal(field.tensor);
+         });
 }
 
 }  // namespace
@@ -31,8 +39,46 @@ bool Campaign::waiting_for_labels() const {
   return position_.phase == Phase::labeling && !options_.skip_labeling && open_samples() > 0;
 }
 
+double Campaign::Running::duration() const {
+  return seconds ? *seconds : std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+}
+
+std::string Campaign::content_of(const Values& inputs) const {
+  const std::string content = fingerprint(inputs);
+  return options_.label_version.empty() ? content : sha256(content + "\n" + options_.label_version);
+}
+
+/// Sorts what the ledger calls running when a campaign goes on: with a handle it may be found again, else it is lost
+/// and queued again. \return how many were lost.
+std::int64_t Campaign::take_stock_of_running() {
+  std::vector<SampleId> lost;
+  for (const SampleId id : ledger_->in_state(SampleState::running)) {
+    LedgerAttempt attempt = ledger_->attempts(id).back();
+    if (attempt.handle.empty()) {
+      lost.push_back(id);
+    } else {
+      left_.emplace(id, std::move(attempt));
+    }
+  }
+  return ledger_->interrupt(lost);
+}
+
+/// Queues again what was left running and nobody took up: those that were asked for, or the others.
+std::int64_t Campaign::queue_left_again(bool asked_ones) {
+  const std::lock_guard lock(queue_mutex_);
+  std::vector<SampleId> ids;
+  for (const auto& [id, attempt] : left_) {
+    if ((attempt.handle == asked_handle) == asked_ones) ids.push_back(id);
+  }
+  for (const SampleId id : ids) left_.erase(id);
+  return ledger_->interrupt(ids);
+}
+
 void Campaign::label(const std::function<void(LabelContext&)>& label) {
   emit({.kind = Event::Kind::phase_started});
+  if (const std::int64_t asked = queue_left_again(/*asked_ones=*/true); asked > 0)
+    warn(std::to_string(asked) + " samples that were asked for and not told are simulated here now");
+  nothing_fits_ = false;
   {
     const std::lock_guard lock(queue_mutex_);
     phase_total_ = open_samples();
@@ -42,7 +88,7 @@ void Campaign::label(const std::function<void(LabelContext&)>& label) {
   std::int64_t ended_before = -1;
   try {
     // Again where duplicates waited for a sample that then failed, or a strategy left retries behind.
-    while (!stop_requested() && open_samples() > 0 && phase_ended_ > ended_before) {
+    while (!stop_requested() && !nothing_fits_ && open_samples() > 0 && phase_ended_ > ended_before) {
       ended_before = phase_ended_;
       label(context);
     }
@@ -51,7 +97,13 @@ void Campaign::label(const std::function<void(LabelContext&)>& label) {
     throw;
   }
   if (stop_requested()) return abandon_phase();
-  if (const std::int64_t left = open_samples(); left > 0) {
+  const std::int64_t left = open_samples();
+  if (left > 0 && nothing_fits_) {
+    say("the wall time is nearly over: " + std::to_string(left) + " simulations wait for the next session");
+    return abandon_phase();
+  }
+  nothing_fits_ = false;  // there is nothing left that would have to fit
+  if (left > 0) {
     abandon_phase();
     throw LabelError({.id = "assay.label.unfinished",
                       .where = "labeling, round " + std::to_string(position_.round),
@@ -65,9 +117,17 @@ void Campaign::label(const std::function<void(LabelContext&)>& label) {
 void Campaign::finish_labeling() { end_phase(Phase::data_integration, position_.round); }
 
 void Campaign::abandon_phase() {
-  ledger_->interrupt_running();
   {
     const std::lock_guard lock(queue_mutex_);
+    std::vector<SampleId> mine;
+    for (const auto& [id, running] : running_) {
+      if (running.handle.empty()) {
+        mine.push_back(id);
+      } else {
+        left_.emplace(id, ledger_->attempts(id).back());
+      }
+    }
+    ledger_->interrupt(mine);
     running_.clear();
     running_fingerprints_.clear();
   }
@@ -78,9 +138,67 @@ void Campaign::abandon_phase() {
 
 std::optional<Job> Campaign::next() {
   if (stop_requested()) return std::nullopt;
+  if (const std::int64_t lost = queue_left_again(/*asked_ones=*/false); lost > 0)
+    warn(std::to_string(lost) + " interrupted simulations are queued again");
   std::vector<Job> jobs = start(1);
   if (jobs.empty()) return std::nullopt;
   return std::move(jobs.front());
+}
+
+bool Campaign::fits(std::chrono::duration<double> time_limit) {
+  if (!deadline_) return true;
+  if (time_limit > *options_.wall_time) {
+    throw ConfigError({.id = "assay.driver.wall_time",
+                       .where = "/driver/wall_time",
+                       .expected = "at least the " + std::to_string(std::lround(time_limit.count())) +
+                                   " s that one simulation may take",
+                       .got = std::to_string(std::lround(options_.wall_time->count())) + " s",
+                       .advice = "no session would ever start a simulation: lower the label strategy's time limit"});
+  }
+  if (std::chrono::steady_clock::now() + time_limit < *deadline_) return true;
+  nothing_fits_ = true;
+  return false;
+}
+
+std::vector<Job> Campaign::unfinished() {
+  const std::lock_guard lock(queue_mutex_);
+  std::vector<Job> jobs;
+  for (auto left = left_.begin(); left != left_.end();) {
+    const auto& [id, attempt] = *left;
+    const LedgerEntry entry = ledger_->entry(id);
+    if (attempt.handle == asked_handle || entry.round > position_.round) {
+      ++left;
+      continue;
+    }
+    jobs.push_back({.id = id,
+                    .inputs = ledger_->inputs(id),
+                    .attempt = attempt.attempt,
+                    .failures = ledger_->failures(id),
+                    .directory = attempt.directory,
+                    .seed = random_.with("simulation").with(id).bits(),
+                    .purpose = entry.purpose});
+    running_fingerprints_.insert(entry.fingerprint);
+    running_.emplace(id, Running{.attempt = attempt.attempt,
+                                 .began = std::chrono::steady_clock::now(),
+                                 .fingerprint = entry.fingerprint,
+                                 .handle = attempt.handle});
+    left = left_.erase(left);
+  }
+  return jobs;
+}
+
+void Campaign::give_back(const Job& job) {
+  const std::lock_guard lock(queue_mutex_);
+  ledger_->interrupt({&job.id, 1});
+  release({&job.id, 1});
+}
+
+std::filesystem::path Campaign::simulation_directory(SampleId id, int attempt) const {
+  char name[48];
+  std::snprintf(name, sizeof name, "%08lld_%d", static_cast<long long>(id), attempt);
+  return (options_.scratch.empty() ? options_.dir / "simulations"
+                                   : std::filesystem::absolute(options_.scratch) / ledger_->campaign_id()) /
+         name;
 }
 
 /// Up to `count` queued samples that nobody computes, reserved, in the order they were picked. Those whose content is
@@ -98,12 +216,15 @@ std::vector<LedgerEntry> Campaign::claim(std::int64_t count) {
       if (running_.contains(id)) continue;
       LedgerEntry entry = ledger_->entry(id);
       if (entry.round > position_.round) continue;
-      if (ledger_->answer(id, entry.fingerprint)) {
-        ++phase_ended_;
-        answered = true;
-        continue;
+      if (options_.duplicates == Duplicates::reuse) {
+        if (ledger_->answer(id, entry.fingerprint)) {
+          ++phase_ended_;
+          answered = true;
+          continue;
+        }
+        if (running_fingerprints_.contains(entry.fingerprint)) continue;  // its twin will answer it
       }
-      if (!running_fingerprints_.insert(entry.fingerprint).second) continue;  // its twin will answer it
+      running_fingerprints_.insert(entry.fingerprint);
       running_.emplace(id, Running{.attempt = 0, .began = {}, .fingerprint = entry.fingerprint});
       claimed.push_back(std::move(entry));
     }
@@ -130,13 +251,11 @@ std::vector<Job> Campaign::start(std::int64_t count) {
   try {
     std::vector<Start> starts;
     for (const LedgerEntry& entry : claimed) {
-      char name[48];
-      std::snprintf(name, sizeof name, "%08lld_%d", static_cast<long long>(entry.id), entry.attempts + 1);
       jobs.push_back({.id = entry.id,
                       .inputs = ledger_->inputs(entry.id),
                       .attempt = entry.attempts + 1,
                       .failures = entry.attempts > 0 ? ledger_->failures(entry.id) : 0,
-                      .directory = options_.dir / "simulations" / name,
+                      .directory = simulation_directory(entry.id, entry.attempts + 1),
                       .seed = random_.with("simulation").with(entry.id).bits(),
                       .purpose = entry.purpose});
       starts.push_back({entry.id, jobs.back().directory.string()});
@@ -172,9 +291,41 @@ std::optional<std::string> Campaign::refusal(SampleId id, const Values& labels) 
   return std::nullopt;
 }
 
+/// Whether a sample has this outcome already. Errors: `LabelError` `assay.label.told` for one that has another.
+bool Campaign::told_before(const Told& told) {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    if (running_.contains(told.id) || left_.contains(told.id)) return false;
+  }
+  const std::optional<LedgerEntry> entry = ledger_->find(told.id);
+  if (!entry) return false;
+  const std::optional<Values>& labels = told.outcome.labels;
+  if (entry->state == SampleState::done) {
+    if (labels && same_values(ledger_->labels(told.id), on_cpu(*labels))) return true;
+  } else if (entry->state == SampleState::failed) {
+    const LedgerAttempt attempt = ledger_->attempts(told.id).back();
+    if (!labels && attempt.reason == told.outcome.reason) return true;
+    if (labels && attempt.refused && same_values(*attempt.refused, on_cpu(*labels))) return true;
+  } else {
+    return false;
+  }
+  throw LabelError({.id = "assay.label.told",
+                    .where = sample_name(told.id),
+                    .expected = "the outcome that it has already, or none",
+                    .got = "another one",
+                    .advice = "a sample is simulated once; one that failed can be queued again with 'assay retry'"});
+}
+
 /// Takes a running sample for telling its outcome: nobody else can then. Errors: `LabelError` for one that is not.
 Campaign::Running Campaign::begin_telling(SampleId id) {
   const std::lock_guard lock(queue_mutex_);
+  if (const auto left = left_.find(id); left != left_.end() && left->second.handle == asked_handle) {
+    running_.emplace(id, Running{.attempt = left->second.attempt,
+                                 .began = std::chrono::steady_clock::now(),
+                                 .fingerprint = ledger_->entry(id).fingerprint,
+                                 .handle = left->second.handle});
+    left_.erase(left);
+  }
   const auto running = running_.find(id);
   if (running == running_.end() || running->second.told || running->second.attempt == 0) {
     throw LabelError({.id = "assay.label.not_running",
@@ -202,14 +353,21 @@ void Campaign::end_telling(std::span<const SampleId> ids, const std::function<vo
   release(ids);
 }
 
+void Campaign::know_duration(const Job& job) {
+  const std::lock_guard lock(queue_mutex_);
+  if (const auto running = running_.find(job.id); running != running_.end()) running->second.seconds = job.seconds;
+}
+
 bool Campaign::accept(const Job& job, const Values& labels) {
+  know_duration(job);
   const Told told{job.id, done(labels)};
   return tell({&told, 1}) == 1;
 }
 
 void Campaign::fail(const Job& job, const Failure& failure) {
+  know_duration(job);
   const Running running = begin_telling(job.id);
-  end_telling({&job.id, 1}, [&] { ledger_->fail(job.id, running.attempt, failure, seconds_since(running.began)); });
+  end_telling({&job.id, 1}, [&] { ledger_->fail(job.id, running.attempt, failure, running.duration()); });
   if (failure.retry) {
     say(sample_name(job.id) + " failed and is queued again: " + failure.reason);
   } else {
@@ -219,7 +377,7 @@ void Campaign::fail(const Job& job, const Failure& failure) {
 
 void Campaign::refuse(SampleId id, const Running& running, const Values& labels, const std::string& reason) {
   end_telling({&id, 1}, [&] {
-    ledger_->fail(id, running.attempt, Failure("label refused: " + reason), seconds_since(running.began), &labels);
+    ledger_->fail(id, running.attempt, Failure("label refused: " + reason), running.duration(), &labels);
   });
   simulation_ended(Event::Kind::simulation_failed, sample_name(id) + ": label refused: " + reason);
 }
@@ -237,15 +395,28 @@ void Campaign::set_handle(const Job& job, const std::string& handle) {
   ledger_->set_handle(job.id, job.attempt, handle);
 }
 
-std::vector<Sample> Campaign::ask(std::int64_t count) {
+std::vector<Sample> Campaign::ask(std::int64_t count, Asked asked) {
   std::vector<Sample> samples;
   if (position_.phase != Phase::labeling || finished()) return samples;
-  for (Job& job : start(count)) samples.push_back({job.id, std::move(job.inputs)});
+  queue_left_again(/*asked_ones=*/false);
+  for (Job& job : start(count)) {
+    if (asked == Asked::until_told) ledger_->set_handle(job.id, job.attempt, std::string(asked_handle));
+    samples.push_back({job.id, std::move(job.inputs)});
+  }
+  return samples;
+}
+
+std::vector<Sample> Campaign::asked() const {
+  std::vector<Sample> samples;
+  for (const SampleId id : ledger_->in_state(SampleState::running)) {
+    if (ledger_->attempts(id).back().handle == asked_handle) samples.push_back({id, ledger_->inputs(id)});
+  }
   return samples;
 }
 
 bool Campaign::tell(const Told& told) {
   if (told.outcome.labels) return tell({&told, 1}) == 1;
+  if (told_before(told)) return true;
   Job job;
   job.id = told.id;
   fail(job, Failure(told.outcome.reason, told.outcome.retry));
@@ -256,10 +427,15 @@ std::int64_t Campaign::tell(std::span<const Told> outcomes) {
   std::vector<Values> labels;
   std::vector<Completion> completions;
   std::vector<SampleId> ids;
+  std::int64_t known = 0;
   labels.reserve(outcomes.size());
   for (const Told& told : outcomes) {
     if (!told.outcome.labels) {
       tell(told);
+      continue;
+    }
+    if (told_before(told)) {
+      if (ledger_->entry(told.id).state == SampleState::done) ++known;
       continue;
     }
     const Running running = begin_telling(told.id);
@@ -270,12 +446,12 @@ std::int64_t Campaign::tell(std::span<const Told> outcomes) {
     }
     ids.push_back(told.id);
     completions.push_back(
-        {.id = told.id, .attempt = running.attempt, .labels = &labels.back(), .seconds = seconds_since(running.began)});
+        {.id = told.id, .attempt = running.attempt, .labels = &labels.back(), .seconds = running.duration()});
   }
-  if (ids.empty()) return 0;
+  if (ids.empty()) return known;
   end_telling(ids, [&] { ledger_->complete(completions); });
   for (const SampleId id : ids) simulation_ended(Event::Kind::simulation_done, sample_name(id));
-  return static_cast<std::int64_t>(ids.size());
+  return known + static_cast<std::int64_t>(ids.size());
 }
 
 }  // namespace assay::detail

@@ -83,7 +83,7 @@ void Campaign::open() {
   bool continued = false;
   if (ledger_was_there) {
     check_fixed(parse_json(ledger_->configuration(), file.string()), "ledger");
-    const std::int64_t interrupted = ledger_->interrupt_running();
+    const std::int64_t interrupted = take_stock_of_running();
     continued = restore();
     if (interrupted > 0) warn(std::to_string(interrupted) + " interrupted simulations are queued again");
   } else {
@@ -94,6 +94,7 @@ void Campaign::open() {
     if (!unlabeled_at_start_.empty()) position_ = {.round = 0, .phase = Phase::query, .finished_by = {}};
   }
   phase_began_ = std::chrono::steady_clock::now();
+  if (!left_.empty()) say(std::to_string(left_.size()) + " simulations were left running");
   write_metrics_lines();
   emit({.kind = Event::Kind::campaign_started,
         .text = continued ? "continued: " + std::to_string(labeled_.size()) + " labeled samples, " +
@@ -131,7 +132,7 @@ bool Campaign::open_ledger() {
 }
 
 Json Campaign::fixed_configuration() const {
-  Json fixed{{"seed", options_.seed}, {"pools", pools_digest_}};
+  Json fixed{{"seed", options_.seed}, {"pools", pools_digest_}, {"label_version", options_.label_version}};
   for (const Slot& slot : slots_) {
     if (slot.name == "learner" || slot.name == "query") fixed[slot.name] = slot.spec;
   }
@@ -147,13 +148,16 @@ void Campaign::check_fixed(const Json& saved, std::string_view source) const {
          .where = where,
          .expected = was.dump() + ", as the campaign was started (" + std::string(source) + ")",
          .got = is.dump(),
-         .advice = "seed, pools, learner and query may not change on resume; all else may: max_rounds, label_budget, "
-                   "stop, observers, final_training, keep_checkpoints, checkpoint_every_epochs, skip_*, storage, "
-                   "ledger_dir, label, metrology, loop"});
+         .advice =
+             "seed, pools, label_version, learner and query may not change on resume; all else may: max_rounds, "
+             "label_budget, wall_time, stop, observers, final_training, keep_checkpoints, "
+             "checkpoint_every_epochs, skip_*, storage, ledger_dir, scratch, duplicates, label, metrology, loop"});
   };
   const Json now = fixed_configuration();
   for (const auto& [part, is] : now.items()) {
     const auto was = saved.find(part);
+    // What a campaign lacks that was begun before this was recorded it did not have.
+    if (was == saved.end() && part == "label_version") compare("/driver/label_version", "", is);
     if (was == saved.end() || *was == is) continue;
     if (!was->is_object() || !is.is_object()) {
       compare("/" + part, *was, is);

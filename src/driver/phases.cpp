@@ -162,7 +162,7 @@ std::vector<NewEntry> Campaign::entries_from(const Selection& selection, const s
                        .score = selection.scores.empty() ? std::nullopt : std::optional(selection.scores[i]),
                        .strategy = selection.strategies.empty() ? strategy : selection.strategies[i],
                        .inputs = inputs,
-                       .fingerprint = fingerprint(inputs)});
+                       .fingerprint = content_of(inputs)});
   }
   return entries;
 }
@@ -178,7 +178,7 @@ std::vector<NewEntry> Campaign::choose(const std::function<Selection(const Query
                          .score = std::nullopt,
                          .strategy = "given",
                          .inputs = sample.values,
-                         .fingerprint = fingerprint(sample.values)});
+                         .fingerprint = content_of(sample.values)});
     }
     return entries;
   }

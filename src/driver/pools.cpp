@@ -129,7 +129,7 @@ void Campaign::take_pools(Pools pools) {
 }
 
 void Campaign::drop_labeled_candidates() {
-  if (labeled_.empty() || candidates_.size() == 0) return;
+  if (labeled_.empty() || candidates_.size() == 0 || options_.duplicates == Duplicates::replicate) return;
   const std::vector<std::string> inputs = learner_->inputs();
   const std::vector<std::string> keys = row_bytes(labeled_.all().pick(inputs));
   const std::unordered_set<std::string> known(keys.begin(), keys.end());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "process.hpp"
+#include "../detail/lease.hpp"
+#include "simulation.hpp"
 #include "valid_utf8.hpp"
 #include "workers.hpp"
 
@@ -12,9 +13,11 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <csignal>
 #include <cstring>
+#include <mutex>
 
 namespace assay {
 
@@ -97,8 +100,8 @@ class Template {
   std::vector<std::string> names_;
 };
 
-std::string in_words(const detail::ProcessEnd& end, const ProcessLabelOptions& options) {
-  using Kind = detail::ProcessEnd::Kind;
+std::string in_words(const detail::SimulationOutcome& end, const ProcessLabelOptions& options) {
+  using Kind = detail::SimulationOutcome::Kind;
   switch (end.kind) {
     case Kind::exited: return "exit code " + std::to_string(end.status);
     case Kind::signaled: {
@@ -108,9 +111,8 @@ std::string in_words(const detail::ProcessEnd& end, const ProcessLabelOptions& o
       return text;
     }
     case Kind::timed_out: return "not done after " + std::to_string(options.time_limit.count()) + " s: ended";
-    case Kind::reaped_by_host:
-      return "exit status unknown: the host program reaped the simulation (it ignores SIGCHLD, or waits for any child)";
-    case Kind::stopped: break;
+    case Kind::stopped:
+    case Kind::not_started: break;
   }
   return "stopped";
 }
@@ -186,15 +188,34 @@ Values ProcessLabel::read_outputs(const fs::path& directory) const {
   return labels;
 }
 
-void ProcessLabel::run(LabelContext& context, const Job& job, const Setup& setup,
+/// What the launcher of a parallel program, or a scheduler, tells the processes that it starts: a simulation that
+/// starts MPI itself would take itself for one of them.
+constexpr std::array launcher_variables{"OMPI_*",        "PMIX_*",       "PMI_*",   "PRTE_*",    "MPI_LOCAL*",
+                                        "MPIR_*",        "HYDRA_*",      "HYDI_*",  "MPIEXEC_*", "MV2_COMM_WORLD_*",
+                                        "I_MPI_HYDRA_*", "I_MPI_INFO_*", "SLURM_*", "PBS_*",     "PALS_*",
+                                        "ALPS_*",        "FLUX_*",       "LSB_*",   "JSM_*"};
+
+detail::SimulationOrder ProcessLabel::order_for(const Setup& setup, const std::vector<int>& cores) const {
+  detail::SimulationOrder order{.mark = detail::ProcessMarker::new_mark(),
+                                .host = detail::host_name(),
+                                .boot = detail::boot_of_host(),
+                                .program = setup.program,
+                                .arguments = options.command,
+                                .time_limit = options.time_limit,
+                                .grace = options.grace,
+                                .output_limit = options.output_limit,
+                                .file_limit = options.file_limit,
+                                .cores = cores,
+                                .unset = options.unset,
+                                .environment = options.environment};
+  if (options.clear_launcher)
+    order.unset.insert(order.unset.end(), launcher_variables.begin(), launcher_variables.end());
+  if (options.cores) order.environment.try_emplace("OMP_NUM_THREADS", std::to_string(*options.cores));
+  return order;
+}
+
+void ProcessLabel::run(LabelContext& context, const Job& job, const Setup& setup, const std::vector<int>& cores,
                        const std::function<bool()>& stop) const {
-  const auto fail = [&](const std::string& reason, std::optional<int> status, const std::string& tail) {
-    Failure failure(detail::valid_utf8(reason), job.failures + 1 < options.attempts);
-    failure.exit_status = status;
-    failure.output = detail::valid_utf8(tail);
-    context.fail(job, failure);
-    if (options.keep == KeepDirectories::none) fs::remove_all(job.directory);
-  };
   fs::remove_all(job.directory);
   detail::make_directories_durably(job.directory);
   for (const Template& input : setup.templates) {
@@ -203,27 +224,49 @@ void ProcessLabel::run(LabelContext& context, const Job& job, const Setup& setup
   try {
     if (writer_) writer_(job.directory, job.inputs);
   } catch (const std::exception& error) {
-    return fail("input files: " + what(error), std::nullopt, "");
+    return fail(context, job, "input files: " + what(error), std::nullopt, "");
   }
-  const detail::ProcessEnd end = detail::run_process(
-      {.program = setup.program,
-       .arguments = options.command,
-       .directory = job.directory,
-       .time_limit = options.time_limit,
-       .grace = options.grace,
-       .output_limit = options.output_limit,
-       .file_limit = options.file_limit},
-      stop, [&](long process) { context.set_handle(job, "process " + std::to_string(process)); });
-  using Kind = detail::ProcessEnd::Kind;
-  if (end.kind == Kind::stopped) return;  // the campaign ends; the sample stays in its queue
-  if (end.kind != Kind::exited || end.status != 0) {
-    return fail(in_words(end, options), end.kind == Kind::exited ? std::optional(end.status) : std::nullopt, end.tail);
+  const detail::SimulationOrder order = order_for(setup, cores);
+  detail::write_order(job.directory, order);
+  // Known to the ledger before it starts: whenever this process is killed, a resume looks for it.
+  context.set_handle(job, "simulation " + order.mark);
+  detail::Simulation simulation = detail::Simulation::start(job.directory, order);
+  context.set_handle(job, "process " + std::to_string(simulation.process()));
+  const std::optional<detail::SimulationOutcome> outcome = simulation.wait(stop);
+  if (outcome) return settle(context, job, *outcome, /*files_are_whole=*/true);
+  if (!stop()) fail(context, job, "its runner was killed", std::nullopt, "");
+}
+
+void ProcessLabel::fail(LabelContext& context, const Job& job, const std::string& reason, std::optional<int> status,
+                        const std::string& tail) const {
+  Failure failure(detail::valid_utf8(reason), job.failures + 1 < options.attempts);
+  failure.exit_status = status;
+  failure.output = tail;
+  context.fail(job, failure);
+  if (options.keep == KeepDirectories::none) fs::remove_all(job.directory);
+}
+
+void ProcessLabel::settle(LabelContext& context, Job job, const detail::SimulationOutcome& outcome,
+                          bool files_are_whole) const {
+  using Kind = detail::SimulationOutcome::Kind;
+  job.seconds = outcome.seconds;
+  switch (outcome.kind) {
+    case Kind::stopped: return context.give_back(job);
+    case Kind::not_started:
+      throw LabelError(
+          {"assay.label.program", options.command.front(), "a program that can be started", outcome.problem, ""});
+    case Kind::signaled:
+    case Kind::timed_out: return fail(context, job, in_words(outcome, options), std::nullopt, outcome.tail);
+    case Kind::exited:
+      if (outcome.status == 0) break;
+      return fail(context, job, in_words(outcome, options), outcome.status, outcome.tail);
   }
   Values labels;
   try {
     labels = read_outputs(job.directory);
   } catch (const std::exception& error) {
-    return fail("output cannot be read: " + what(error), 0, end.tail);
+    if (!files_are_whole) return context.give_back(job);
+    return fail(context, job, "output cannot be read: " + what(error), 0, outcome.tail);
   }
   const bool accepted = context.accept(job, labels);
   if (options.keep == KeepDirectories::none || (accepted && options.keep == KeepDirectories::failed)) {
@@ -231,14 +274,91 @@ void ProcessLabel::run(LabelContext& context, const Job& job, const Setup& setup
   }
 }
 
+/// \return whether a simulation that an earlier process left is settled: it has ended, or was lost.
+bool ProcessLabel::settle_left(LabelContext& context, const Job& job, bool wait,
+                               const std::function<bool()>& stop) const {
+  std::optional<detail::SimulationOrder> order;
+  try {
+    order = detail::read_order(job.directory);
+  } catch (const Error&) {  // killed before it was written, or deleted
+    context.give_back(job);
+    return true;
+  }
+  detail::Simulation simulation = detail::Simulation::left_behind(job.directory, *order);
+  std::optional<detail::SimulationOutcome> outcome = detail::read_outcome(job.directory, order->mark);
+  if (!outcome && simulation.runs()) {
+    const bool end = options.left_running == LeftRunning::end && order->host == detail::host_name();
+    if (!wait && !end) return false;
+    outcome = simulation.wait([&] { return end || stop(); });
+    if (!outcome && !end && stop()) return true;  // still unsettled: the next session looks again
+  }
+  if (!outcome) outcome = detail::read_outcome(job.directory, order->mark);  // written while it was looked for
+  if (outcome) {
+    settle(context, job, *outcome, simulation.on_this_boot());
+  } else {
+    context.give_back(job);
+  }
+  return true;
+}
+
+/// One simulation at a time.
+struct ProcessLabel::Seat {
+  std::vector<int> cores;
+  std::optional<Job> left;  ///< that still runs
+};
+
+std::vector<ProcessLabel::Seat> ProcessLabel::seats() const {
+  std::vector<Seat> seats(static_cast<std::size_t>(options.parallel));
+  if (!options.cores) return seats;
+  const std::vector<int> usable = detail::usable_cores();
+  const auto each = static_cast<std::size_t>(*options.cores);
+  const std::size_t tiles = usable.size() / each;
+  if (!options.oversubscribe) {
+    if (tiles == 0) {
+      throw LabelError({"assay.label.cores", "process/cores",
+                        "at most the " + std::to_string(usable.size()) + " cores that this process may run on",
+                        std::to_string(each), "lower it, or set 'oversubscribe'"});
+    }
+    seats.resize(std::min(seats.size(), tiles));
+  }
+  for (std::size_t i = 0; i < seats.size(); ++i) {
+    const std::size_t first = tiles > 0 ? i % tiles * each : 0;
+    const std::size_t last = std::min(first + each, usable.size());
+    seats[i].cores.assign(usable.begin() + static_cast<std::ptrdiff_t>(first),
+                          usable.begin() + static_cast<std::ptrdiff_t>(last));
+  }
+  return seats;
+}
+
 void ProcessLabel::label(LabelContext& context) {
+  std::vector<Job> left = context.unfinished();
+  const auto never = [] { return false; };
+  std::erase_if(left, [&](const Job& job) { return settle_left(context, job, /*wait=*/false, never); });
   const Setup setup(options);
-  detail::run_workers(options.parallel, [&](const std::atomic<bool>& cancelled) {
+  std::vector<Seat> all = seats();
+  // Those that still run keep their cores, and count among those that run at once.
+  for (Seat& seat : all) {
+    if (left.empty()) break;
+    seat.left = std::move(left.back());
+    left.pop_back();
+  }
+  std::atomic<std::size_t> taken{0};
+  std::mutex mutex;  // of `left`
+  detail::run_workers(static_cast<std::int64_t>(all.size()), [&](const std::atomic<bool>& cancelled) {
     const auto stop = [&] { return cancelled || context.stop_requested(); };
+    Seat& seat = all[taken++];
+    while (seat.left && !stop()) {
+      settle_left(context, *seat.left, /*wait=*/true, stop);
+      const std::lock_guard lock(mutex);
+      seat.left.reset();
+      if (left.empty()) break;
+      seat.left = std::move(left.back());
+      left.pop_back();
+    }
     while (!cancelled) {
-      const std::optional<Job> job = context.next();
+      const std::optional<Job> job = context.next(options.time_limit + options.grace);
       if (!job) return;
-      run(context, *job, setup, stop);
+      run(context, *job, setup, seat.cores, stop);
     }
   });
 }

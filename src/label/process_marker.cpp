@@ -30,7 +30,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::string_view variable = "ASSAY_SIMULATION=";
+/// Whether an entry of an environment is the variable's.
+bool is_variable(std::string_view entry) {
+  return entry.starts_with(ProcessMarker::variable) && entry.substr(ProcessMarker::variable.size()).starts_with('=');
+}
 
 /// A file of /proc, or nothing: a process may end at any time, and those of others are not readable.
 std::string read_proc(pid_t process, const char* name) {
@@ -74,18 +77,18 @@ void send(pid_t process, int signal, const std::function<bool()>& still) {
 
 }  // namespace
 
-ProcessMarker::ProcessMarker() {
+std::string ProcessMarker::new_mark() {
   static std::atomic<std::uint64_t> count{0};
   std::random_device random;
   const std::uint64_t bits = (std::uint64_t{random()} << 32) | random();
-  mark_ = std::to_string(::getpid()) + "-" + std::to_string(++count) + "-" + std::to_string(bits);
+  return std::to_string(::getpid()) + "-" + std::to_string(++count) + "-" + std::to_string(bits);
 }
 
 std::vector<std::string> ProcessMarker::environment() const {
   std::vector<std::string> entries;
-  std::string marks(variable);
+  std::string marks = std::string(variable) + "=";
   for (char** entry = environ; entry && *entry; ++entry) {
-    if (std::string_view(*entry).starts_with(variable)) {
+    if (is_variable(*entry)) {
       marks = std::string(*entry) + ":";
     } else {
       entries.emplace_back(*entry);
@@ -104,8 +107,8 @@ bool ProcessMarker::is_on(pid_t process) const {
   for (std::string_view rest = environment; !rest.empty();) {
     std::string_view entry = rest.substr(0, rest.find('\0'));
     rest.remove_prefix(std::min(entry.size() + 1, rest.size()));
-    if (!entry.starts_with(variable)) continue;
-    entry.remove_prefix(variable.size());
+    if (!is_variable(entry)) continue;
+    entry.remove_prefix(variable.size() + 1);
     while (!entry.empty()) {
       const std::string_view mark = entry.substr(0, entry.find(':'));
       if (mark == mark_) return true;
@@ -128,12 +131,16 @@ std::vector<pid_t> ProcessMarker::processes() const {
   return found;
 }
 
+void ProcessMarker::signal(pid_t process, int signal) const {
+  send(process, signal, [&] { return is_on(process); });
+}
+
 void ProcessMarker::kill_all() const {
   // Again, for what forked meanwhile, and until the killed ones are gone.
   for (int pass = 0; pass < 300; ++pass) {
     const std::vector<pid_t> left = processes();
     if (left.empty()) return;
-    for (const pid_t process : left) send(process, SIGKILL, [&] { return is_on(process); });
+    for (const pid_t process : left) signal(process, SIGKILL);
     std::this_thread::sleep_for(std::min(1ms * (pass + 1), 20ms));
   }
 }

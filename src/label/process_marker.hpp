@@ -5,6 +5,8 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace assay::detail {
@@ -16,18 +18,24 @@ namespace assay::detail {
 /// every process of this user.
 class ProcessMarker {
  public:
-  ProcessMarker();
+  static constexpr std::string_view variable = "ASSAY_SIMULATION";
+
+  explicit ProcessMarker(std::string mark) : mark_(std::move(mark)) {}
+  /// A mark that no other simulation has.
+  static std::string new_mark();
 
   /// The environment of this program with the mark in it. A simulation inside a simulation carries both marks.
   std::vector<std::string> environment() const;
-  /// The processes that carry the mark now.
+  /// The processes that carry the mark now, but for this one.
   std::vector<pid_t> processes() const;
+  /// Whether a process carries it.
+  bool is_on(pid_t process) const;
+  /// Sends a signal to a process if it carries the mark: to no later process of the same number.
+  void signal(pid_t process, int signal) const;
   /// Kills what carries the mark, again until nothing does; gives up on what cannot die after some seconds.
   void kill_all() const;
 
  private:
-  bool is_on(pid_t process) const;
-
   std::string mark_;
 };
 

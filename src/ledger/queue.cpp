@@ -98,16 +98,24 @@ void Ledger::fail(SampleId id, int attempt, const Failure& failure, double secon
   });
 }
 
-std::int64_t Ledger::interrupt_running() {
-  const std::int64_t running = count(SampleState::running);
-  if (running == 0) return 0;
+std::int64_t Ledger::interrupt(std::span<const SampleId> ids) {
+  if (ids.empty()) return 0;
+  std::int64_t moved = 0;
   impl_->change([&] {
-    impl_->database.run(
-        "UPDATE attempt SET outcome = 'interrupted' WHERE outcome = 'running' AND id IN (SELECT id FROM sample WHERE "
-        "state = 'running')");
-    impl_->database.run("UPDATE sample SET state = 'queued' WHERE state = 'running'");
+    moved = 0;
+    for (const SampleId id : ids) {
+      {
+        Statement update = impl_->database.prepare(
+            "UPDATE sample SET state = 'queued' WHERE id = ? AND state = 'running' RETURNING id");
+        if (!update.all(id).next()) continue;
+      }
+      ++moved;
+      impl_->database.prepare("UPDATE attempt SET outcome = 'interrupted' WHERE id = ? AND outcome = 'running'")
+          .all(id)
+          .run();
+    }
   });
-  return running;
+  return moved;
 }
 
 int Ledger::failures(SampleId id) const {

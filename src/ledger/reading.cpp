@@ -10,12 +10,18 @@ using detail::entry_columns;
 using detail::entry_from;
 using detail::Statement;
 
-LedgerEntry Ledger::entry(SampleId id) const {
+std::optional<LedgerEntry> Ledger::find(SampleId id) const {
   const std::lock_guard lock(impl_->mutex);
   static const std::string sql = std::string(entry_columns) + "WHERE id = ?";
   Statement row = impl_->database.prepare(sql.c_str());
-  if (!row.all(id).next()) impl_->throw_unknown(id);
+  if (!row.all(id).next()) return std::nullopt;
   return entry_from(row);
+}
+
+LedgerEntry Ledger::entry(SampleId id) const {
+  std::optional<LedgerEntry> found = find(id);
+  if (!found) impl_->throw_unknown(id);
+  return std::move(*found);
 }
 
 std::vector<LedgerEntry> Ledger::entries() const {

@@ -31,7 +31,7 @@ int main(int argc, char** argv) {
                                                     {"field", torch::full({megabytes, 1 << 17}, y, torch::kFloat64)}};
                              }),
         assay::NoMetrology(), assay::DefaultTrainingLoop({.epochs = 2, .fine_tuning_epochs = 2}));
-    driver.run();
+    example::run_to_end(driver);
     assay::Json report = driver.report();
     report["ledger_bytes"] = std::filesystem::file_size(flags.dir / "ledger.sqlite");
     return report;

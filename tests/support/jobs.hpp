@@ -57,6 +57,7 @@ class Queue final : public LabelQueue {
   }
   void set_handle(const Job&, const std::string& handle) override {
     const std::lock_guard lock(mutex_);
+    if (!handle.starts_with("process ")) return;  // it is about to start
     handles.push_back(handle);
     if (on_start) on_start();
   }

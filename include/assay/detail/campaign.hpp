@@ -16,6 +16,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <set>
 #include <span>
@@ -55,10 +56,13 @@ class Campaign final : private LabelQueue {
   ~Campaign() override;
 
   bool finished() const noexcept { return !position_.finished_by.empty(); }
-  bool stop_requested() const override { return stop_requested_.load(std::memory_order_relaxed); }
+  /// By the program, or because the wall time is over.
+  bool stop_requested() const override;
   void request_stop() noexcept { stop_requested_.store(true, std::memory_order_relaxed); }
-  /// True if a stop was requested; the next run starts without it.
-  bool take_stop_request() noexcept { return stop_requested_.exchange(false, std::memory_order_relaxed); }
+  void stop_when(const std::atomic<bool>& flag) noexcept { host_stop_ = &flag; }
+  /// True if a stop was requested, or nothing more fits into the wall time; all is on the disk then. A request counts
+  /// once.
+  bool must_stop();
   const Position& position() const noexcept { return position_; }
   /// True while simulations of this round or an earlier one are queued or running.
   bool waiting_for_labels() const;
@@ -74,7 +78,8 @@ class Campaign final : private LabelQueue {
   void integrate();
   /// @}
 
-  std::vector<Sample> ask(std::int64_t count);
+  std::vector<Sample> ask(std::int64_t count, Asked asked);
+  std::vector<Sample> asked() const;
   bool tell(const Told& told);
   std::int64_t tell(std::span<const Told> outcomes);
 
@@ -94,7 +99,11 @@ class Campaign final : private LabelQueue {
     int attempt = 0;  ///< 0 until it has started
     std::chrono::steady_clock::time_point began;
     std::string fingerprint;
-    bool told = false;  ///< its outcome is on the way into the ledger
+    bool told = false;                ///< its outcome is on the way into the ledger
+    std::optional<double> seconds{};  ///< it took; else the time since it began
+    std::string handle{};             ///< of an earlier process of this campaign, which started it
+
+    double duration() const;
   };
 
   // pools.cpp
@@ -141,12 +150,21 @@ class Campaign final : private LabelQueue {
   bool accept(const Job& job, const Values& labels) override;
   void fail(const Job& job, const Failure& failure) override;
   void set_handle(const Job& job, const std::string& handle) override;
+  bool fits(std::chrono::duration<double> time_limit) override;
+  std::vector<Job> unfinished() override;
+  void give_back(const Job& job) override;
   std::vector<LedgerEntry> claim(std::int64_t count);
   std::vector<Job> start(std::int64_t count);
   void release(std::span<const SampleId> ids);
   std::optional<std::string> refusal(SampleId id, const Values& labels);
   std::int64_t open_samples() const;
   void abandon_phase();
+  std::int64_t take_stock_of_running();
+  std::int64_t queue_left_again(bool asked_ones);
+  std::filesystem::path simulation_directory(SampleId id, int attempt) const;
+  void know_duration(const Job& job);
+  std::string content_of(const Values& inputs) const;
+  bool told_before(const Told& told);
   Running begin_telling(SampleId id);
   void end_telling(std::span<const SampleId> ids, const std::function<void()>& write);
   void refuse(SampleId id, const Running& running, const Values& labels, const std::string& reason);
@@ -189,11 +207,15 @@ class Campaign final : private LabelQueue {
   mutable std::mutex queue_mutex_;  // of running_, target_schema_ and the counts of the phase
   std::unordered_map<SampleId, Running> running_;
   std::unordered_set<std::string> running_fingerprints_;
+  std::map<SampleId, LedgerAttempt> left_;  // running in the ledger since before this process, and not lost
   std::int64_t phase_total_ = 0;
   std::int64_t phase_ended_ = 0;
 
   std::mutex event_mutex_;
   std::atomic<bool> stop_requested_{false};
+  std::atomic<const std::atomic<bool>*> host_stop_{nullptr};
+  std::optional<std::chrono::time_point<std::chrono::steady_clock, std::chrono::duration<double>>> deadline_;
+  std::atomic<bool> nothing_fits_{false};  // what waits takes longer than the time that is left
 };
 
 }  // namespace assay::detail

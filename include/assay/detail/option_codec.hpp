@@ -3,6 +3,7 @@
 
 #include <assay/detail/config_reader.hpp>
 #include <assay/detail/reflect.hpp>
+#include <assay/duration.hpp>
 
 #include <chrono>
 #include <concepts>
@@ -80,11 +81,13 @@ template <class Rep, class Period>
 struct OptionCodec<std::chrono::duration<Rep, Period>> {
   using Duration = std::chrono::duration<Rep, Period>;
   static constexpr bool numeric = true;
-  static std::string type() { return "seconds"; }
+  static std::string type() { return "seconds, or text as '3h50m'"; }
   static Json to_json(Duration value) { return json_number(std::chrono::duration<double>(value).count()); }
   static void read(const ConfigReader& reader, Duration& value) {
-    if (!reader.expect(reader.json().is_number(), type())) return;
-    value = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(reader.json().get<double>()));
+    std::optional<std::chrono::duration<double>> read;
+    if (reader.json().is_number()) read.emplace(reader.json().get<double>());
+    if (reader.json().is_string()) read = parse_duration(reader.json().get<std::string>());
+    if (reader.expect(read.has_value(), type())) value = std::chrono::duration_cast<Duration>(*read);
   }
 };
 

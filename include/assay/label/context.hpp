@@ -3,11 +3,13 @@
 
 #include <assay/data/sample.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace assay {
 
@@ -20,6 +22,8 @@ struct Job {
   std::filesystem::path directory;  ///< private to this attempt; not created until somebody needs it
   std::uint64_t seed = 0;           ///< for stochastic simulations; depends on the campaign's seed and the id alone
   Purpose purpose = Purpose::training;
+  std::optional<double> seconds =
+      std::nullopt;  ///< it took, where the strategy knows better than the clock since `next`
 };
 
 /// Why a simulation gave no label.
@@ -42,6 +46,9 @@ class LabelQueue {
   virtual void fail(const Job& job, const Failure& failure) = 0;
   virtual void set_handle(const Job& job, const std::string& handle) = 0;
   virtual bool stop_requested() const = 0;
+  virtual bool fits(std::chrono::duration<double>) { return true; }
+  virtual std::vector<Job> unfinished() { return {}; }
+  virtual void give_back(const Job&) {}
 };
 
 /// What a label strategy is given: a durable queue of simulations. Every member may be called from any thread.
@@ -49,15 +56,23 @@ class LabelContext {
  public:
   explicit LabelContext(LabelQueue& queue) : queue_(&queue) {}
 
-  /// The next simulation, marked as running; nothing when none is left or a stop was requested. A job that was
-  /// failed with `retry` comes again.
-  std::optional<Job> next() { return queue_->next(); }
+  /// The next simulation, marked as running; nothing when none is left, a stop was requested, or one that takes
+  /// `time_limit` would not end before the campaign's wall time does. A job that was failed with `retry` comes again.
+  std::optional<Job> next(std::chrono::duration<double> time_limit = {}) {
+    return queue_->fits(time_limit) ? queue_->next() : std::nullopt;
+  }
+  /// Simulations that an earlier process of this campaign had started, with a handle, and never ended: each is to be
+  /// accepted, failed, or given back. To be asked before the first `next`, which queues them again.
+  std::vector<Job> unfinished() { return queue_->unfinished(); }
+  /// Puts an unfinished simulation that is lost back into the queue; its attempt counts as interrupted.
+  void give_back(const Job& job) { queue_->give_back(job); }
   /// Takes the labels of a simulation; durable when it returns. Labels that lack a promised field, do not fit the
   /// earlier ones or are not finite are refused: recorded raw, counted as a failure; false is returned then.
   bool accept(const Job& job, const Values& labels) { return queue_->accept(job, labels); }
   /// Records that a simulation gave no label; durable when it returns.
   void fail(const Job& job, const Failure& failure) { queue_->fail(job, failure); }
-  /// Remembers where the simulation runs (a process or scheduler id), so that a restart can find it.
+  /// Remembers where the simulation runs (a process or scheduler id), so that a restart can find it: it is then among
+  /// the `unfinished` ones.
   void set_handle(const Job& job, const std::string& handle) { queue_->set_handle(job, handle); }
   /// True once the campaign wants to end: finish what runs, start nothing.
   bool stop_requested() const { return queue_->stop_requested(); }

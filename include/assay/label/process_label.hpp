@@ -16,8 +16,19 @@
 
 namespace assay {
 
+namespace detail {
+struct SimulationOrder;
+struct SimulationOutcome;
+}  // namespace detail
+
 /// Which simulation directories stay.
 enum class KeepDirectories { all, failed, none };
+
+/// What happens to simulations that still run when a campaign goes on whose process was killed.
+enum class LeftRunning {
+  wait,  ///< they are waited for, up to their own time limit
+  end,   ///< they are ended, and their samples queued again
+};
 
 struct ProcessLabelOptions {
   std::vector<std::string> command = {};
@@ -34,6 +45,12 @@ struct ProcessLabelOptions {
   std::int64_t read_limit = 256 << 20;
   std::string writer = "";
   std::string reader = "";
+  std::optional<std::int64_t> cores = std::nullopt;
+  bool oversubscribe = false;
+  std::map<std::string, std::string> environment = {};
+  std::vector<std::string> unset = {};
+  bool clear_launcher = false;
+  LeftRunning left_running = LeftRunning::wait;
 
   static constexpr std::array describe{
       OptionInfo{.name = "command", .help = "program and arguments, run without a shell", .required = true},
@@ -55,6 +72,20 @@ struct ProcessLabelOptions {
       OptionInfo{.name = "writer",
                  .help = "name under which the program registered a function that writes the input files"},
       OptionInfo{.name = "reader", .help = "name under which the program registered a function that reads the output"},
+      OptionInfo{
+          .name = "cores",
+          .help = "of one simulation: it is bound to them, OMP_NUM_THREADS says so, and only as many run at once "
+                  "as the machine has room for; null: neither bound nor counted",
+          .min = 1,
+          .max = 4096},
+      OptionInfo{.name = "oversubscribe", .help = "run 'parallel' at once even where their 'cores' are not there"},
+      OptionInfo{.name = "environment", .help = "variables of the program, over those of this one"},
+      OptionInfo{.name = "unset", .help = "variables that the program does not get; a trailing * stands for any rest"},
+      OptionInfo{.name = "clear_launcher",
+                 .help = "the program does not get what MPI launchers and schedulers leave in the environment, as when "
+                         "this one runs under mpirun and simulations start MPI themselves"},
+      OptionInfo{.name = "left_running",
+                 .help = "what happens on resume to simulations that still run since before a kill"},
   };
 };
 
@@ -70,6 +101,9 @@ struct ProcessLabelOptions {
 /// Errors: `ConfigError` for options that do not fit together; `LabelError` `assay.label.program` for a program that
 /// cannot be started and `assay.label.template` for a template that cannot be read or filled, which end the phase with
 /// every sample still queued.
+/// Each simulation has a runner, a small process of its own that starts the program, keeps to its limits, and writes
+/// how it ended into `outcome.json` in its directory. A campaign that was killed takes up what its simulations came to
+/// meanwhile when it goes on, and waits for those that still run (`left_running`): none is repeated.
 class ProcessLabel {
  public:
   /// Writes the input files of a sample into a directory.
@@ -90,8 +124,16 @@ class ProcessLabel {
 
  private:
   struct Setup;
+  struct Seat;
 
-  void run(LabelContext& context, const Job& job, const Setup& setup, const std::function<bool()>& stop) const;
+  std::vector<Seat> seats() const;
+  detail::SimulationOrder order_for(const Setup& setup, const std::vector<int>& cores) const;
+  void run(LabelContext& context, const Job& job, const Setup& setup, const std::vector<int>& cores,
+           const std::function<bool()>& stop) const;
+  void settle(LabelContext& context, Job job, const detail::SimulationOutcome& outcome, bool files_are_whole) const;
+  bool settle_left(LabelContext& context, const Job& job, bool wait, const std::function<bool()>& stop) const;
+  void fail(LabelContext& context, const Job& job, const std::string& reason, std::optional<int> status,
+            const std::string& tail) const;
   Values read_outputs(const std::filesystem::path& directory) const;
 
   Writer writer_;

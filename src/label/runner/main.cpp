@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs one simulation program and writes how it ended beside its files. A process of its own, so that this is known
+// also where the campaign that wanted it was killed meanwhile. Small: nothing of LibTorch is loaded.
+#include "process.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+namespace {
+
+volatile std::sig_atomic_t told_to_end = 0;
+
+extern "C" void end(int) { told_to_end = 1; }
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fputs("usage: assay_simulation DIRECTORY   (with a simulation.json; started by assay)\n", stderr);
+    return 2;
+  }
+  for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, end);
+  std::signal(SIGHUP, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
+  using namespace assay::detail;
+  try {
+    const std::filesystem::path directory = argv[1];
+    const SimulationOrder order = read_order(directory);
+    SimulationOutcome outcome;
+    try {
+      outcome = run_process(order, directory, [] { return told_to_end != 0; });
+    } catch (const std::system_error& error) {
+      outcome = {.kind = SimulationOutcome::Kind::not_started, .problem = error.what()};
+    }
+    write_outcome(directory, outcome, order.mark);
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "assay_simulation: %s\n", error.what());
+  }
+  return 1;
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulation.hpp"
+
+#include "../detail/lease.hpp"
+
+#include <assay/error.hpp>
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+namespace assay::detail {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* runner_name = "assay_simulation";
+
+bool can_be_run(const fs::path& file) {
+  std::error_code error;
+  return fs::is_regular_file(file, error) && ::access(file.c_str(), X_OK) == 0;
+}
+
+/// The runner that belongs to this library: beside the program or the library in a tree, wherever that was moved; else
+/// where it was built or installed.
+const fs::path& find_runner() {
+  static const fs::path found = [] {
+    std::vector<fs::path> places;
+    std::error_code error;
+    fs::path here = fs::read_symlink("/proc/self/exe", error);
+    Dl_info info{};
+    const bool known = ::dladdr(reinterpret_cast<const void*>(&find_program), &info) != 0 && info.dli_fname;
+    for (const fs::path& from : {known ? fs::absolute(info.dli_fname, error) : fs::path(), here}) {
+      if (from.empty()) continue;
+      places.push_back(from.parent_path());
+      places.push_back(from.parent_path() / "../libexec/assay");
+      places.push_back(from.parent_path() / "../../libexec/assay");
+    }
+    places.emplace_back(ASSAY_RUNNER_BUILT);
+    places.emplace_back(ASSAY_RUNNER_INSTALLED);
+    for (const fs::path& place : places) {
+      if (can_be_run(place / runner_name)) return place / runner_name;
+    }
+    return fs::path();
+  }();
+  if (found.empty()) {
+    throw LabelError({"assay.label.runner", runner_name, "the program that runs simulations, which comes with assay",
+                      "none in libexec/assay beside the library", "install assay as a whole"});
+  }
+  return found;
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> all;
+  for (const std::string& text : texts) all.push_back(const_cast<char*>(text.c_str()));
+  all.push_back(nullptr);
+  return all;
+}
+
+/// The runner leads a process group, so that a Ctrl-C at the terminal is the campaign's affair, and keeps none of the
+/// host's streams open.
+pid_t spawn(const fs::path& runner, const std::vector<std::string>& arguments,
+            const std::vector<std::string>& environment) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawnattr_init(&attributes);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  // Signals as a shell would leave them: the host program may block or ignore some.
+  sigset_t none, all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  pid_t process = -1;
+  const int error = ::posix_spawn(&process, runner.c_str(), &actions, &attributes, pointers(arguments).data(),
+                                  pointers(environment).data());
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  if (error != 0) {
+    throw LabelError(
+        {"assay.label.runner", runner.string(), "a program that can be started", std::strerror(error), ""});
+  }
+  return process;
+}
+
+bool is_runner(pid_t process) {
+  std::string name;
+  std::ifstream("/proc/" + std::to_string(process) + "/comm") >> name;
+  return !name.empty() && std::string_view(runner_name).starts_with(name);
+}
+
+}  // namespace
+
+std::filesystem::path find_program(const std::string& program) {
+  if (program.find('/') != std::string::npos) return can_be_run(program) ? fs::absolute(program) : fs::path();
+  const char* path = std::getenv("PATH");
+  std::string_view rest = path ? path : "/usr/bin:/bin";
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find(':'), rest.size());
+    const fs::path file = fs::path(rest.substr(0, end)) / program;
+    if (can_be_run(file)) return fs::absolute(file);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return {};
+}
+
+std::vector<int> usable_cores() {
+  std::vector<int> cores;
+  for (int most = 1024; most <= 1 << 20; most *= 2) {
+    cpu_set_t* set = CPU_ALLOC(most);
+    const std::size_t size = CPU_ALLOC_SIZE(most);
+    CPU_ZERO_S(size, set);
+    const bool good = ::sched_getaffinity(0, size, set) == 0;
+    const bool too_small = !good && errno == EINVAL;
+    for (int core = 0; good && core < most; ++core) {
+      if (CPU_ISSET_S(static_cast<std::size_t>(core), size, set)) cores.push_back(core);
+    }
+    CPU_FREE(set);
+    if (!too_small) break;
+  }
+  return cores;
+}
+
+Simulation::Simulation(fs::path directory, SimulationOrder order, pid_t runner, int handle)
+    : directory_(std::move(directory)),
+      order_(std::move(order)),
+      marker_(order_.mark),
+      runner_(runner),
+      handle_(handle) {}
+
+Simulation::Simulation(Simulation&& other) noexcept
+    : directory_(std::move(other.directory_)),
+      order_(std::move(other.order_)),
+      marker_(std::move(other.marker_)),
+      runner_(std::exchange(other.runner_, -1)),
+      handle_(std::exchange(other.handle_, -1)) {}
+
+Simulation Simulation::start(const fs::path& directory, const SimulationOrder& order) {
+  const fs::path& runner = find_runner();
+  const ProcessMarker marker(order.mark);
+  const pid_t process = spawn(runner, {runner_name, fs::absolute(directory).string()}, marker.environment());
+  return {directory, order, process, static_cast<int>(::syscall(SYS_pidfd_open, process, 0))};
+}
+
+Simulation Simulation::left_behind(const fs::path& directory, const SimulationOrder& order) {
+  return {directory, order, -1, -1};
+}
+
+Simulation::~Simulation() {
+  if (runner_ < 0) return;
+  try {
+    wait([] { return true; });
+  } catch (...) {  // no memory to look for it: it goes on, and is found when the campaign is resumed
+    if (handle_ >= 0) ::close(handle_);
+  }
+}
+
+bool Simulation::on_this_boot() const { return order_.host != host_name() || order_.boot == boot_of_host(); }
+
+bool Simulation::runs() const {
+  if (runner_ >= 0) {
+    siginfo_t info{};
+    int result = 0;
+    while ((result = ::waitid(P_PID, static_cast<id_t>(runner_), &info, WEXITED | WNOHANG | WNOWAIT)) < 0 &&
+           errno == EINTR) {
+    }
+    // A host that ignores SIGCHLD, or waits for any child, may have reaped it.
+    return result == 0 ? info.si_pid != runner_ : marker_.is_on(runner_);
+  }
+  if (order_.host == host_name()) return on_this_boot() && !marker_.processes().empty();
+  if (read_outcome(directory_, order_.mark)) return false;
+  std::error_code error;
+  const auto began = fs::last_write_time(directory_ / order_file, error);
+  return !error && fs::file_time_type::clock::now() - began < order_.time_limit + order_.grace + 1min;
+}
+
+void Simulation::tell_to_end() const {
+  if (runner_ >= 0) return marker_.signal(runner_, SIGTERM);
+  for (const pid_t process : marker_.processes()) {
+    if (is_runner(process)) marker_.signal(process, SIGTERM);
+  }
+}
+
+void Simulation::pause(int milliseconds) const {
+  pollfd watched{handle_, POLLIN, 0};
+  if (handle_ < 0 || ::poll(&watched, 1, milliseconds) < 0)
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+}
+
+void Simulation::reap() {
+  if (handle_ >= 0) ::close(std::exchange(handle_, -1));
+  if (const pid_t runner = std::exchange(runner_, -1); runner >= 0) {
+    siginfo_t info{};
+    while (::waitid(P_PID, static_cast<id_t>(runner), &info, WEXITED) < 0 && errno == EINTR) {
+    }
+  }
+}
+
+std::optional<SimulationOutcome> Simulation::wait(const std::function<bool()>& stop) {
+  std::optional<Clock::time_point> told;
+  for (int milliseconds = 1; runs(); milliseconds = std::min(2 * milliseconds, 50)) {
+    if (!told && stop()) {
+      // One on another host ends by itself.
+      if (order_.host != host_name()) return std::nullopt;
+      tell_to_end();
+      told = Clock::now();
+    }
+    // The runner has the same time for the program; it would take longer only if it hangs.
+    if (told && Clock::now() - *told > order_.grace + 10s) break;
+    pause(milliseconds);
+  }
+  if (runs()) marker_.kill_all();
+  reap();
+  std::optional<SimulationOutcome> outcome = read_outcome(directory_, order_.mark);
+  if (!outcome && order_.host == host_name()) marker_.kill_all();
+  return outcome;
+}
+
+}  // namespace assay::detail
