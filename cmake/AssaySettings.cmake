@@ -1,5 +1,6 @@
 # What the build offers, and how it compiles.
 option(ASSAY_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
+option(ASSAY_UNIT_TESTS_ONLY "Leave out the tests of whole programs, which need MPI and CalculiX" OFF)
 option(ASSAY_BUILD_EXAMPLES "Build the example programs" ${PROJECT_IS_TOP_LEVEL})
 option(ASSAY_BUILD_APPS "Build the assay command" ${PROJECT_IS_TOP_LEVEL})
 option(ASSAY_BUILD_BENCHMARKS "Build the benchmarks" OFF)
