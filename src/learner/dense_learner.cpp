@@ -154,7 +154,7 @@ Values DenseLearner::predict(const Values& inputs) const {
 }
 
 Values DenseLearner::variance(const Values& inputs) const {
-  return targets_.unflatten(outputs(inputs).var(0, /*unbiased=*/true) * y_.scale.square());
+  return in_squared_units(outputs(inputs).var(0, /*unbiased=*/true));
 }
 
 torch::Tensor DenseLearner::embeddings(const Values& inputs) const {

@@ -45,7 +45,9 @@ class Mlp : private detail::DenseLearner {
   using DenseLearner::class_probabilities;
   using DenseLearner::embeddings;
   using DenseLearner::fit_scaling;
+  using DenseLearner::gradient_features;
   using DenseLearner::inputs;
+  using DenseLearner::layer_gradients;
   using DenseLearner::load;
   using DenseLearner::pack;
   using DenseLearner::parameters;
@@ -58,8 +60,6 @@ class Mlp : private detail::DenseLearner {
   using DenseLearner::training_step;
   using DenseLearner::validation_step;
 
-  /// Features of the last layer's gradient: the embedding and a one.
-  torch::Tensor gradient_features(const Values& inputs) const;
   CapabilitySet capabilities() const;
   /// Writes the trained network to a directory that `load_learner` reads.
   void export_to(const std::filesystem::path& directory) const { export_learner(*this, directory); }
