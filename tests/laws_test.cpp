@@ -4,6 +4,8 @@
 #include "support/toy.hpp"
 
 #include <assay/error.hpp>
+#include <assay/learner/gaussian_process.hpp>
+#include <assay/learner/mc_dropout.hpp>
 #include <assay/learner/module_learner.hpp>
 #include <assay/select/k_center.hpp>
 #include <assay/select/top_k.hpp>
@@ -23,8 +25,9 @@ struct Trained {
   AnyLearner learner;
   Values labeled, candidates;
 
-  explicit Trained(bool classes)
-      : learner(make(classes)), labeled(toy::labeled(24)), candidates(toy::labeled(80, 100).without({"y"})) {
+  explicit Trained(bool classes) : Trained(classes, make(classes)) {}
+  Trained(bool classes, AnyLearner given)
+      : learner(std::move(given)), labeled(toy::labeled(24)), candidates(toy::labeled(80, 100).without({"y"})) {
     labeled.set("c", (labeled["a"] > 0).to(torch::kInt64) + (labeled["b"] > 1).to(torch::kInt64));
     const TensorPool pool(labeled), none;
     TrainingContext context{.labeled = pool, .validation = none, .round = 1, .random = RandomKey(1)};
@@ -106,7 +109,11 @@ TEST_CASE("every registered component comes back from its own specification", "[
   Json classifier = fields;
   classifier["classes"] = 2;
   check_round_trips(registries.learner, registries,
-                    {{"mlp", classifier}, {"ensemble", classifier}, {"module", module}});
+                    {{"mlp", classifier},
+                     {"ensemble", classifier},
+                     {"mc_dropout", classifier},
+                     {"gaussian_process", fields},
+                     {"module", module}});
   check_round_trips(registries.label, registries,
                     {{"external", {{"provides", {"y"}}}},
                      {"function", {{"provides", {"y"}}, {"function", "solve"}}},
@@ -134,20 +141,30 @@ TEST_CASE("every registered component comes back from its own specification", "[
 }
 
 TEST_CASE("every registered query strategy keeps the laws of selection", "[laws]") {
-  const Registries registries;
-  const Trained classifier(true), regressor(false);
+  Registries registries;
+  registries.predicates.add("all", [](const Values& x) { return x["a"].flatten() < 9; });
+  const Trained classifier(true), regressor(false),
+      process(false, GaussianProcess({.inputs = {"a", "b"}, .targets = {"y"}})),
+      dropout(true, McDropout({.inputs = {"a", "b"}, .targets = {"c"}, .hidden = {16}, .classes = 3}));
   int tried = 0;
   for (const RegistryRow& row : registries.query.rows()) {
     Json spec{{"type", row.key}};
-    if (row.key == "chain") {
-      spec["strategies"] = Json::array(
-          {{{"type", "random"}, {"max_samples", 3}}, {{"type", "core_set"}, {"max_samples", 4}}});
+    const Json one{{"type", "core_set"}, {"max_samples", 7}};
+    const std::map<std::string, Json> combined{
+        {"chain",
+         {{"strategies", {{{"type", "random"}, {"max_samples", 3}}, {{"type", "core_set"}, {"max_samples", 4}}}}}},
+        {"mix", {{"max_samples", 7}, {"strategies", {{{"type", "random"}}, one}}, {"shares", {1, 2}}}},
+        {"subsample", {{"strategy", one}, {"candidates", 40}}},
+        {"cold_start", {{"start", one}, {"strategy", one}}},
+        {"filter", {{"strategy", one}, {"predicate", "all"}}}};
+    if (const auto found = combined.find(row.key); found != combined.end()) {
+      spec.update(found->second);
     } else {
       spec["max_samples"] = 7;
     }
     const AnyQuery query = registries.query.make(spec, registries);
     CHECK(registries.query.make(query.spec(), registries).spec() == query.spec());
-    for (const Trained* trained : {&classifier, &regressor}) {
+    for (const Trained* trained : {&classifier, &regressor, &process, &dropout}) {
       if (!query.requirements().without(trained->learner.capabilities()).empty()) continue;
       ++tried;
       INFO(row.key);
@@ -161,7 +178,7 @@ TEST_CASE("every registered query strategy keeps the laws of selection", "[laws]
       CHECK(trained->pick(query, {}).empty());
     }
   }
-  CHECK(tried >= 10);
+  CHECK(tried >= 60);
 }
 
 TEST_CASE("max_variance counts the variance of the targets it is told to, and refuses others", "[laws]") {

@@ -31,6 +31,17 @@ struct SelectArguments {
   int threads = 0;
   bool json = false, plan = false;
 };
+struct CompareArguments;
+/// Runs offline campaigns on labeled data and prints what they come to. \param command this program's own arguments.
+void compare(const CompareArguments& arguments, const std::vector<std::string>& command);
+struct RecommendArguments {
+  std::filesystem::path data, dir = "recommend";
+  std::vector<std::string> targets;
+  std::int64_t seeds = 10, jobs = 0;
+  bool json = false;
+};
+/// Compares learners and strategies on labeled samples, and says which to take. \param program this program's file.
+void recommend(const RecommendArguments& arguments, const std::string& program);
 /// Chooses rows of a file of features.
 void select(const SelectArguments& arguments);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands.hpp"
+#include "compare.hpp"
 
 #include <assay/campaign_hash.hpp>
 
@@ -61,6 +62,38 @@ int main(int argc, char** argv) {
   select->add_flag("--json", chosen.json, "one JSON object");
   select->add_flag("--plan", chosen.plan, "only say what it will take");
 
+  assay::app::CompareArguments compared;
+  CLI::App* compare = app.add_subcommand("compare", "tries strategies on data that is labeled already");
+  compare->add_option("--data", compared.data, ".csv with a header, .npy, .npz, or a campaign")->required();
+  compare->add_option("--target", compared.targets, "columns to predict; of a campaign, its learner's targets")
+      ->delimiter(',');
+  compare->add_option("--strategies", compared.strategies, "keys, or names from --config; random is the control")
+      ->delimiter(',');
+  compare->add_option("--seeds", compared.seeds, "splits, the same for every strategy")->check(CLI::PositiveNumber);
+  compare->add_option("--initial", compared.initial, "labels to start with")->check(CLI::PositiveNumber);
+  compare->add_option("--batch", compared.batch, "labels a round")->check(CLI::PositiveNumber);
+  compare->add_option("--rounds", compared.rounds, "rounds of choosing")->check(CLI::NonNegativeNumber);
+  compare->add_option("--learner", compared.learner, "mlp (d-512-512-k), ensemble or gaussian_process");
+  compare->add_option("--config", compared.config, "JSON: strategies by name, learner, loop");
+  compare->add_option("--report", compared.report, "JSON lines; a report that is there is gone on with");
+  compare->add_option("--plot", compared.plot, "SVG; by default beside the report");
+  compare->add_option("--test", compared.test, "share of the data that is only measured on")
+      ->check(CLI::Range(0.0, 1.0));
+  compare->add_option("--validation", compared.validation,
+                      "samples for the best epoch; by default a tenth, at most 1024");
+  compare->add_option("--seed", compared.seed, "of the first split");
+  compare->add_option("--jobs", compared.jobs, "campaigns at once; by default one a core")->check(CLI::PositiveNumber);
+  compare->add_option("--run", compared.run, "")->group("");
+  assay::app::RecommendArguments recommended;
+  CLI::App* recommend = app.add_subcommand("recommend", "which strategy and learner, measured on labeled samples");
+  recommend->add_option("SOURCE", recommended.data, "campaign directory, .csv, .npy or .npz")->required();
+  recommend->add_option("--target", recommended.targets, "columns to predict; of a campaign, its learner's targets")
+      ->delimiter(',');
+  recommend->add_option("--seeds", recommended.seeds, "splits to measure on")->check(CLI::Range(2, 1000));
+  recommend->add_option("--jobs", recommended.jobs, "campaigns at once; by default one a core")
+      ->check(CLI::PositiveNumber);
+  recommend->add_option("--dir", recommended.dir, "folder for what is measured; gone on with if it is there");
+  recommend->add_flag("--json", recommended.json, "one JSON object");
   bool repair = false;
   CLI::App* check = app.add_subcommand("check", "checksums, ledger, label files and checkpoints against each other");
   check->add_option("CAMPAIGN", campaign, "campaign directory")->required();
@@ -105,6 +138,12 @@ int main(int argc, char** argv) {
   try {
     if (show->parsed()) assay::app::show(campaign, json);
     if (strategies->parsed()) assay::app::strategies(json);
+    if (compare->parsed() || recommend->parsed()) {
+      std::vector<std::string> command(argv, argv + argc);
+      command.front() = std::filesystem::canonical("/proc/self/exe").string();
+      if (compare->parsed()) assay::app::compare(compared, command);
+      if (recommend->parsed()) assay::app::recommend(recommended, command.front());
+    }
     if (select->parsed()) assay::app::select(chosen);
     if (hash->parsed()) std::cout << assay::campaign_hash(campaign) << '\n';
     if (check->parsed()) return assay::app::check(campaign, repair, json) ? 0 : 1;

@@ -71,11 +71,10 @@ Json options_to_json(const T& options) {
   return json;
 }
 
-/// Reads a struct of options; fields that the JSON leaves out keep their defaults. Reports to `reader` every unknown
-/// key, wrong type, number out of range and missing required field.
+/// Reads a struct of options; fields that the JSON leaves out keep the values they have in `options`. Reports to
+/// `reader` every unknown key, wrong type, number out of range and missing required field.
 template <class T>
-T options_from_json(const ConfigReader& reader, const std::vector<std::string>& also_allowed = {}) {
-  T options{};
+T options_from_json(const ConfigReader& reader, const std::vector<std::string>& also_allowed = {}, T options = {}) {
   std::vector<std::string> known = also_allowed;
   if (!reader.expect_object()) return options;
   detail::for_each_field(options, [&](std::string_view name, auto& field, const OptionInfo& info) {
@@ -135,7 +134,7 @@ struct OptionCodec<T> {
   static constexpr bool numeric = false;
   static std::string type() { return "object"; }
   static Json to_json(const T& value) { return options_to_json(value); }
-  static void read(const ConfigReader& reader, T& value) { value = options_from_json<T>(reader); }
+  static void read(const ConfigReader& reader, T& value) { value = options_from_json<T>(reader, {}, std::move(value)); }
 };
 
 }  // namespace detail

@@ -43,6 +43,8 @@ struct Registries {
   /// For `ProcessLabel`.
   NamedTable<ProcessLabel::Writer> writers{"writer of input files"};
   NamedTable<ProcessLabel::Reader> readers{"reader of output files"};
+  /// For `Filter`: a batch of candidates → which may be picked, [n] of true and false.
+  NamedTable<std::function<torch::Tensor(const Values&)>> predicates{"predicate"};
   /// For `ModuleLearner`: makes the module with its loss.
   NamedTable<std::function<AnyModule()>> modules{"module"};
 };

@@ -4,6 +4,8 @@
 #include <assay/data/space.hpp>
 #include <assay/label/label.hpp>
 #include <assay/learner/ensemble.hpp>
+#include <assay/learner/gaussian_process.hpp>
+#include <assay/learner/mc_dropout.hpp>
 #include <assay/learner/mlp.hpp>
 #include <assay/learner/module_learner.hpp>
 #include <assay/metrology/metrology.hpp>
@@ -14,6 +16,8 @@
 #include <assay/training/adam.hpp>
 #include <assay/training/adamw.hpp>
 #include <assay/training/default_training_loop.hpp>
+#include <assay/training/full_batch_loop.hpp>
+#include <assay/training/linear_schedule.hpp>
 #include <assay/training/sgd.hpp>
 #include <assay/training/torch_optimizer.hpp>
 
@@ -110,6 +114,8 @@ void add_labels(Registry<AnyLabel>& label) {
 void add_learners(Registry<AnyLearner>& learner) {
   learner.add<Mlp>();
   learner.add<Ensemble>();
+  learner.add<McDropout>();
+  learner.add<GaussianProcess>();
   learner.add<ModuleLearnerOptions>(
       std::string(ModuleLearner::key), std::string(ModuleLearner::summary),
       [](ModuleLearnerOptions options, const ConfigReader& reader) -> std::optional<AnyLearner> {
@@ -119,6 +125,16 @@ void add_learners(Registry<AnyLearner>& learner) {
         if (!module.make) module.make = [make = *make] { return make().module; };
         return AnyLearner(ModuleLearner(std::move(module), std::move(options)));
       });
+}
+
+void add_filter(Registry<AnyQuery>& query) {
+  query.add<FilterOptions>(std::string(Filter::key), std::string(Filter::summary),
+                           [](FilterOptions options, const ConfigReader& reader) -> std::optional<AnyQuery> {
+                             const auto* predicate = reader.registries()->predicates.find(reader.child("predicate"),
+                                                                                          options.predicate);
+                             if (!predicate) return std::nullopt;
+                             return AnyQuery(Filter(std::move(options), *predicate));
+                           });
 }
 
 }  // namespace
@@ -133,8 +149,25 @@ Registries::Registries() {
   query.add<Margin>();
   query.add<Entropy>();
   query.add<MaxVariance>();
+  query.add<Bald>();
+  query.add<BatchBald>();
+  query.add<PowerBald>();
+  query.add<QueryByCommittee>();
   query.add<CoreSet>();
+  query.add<Badge>();
+  query.add<KMeansPp>();
+  query.add<Lcmd>();
+  query.add<MaxDet>();
+  query.add<Bait>();
+  query.add<FrankWolfe>();
+  query.add<Typiclust>();
+  query.add<ProbCover>();
+  query.add<GreedySampling>();
   query.add<Chain>();
+  query.add<Mix>();
+  query.add<Subsample>();
+  query.add<ColdStart>();
+  add_filter(query);
 
   metrology.add<NoMetrology>();
   metrology.add<Rmse>();
@@ -148,12 +181,14 @@ Registries::Registries() {
   metrology.add<Metrics>();
 
   loop.add<DefaultTrainingLoop>();
+  loop.add<FullBatchLoop>();
   optimizer.add<Sgd>();
   optimizer.add<Adam>();
   optimizer.add<AdamW>();
   add_torch_optimizers(optimizer);
   scheduler.add<ConstantSchedule>();
   scheduler.add<CosineSchedule>();
+  scheduler.add<LinearSchedule>();
   scheduler.add<WarmupSchedule>();
   scheduler.add<PlateauSchedule>();
 

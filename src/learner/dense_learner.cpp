@@ -175,11 +175,11 @@ Values DenseLearner::variance(const Values& inputs) const {
                        classifies() ? "a classification" : "a network that predicts means alone", ""});
   }
   const torch::Tensor out = raw_outputs(inputs);
-  if (!predicts_variance()) return targets_.unflatten(out.var(0, /*unbiased=*/true) * y_.scale.square());
+  if (!predicts_variance()) return in_squared_units(out.var(0, /*unbiased=*/true));
   const std::vector<torch::Tensor> parts = out.chunk(2, -1);
   torch::Tensor variance = parts[1].exp().mean(0);
   if (options_.members > 0) variance += parts[0].var(0, /*unbiased=*/true);
-  return targets_.unflatten(variance * y_.scale.square());
+  return in_squared_units(variance);
 }
 
 torch::Tensor DenseLearner::embeddings(const Values& inputs) const {

@@ -161,8 +161,9 @@ torch::Tensor class_probabilities(const LearnerView& learner, const PoolView& po
   return by_blocks(learner, pool, 0, [&](const Values& inputs) { return ask(learner)->class_probabilities(inputs); });
 }
 
-torch::Tensor gradient_features(const LearnerView& learner, const PoolView& pool) {
-  return by_blocks(learner, pool, 0, [&](const Values& inputs) { return ask(learner)->gradient_features(inputs); });
+torch::Tensor gradient_features(const LearnerView& learner, const PoolView& pool, const GradientOptions& options) {
+  return by_blocks(learner, pool, 0,
+                   [&](const Values& inputs) { return ask(learner)->gradient_features(inputs, options); });
 }
 
 }  // namespace detail

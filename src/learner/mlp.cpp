@@ -3,9 +3,9 @@
 #include <assay/learner/ensemble.hpp>
 #include <assay/learner/mlp.hpp>
 
-#include <ATen/ops/cat.h>
-#include <ATen/ops/ones.h>
 #include <ATen/ops/tensor.h>
+
+#include <numeric>
 
 namespace assay {
 
@@ -37,11 +37,6 @@ detail::DenseLearnerOptions core(const EnsembleOptions& options) {
 
 Mlp::Mlp(MlpOptions options_) : DenseLearner(core(options_)), options(std::move(options_)) {}
 
-torch::Tensor Mlp::gradient_features(const Values& inputs) const {
-  const torch::Tensor hidden = embeddings(inputs);
-  return at::cat({hidden, at::ones({hidden.size(0), 1}, hidden.options())}, 1);
-}
-
 CapabilitySet Mlp::capabilities() const {
   const CapabilitySet set = CapabilitySet(Capability::embeddings) | Capability::gradient_features;
   if (predicts_variance()) return set | Capability::variance;
@@ -51,17 +46,20 @@ CapabilitySet Mlp::capabilities() const {
 Ensemble::Ensemble(EnsembleOptions options_) : DenseLearner(core(options_)), options(std::move(options_)) {}
 
 torch::Tensor Ensemble::posterior_draws(const Values& inputs, std::int64_t draws, std::uint64_t seed) const {
-  std::vector<std::int64_t> members;
-  const RandomKey key(seed);
+  std::vector<std::int64_t> members(static_cast<std::size_t>(options.members)), drawn;
+  std::iota(members.begin(), members.end(), 0);
   for (std::int64_t i = 0; i < draws; ++i) {
-    members.push_back(static_cast<std::int64_t>(key.with(i).uniform() * static_cast<double>(options.members)));
+    const std::int64_t turn = i % options.members;
+    if (turn == 0) members = random_order(RandomKey(seed).with(i), members);
+    drawn.push_back(members[static_cast<std::size_t>(turn)]);
   }
   const torch::Tensor all = classifies() ? member_probabilities(inputs) : outputs(inputs);
-  return all.index_select(0, at::tensor(members, torch::kInt64));
+  return all.index_select(0, at::tensor(drawn, torch::kInt64));
 }
 
 CapabilitySet Ensemble::capabilities() const {
-  const CapabilitySet set = CapabilitySet(Capability::embeddings) | Capability::posterior_draws;
+  const CapabilitySet set = CapabilitySet(Capability::embeddings) | Capability::posterior_draws |
+                            Capability::gradient_features;
   return set | (classifies() ? Capability::class_probabilities : Capability::variance);
 }
 

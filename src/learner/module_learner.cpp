@@ -4,8 +4,10 @@
 
 #include <assay/detail/generator_scope.hpp>
 #include <assay/detail/restoring.hpp>
+#include <assay/any/learner_interface.hpp>
 #include <assay/error.hpp>
 #include <assay/learner/module_learner.hpp>
+#include <assay/learner/recorded_linear.hpp>
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/sigmoid.h>
@@ -143,7 +145,31 @@ ModuleLearner::ModuleLearner(AnyModule module, ModuleLearnerOptions options_)
 }
 
 CapabilitySet ModuleLearner::capabilities() const {
-  return classifies() ? CapabilitySet(Capability::class_probabilities) : CapabilitySet();
+  CapabilitySet set;
+  if (classifies()) set = set | Capability::class_probabilities;
+  if (detail::has_recorded_layers(*module_.module)) {
+    set = set | Capability::embeddings | Capability::gradient_features;
+  }
+  return set;
+}
+
+detail::Recording ModuleLearner::record(const Values& inputs, Capability wanted) const {
+  const EvaluationScope evaluation(*module_.module);
+  detail::Recording recorded = detail::record([&] { return module_.forward(standardised_inputs(inputs)); });
+  if (recorded.results.empty()) detail::throw_missing_capability(wanted);
+  return recorded;
+}
+
+torch::Tensor ModuleLearner::embeddings(const Values& inputs) const {
+  const detail::Recording recorded = record(inputs, Capability::embeddings);
+  return recorded.inputs.back().to(torch::kCPU, torch::kFloat64);
+}
+
+torch::Tensor ModuleLearner::gradient_features(const Values& inputs, const GradientOptions& gradients) const {
+  const detail::Recording recorded = record(inputs, Capability::gradient_features);
+  const LayerGradients layers = detail::layer_gradients(recorded, gradients);
+  const at::NoGradGuard no_grad;
+  return assay::gradient_features(layers, gradients).cpu();
 }
 
 torch::Tensor ModuleLearner::standardised_inputs(const Values& batch) const {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "within.hpp"
+
 #include <assay/detail/state_parts.hpp>
 #include <assay/error.hpp>
 #include <assay/query/chain.hpp>
-
-#include <unordered_set>
 
 namespace assay {
 
@@ -15,25 +15,12 @@ Chain::Chain(ChainOptions options_) : options(std::move(options_)) {
 
 Selection Chain::select(const QueryContext& context) {
   Selection all;
-  std::vector<std::int64_t> left(static_cast<std::size_t>(context.unlabeled().size()));
-  for (std::size_t i = 0; i < left.size(); ++i) left[i] = static_cast<std::int64_t>(i);
+  std::vector<std::int64_t> left = detail::all_positions(context.unlabeled());
   bool scored = true;
   for (std::size_t i = 0; i < options.strategies.size() && !left.empty(); ++i) {
-    QueryInputs inputs = context.all();
-    inputs.unlabeled = context.unlabeled().subset(left);
-    inputs.random = context.random().with("chain").with(static_cast<std::int64_t>(i));
-    const Selection picked = options.strategies[i].select(QueryContext(inputs));
-    const std::string strategy = key_of(options.strategies[i].spec());
-    std::unordered_set<std::int64_t> gone;
-    for (std::size_t j = 0; j < picked.positions.size(); ++j) {
-      const std::int64_t position = left.at(static_cast<std::size_t>(picked.positions[j]));
-      gone.insert(position);
-      all.positions.push_back(position);
-      if (!picked.scores.empty()) all.scores.push_back(picked.scores[j]);
-      all.strategies.push_back(picked.strategies.empty() ? strategy : picked.strategies[j]);
-    }
-    scored = scored && !picked.scores.empty();
-    std::erase_if(left, [&](std::int64_t position) { return gone.contains(position); });
+    const RandomKey random = context.random().with("chain").with(static_cast<std::int64_t>(i));
+    const Selection picked = detail::select_within(options.strategies[i], context, left, random);
+    detail::take_picks(picked, picked.positions.size(), all, left, scored);
   }
   if (!scored) all.scores.clear();
   return all;

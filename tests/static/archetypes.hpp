@@ -228,7 +228,7 @@ struct Capable : Learner<> {
   Result embeddings(const Values&) const { return {}; }
   Result posterior_draws(const Values&, std::int64_t, std::uint64_t) const { return {}; }
   Result class_probabilities(const Values&) const { return {}; }
-  Result gradient_features(const Values&) const { return {}; }
+  Result gradient_features(const Values&, const GradientOptions&) const { return {}; }
 };
 
 }  // namespace archetype

@@ -38,7 +38,9 @@ class AnyLearner {
     return self_->posterior_draws(inputs, draws, seed);
   }
   torch::Tensor class_probabilities(const Values& inputs) const { return self_->class_probabilities(inputs); }
-  torch::Tensor gradient_features(const Values& inputs) const { return self_->gradient_features(inputs); }
+  torch::Tensor gradient_features(const Values& inputs, const GradientOptions& options) const {
+    return self_->gradient_features(inputs, options);
+  }
 
  private:
   std::unique_ptr<detail::LearnerInterface> self_;

@@ -37,7 +37,7 @@ struct LearnerInterface {
   virtual torch::Tensor embeddings(const Values& inputs) const = 0;
   virtual torch::Tensor posterior_draws(const Values& inputs, std::int64_t draws, std::uint64_t seed) const = 0;
   virtual torch::Tensor class_probabilities(const Values& inputs) const = 0;
-  virtual torch::Tensor gradient_features(const Values& inputs) const = 0;
+  virtual torch::Tensor gradient_features(const Values& inputs, const GradientOptions& options) const = 0;
 };
 
 [[noreturn]] void throw_missing_capability(Capability capability);
@@ -123,8 +123,8 @@ struct LearnerModel final : LearnerInterface {
     if constexpr (ProvidesClassProbabilities<T>) return held().class_probabilities(inputs);
     throw_missing_capability(Capability::class_probabilities);
   }
-  torch::Tensor gradient_features(const Values& inputs) const override {
-    if constexpr (ProvidesGradientFeatures<T>) return held().gradient_features(inputs);
+  torch::Tensor gradient_features(const Values& inputs, const GradientOptions& options) const override {
+    if constexpr (ProvidesGradientFeatures<T>) return held().gradient_features(inputs, options);
     throw_missing_capability(Capability::gradient_features);
   }
 

@@ -4,6 +4,7 @@
 #include <assay/data/sample.hpp>
 #include <assay/data/values.hpp>
 #include <assay/learner/batch.hpp>
+#include <assay/learner/gradients.hpp>
 #include <assay/state.hpp>
 
 #include <concepts>
@@ -91,11 +92,12 @@ concept ProvidesClassProbabilities = requires(const T& c, const Values& inputs) 
   { c.class_probabilities(inputs) } -> std::same_as<torch::Tensor>;
 };
 
-/// `gradient_features(inputs)` gives [n, d]: features whose inner products are those of the gradients of the output
-/// with respect to the parameters.
+/// `gradient_features(inputs, options)` gives [n, d]: features whose inner products are (about) those of the gradients
+/// of the outputs with respect to the parameters; `gradients.hpp` makes them of a network's linear layers. Calls with
+/// equal options give features that fit together. A learner with features of its own may leave the options aside.
 template <class T>
-concept ProvidesGradientFeatures = requires(const T& c, const Values& inputs) {
-  { c.gradient_features(inputs) } -> std::same_as<torch::Tensor>;
+concept ProvidesGradientFeatures = requires(const T& c, const Values& inputs, const GradientOptions& options) {
+  { c.gradient_features(inputs, options) } -> std::same_as<torch::Tensor>;
 };
 /// @}
 

@@ -6,6 +6,7 @@
 #include <assay/learner/batch.hpp>
 #include <assay/learner/capability.hpp>
 #include <assay/learner/fields.hpp>
+#include <assay/learner/gradients.hpp>
 #include <assay/learner/regression_loss.hpp>
 #include <assay/learner/scaler.hpp>
 #include <assay/state.hpp>
@@ -80,9 +81,20 @@ class DenseLearner {
   /// Errors: `ConfigError` for a single network without a Gaussian likelihood, or a classification.
   Values variance(const Values& inputs) const;
   torch::Tensor embeddings(const Values& inputs) const;
+  /// The layers' parts of the gradients of every output, the members' divided by the root of their number; of the last
+  /// layer alone if the options say so. The result of the last layer is the output: its `output` is one column.
+  LayerGradients layer_gradients(const Values& inputs, const GradientOptions& options) const;
+  /// Features of those gradients, [n, d]. Cost: a forward and a backward pass, and the sketch's own products.
+  torch::Tensor gradient_features(const Values& inputs, const GradientOptions& options = {}) const;
+
+ protected:
+  torch::Tensor standardised_inputs(const Values& batch) const;
+  /// Variances of standardised outputs [n, k] as those of the targets.
+  Values in_squared_units(const torch::Tensor& variance) const {
+    return targets_.unflatten(variance * y_.scale.square());
+  }
 
  private:
-  torch::Tensor standardised_inputs(const Values& batch) const;
   torch::Tensor class_ids(const Values& samples) const;
   /// Changes the last layer so that predictions unscaled by `now` are what they are unscaled by `y_`.
   void rescale_outputs(const Standardizer& now);

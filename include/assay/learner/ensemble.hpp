@@ -54,7 +54,9 @@ class Ensemble : private detail::DenseLearner {
   using DenseLearner::class_probabilities;
   using DenseLearner::embeddings;
   using DenseLearner::fit_scaling;
+  using DenseLearner::gradient_features;
   using DenseLearner::inputs;
+  using DenseLearner::layer_gradients;
   using DenseLearner::load;
   using DenseLearner::loss_and_gradients;
   using DenseLearner::pack;
@@ -69,7 +71,8 @@ class Ensemble : private detail::DenseLearner {
   using DenseLearner::validation_step;
   using DenseLearner::variance;
 
-  /// Members drawn with replacement: [draws, n, k] standardised predictions, or class probabilities.
+  /// Members in a drawn order, each as often as any other (to one): [draws, n, k] standardised predictions, or class
+  /// probabilities.
   torch::Tensor posterior_draws(const Values& inputs, std::int64_t draws, std::uint64_t seed) const;
   CapabilitySet capabilities() const;
   /// Writes the trained members to a directory that `load_learner` reads.

@@ -45,7 +45,7 @@ torch::Tensor scaled_variance(const LearnerView& learner, const PoolView& pool,
 torch::Tensor embeddings(const LearnerView& learner, const PoolView& pool);
 torch::Tensor posterior_draws(const LearnerView& learner, const PoolView& pool, std::int64_t draws, std::uint64_t seed);
 torch::Tensor class_probabilities(const LearnerView& learner, const PoolView& pool);
-torch::Tensor gradient_features(const LearnerView& learner, const PoolView& pool);
+torch::Tensor gradient_features(const LearnerView& learner, const PoolView& pool, const GradientOptions& options);
 }  // namespace detail
 
 /// \name Capability tags: `QueryContextWith<Variance>` has a learner with `variance`
@@ -114,8 +114,8 @@ struct GradientFeatures {
   template <class View>
   struct Members {
     /// [n, d]: features whose inner products are those of output gradients with respect to the parameters.
-    torch::Tensor gradient_features(const PoolView& pool) const {
-      return detail::gradient_features(static_cast<const View&>(*this), pool);
+    torch::Tensor gradient_features(const PoolView& pool, const GradientOptions& options = {}) const {
+      return detail::gradient_features(static_cast<const View&>(*this), pool, options);
     }
   };
 };

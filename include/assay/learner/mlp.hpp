@@ -49,7 +49,9 @@ class Mlp : private detail::DenseLearner {
   using DenseLearner::class_probabilities;
   using DenseLearner::embeddings;
   using DenseLearner::fit_scaling;
+  using DenseLearner::gradient_features;
   using DenseLearner::inputs;
+  using DenseLearner::layer_gradients;
   using DenseLearner::load;
   using DenseLearner::loss_and_gradients;
   using DenseLearner::pack;
@@ -64,8 +66,6 @@ class Mlp : private detail::DenseLearner {
   using DenseLearner::validation_step;
   using DenseLearner::variance;
 
-  /// Features of the last layer's gradient: the embedding and a one.
-  torch::Tensor gradient_features(const Values& inputs) const;
   CapabilitySet capabilities() const;
   /// Writes the trained network to a directory that `load_learner` reads.
   void export_to(const std::filesystem::path& directory) const { export_learner(*this, directory); }

@@ -5,6 +5,7 @@
 #include <assay/learner/capability.hpp>
 #include <assay/learner/fields.hpp>
 #include <assay/learner/losses.hpp>
+#include <assay/learner/recorded_linear.hpp>
 #include <assay/learner/scaler.hpp>
 #include <assay/options.hpp>
 
@@ -99,6 +100,13 @@ class ModuleLearner {
   Values predict(const Values& inputs) const;
   /// [n, classes], rows summing to one. Errors: `ConfigError` for a regression.
   torch::Tensor class_probabilities(const Values& inputs) const;
+  /// \name For modules with `RecordedLinear` layers
+  /// @{
+  /// What the last of them is given.
+  torch::Tensor embeddings(const Values& inputs) const;
+  /// Of the gradients with respect to their parameters. Each sample's output must depend on its own inputs alone.
+  torch::Tensor gradient_features(const Values& inputs, const GradientOptions& options = {}) const;
+  /// @}
   CapabilitySet capabilities() const;
   void set_training(bool training) { module_.module->train(training); }
   void reset(std::uint64_t seed);
@@ -135,6 +143,7 @@ class ModuleLearner {
 
   bool classifies() const noexcept { return options.classes > 0; }
   torch::Tensor standardised_inputs(const Values& batch) const;
+  detail::Recording record(const Values& inputs, Capability wanted) const;
   torch::Tensor outputs(const Values& inputs) const;
   torch::Tensor class_ids(const Values& samples) const;
 

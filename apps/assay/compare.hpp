@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of `assay compare`: offline campaigns on data that is labeled already.
+#pragma once
+
+#include <assay/data/values.hpp>
+#include <assay/json.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace assay::app {
+
+struct CompareArguments {
+  std::filesystem::path data, config, report = "compare.jsonl", plot;
+  std::string learner = "mlp", run;
+  std::vector<std::string> targets, strategies;
+  std::int64_t seeds = 10, initial = 256, batch = 256, rounds = 16, validation = -1, seed = 0, jobs = 0;
+  double test = 0.2;
+};
+
+/// Samples with inputs `x` [n, d] and targets `y` [n, k], float64.
+struct CompareData {
+  torch::Tensor x, y;
+  std::vector<std::string> inputs, targets;
+};
+
+/// Reads `.csv` (a header; text columns become one column a value), `.npy` (targets are column numbers) or `.npz`
+/// (targets are names of arrays), or the samples that a campaign in a directory has learnt from.
+/// Errors: `DataError` `assay.compare.data`.
+CompareData read_compare_data(const std::filesystem::path& file, const std::vector<std::string>& targets);
+
+/// What is run: strategies by name, learner and loop, as specifications; with what was asked for and the data's digest,
+/// so that results of something else are never taken for these.
+Json compare_plan(const CompareArguments& arguments, const CompareData& data);
+
+/// One campaign. \param row is called with each round's measurements.
+void run_campaign(const CompareArguments& arguments, const CompareData& data, const Json& plan,
+                  const std::string& strategy, std::int64_t seed, const std::function<void(const Json&)>& row);
+
+/// What a file of results comes to.
+Json summarise(const Json& plan, const std::vector<Json>& rows);
+/// What the summaries say together, by learner: {"learner", "strategy", "lowest_error", "advice": [lines]}.
+Json judge(const std::map<std::string, Json>& summaries);
+std::string summary_text(const Json& summary);
+/// Learning curves with 95 % intervals.
+std::string summary_svg(const Json& summary);
+
+}  // namespace assay::app

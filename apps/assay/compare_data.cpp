@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compare.hpp"
+
+#include <assay/data/npy.hpp>
+#include <assay/detail/files.hpp>
+#include <assay/error.hpp>
+#include <assay/tools/labels.hpp>
+#include <assay/tools/status.hpp>
+
+#include <zip.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+
+namespace assay::app {
+
+namespace {
+
+[[noreturn]] void fail(const std::filesystem::path& file, std::string expected, std::string got) {
+  throw DataError({"assay.compare.data", file.string(), std::move(expected), std::move(got), ""});
+}
+
+/// Rows of cells; quotes as in RFC 4180.
+std::vector<std::vector<std::string>> parse_csv(const std::string& text) {
+  std::vector<std::vector<std::string>> rows;
+  std::vector<std::string> row;
+  std::string cell;
+  bool quoted = false, any = false;
+  const auto end_row = [&] {
+    if (any || !cell.empty() || !row.empty()) {
+      row.push_back(std::move(cell));
+      rows.push_back(std::move(row));
+    }
+    row.clear();
+    cell.clear();
+    any = false;
+  };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted) {
+      if (c != '"') {
+        cell += c;
+      } else if (i + 1 < text.size() && text[i + 1] == '"') {
+        cell += text[++i];
+      } else {
+        quoted = false;
+      }
+    } else if (c == '"') {
+      quoted = any = true;
+    } else if (c == ',') {
+      row.push_back(std::move(cell));
+      cell.clear();
+      any = true;
+    } else if (c == '\n') {
+      end_row();
+    } else if (c != '\r') {
+      cell += c;
+    }
+  }
+  end_row();
+  return rows;
+}
+
+std::optional<double> number_in(const std::string& cell) {
+  double number = 0;
+  const std::size_t first = cell.find_first_not_of(" +");
+  if (first == std::string::npos) return std::nullopt;
+  const char* end = cell.data() + cell.find_last_not_of(' ') + 1;
+  const auto [stop, error] = std::from_chars(cell.data() + first, end, number);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return number;
+}
+
+using Columns = std::vector<std::pair<std::string, torch::Tensor>>;
+
+/// A column of numbers, or one of zeros and ones for every value of a text column.
+void add_columns(const std::string& name, const std::vector<std::string>& cells, Columns& columns) {
+  const auto n = static_cast<std::int64_t>(cells.size());
+  torch::Tensor numbers = torch::zeros({n}, torch::kFloat64);
+  bool numeric = true;
+  for (std::int64_t i = 0; i < n && numeric; ++i) {
+    const std::optional<double> number = number_in(cells[static_cast<std::size_t>(i)]);
+    numeric = number.has_value();
+    if (numeric) numbers.mutable_data_ptr<double>()[i] = *number;
+  }
+  if (numeric) {
+    columns.emplace_back(name, numbers);
+    return;
+  }
+  const std::set<std::string> values(cells.begin(), cells.end());
+  for (const std::string& value : values) {
+    torch::Tensor is = torch::zeros({n}, torch::kFloat64);
+    for (std::int64_t i = 0; i < n; ++i) {
+      if (cells[static_cast<std::size_t>(i)] == value) is.mutable_data_ptr<double>()[i] = 1;
+    }
+    columns.emplace_back(name + "=" + value, is);
+  }
+}
+
+Columns csv_columns(const std::filesystem::path& file) {
+  const auto rows = parse_csv(detail::read_file(file));
+  if (rows.size() < 2) fail(file, "a header and rows of samples", std::to_string(rows.size()) + " lines");
+  Columns columns;
+  for (std::size_t c = 0; c < rows.front().size(); ++c) {
+    std::vector<std::string> cells;
+    for (std::size_t r = 1; r < rows.size(); ++r) {
+      if (rows[r].size() != rows.front().size()) {
+        fail(file, std::to_string(rows.front().size()) + " cells in each line",
+             std::to_string(rows[r].size()) + " in line " + std::to_string(r + 1));
+      }
+      cells.push_back(rows[r][c]);
+    }
+    if (!rows.front()[c].empty()) add_columns(rows.front()[c], cells, columns);  // without a name: a row number
+  }
+  return columns;
+}
+
+void add_matrix(const std::string& name, const torch::Tensor& array, Columns& columns) {
+  const torch::Tensor matrix = array.reshape({array.size(0), -1}).to(torch::kFloat64);
+  for (std::int64_t i = 0; i < matrix.size(1); ++i) {
+    columns.emplace_back(array.dim() == 1 ? name : name + (name.empty() ? "" : "/") + std::to_string(i),
+                         matrix.select(1, i).contiguous());
+  }
+}
+
+/// The arrays of an `.npz` file, by way of a temporary file each: `read_npy` checks what it reads.
+Columns npz_columns(const std::filesystem::path& file) {
+  int code = 0;
+  const std::unique_ptr<zip_t, decltype(&zip_discard)> archive(zip_open(file.c_str(), ZIP_RDONLY, &code), &zip_discard);
+  if (!archive) fail(file, "a zip file of .npy arrays", "something else");
+  std::string name = (std::filesystem::temp_directory_path() / "assay_npz_XXXXXX").string();
+  if (!::mkdtemp(name.data())) fail(file, "a folder for temporary files", "none");
+  const std::filesystem::path folder = name;
+  Columns columns;
+  try {
+    for (zip_int64_t i = 0; i < zip_get_num_entries(archive.get(), 0); ++i) {
+      zip_stat_t stat;
+      if (zip_stat_index(archive.get(), static_cast<zip_uint64_t>(i), 0, &stat) != 0)
+        fail(file, "readable entries", "a damaged one");
+      std::string bytes(stat.size, '\0');
+      const std::unique_ptr<zip_file_t, decltype(&zip_fclose)> entry(
+          zip_fopen_index(archive.get(), static_cast<zip_uint64_t>(i), 0), &zip_fclose);
+      if (!entry || zip_fread(entry.get(), bytes.data(), stat.size) != static_cast<zip_int64_t>(stat.size)) {
+        fail(file, "readable entries", std::string("'") + stat.name + "' is not");
+      }
+      detail::write_file(folder / "array.npy", bytes);
+      const std::string entry_name = stat.name;
+      add_matrix(entry_name.substr(0, entry_name.rfind(".npy")), read_npy(folder / "array.npy"), columns);
+    }
+  } catch (...) {
+    std::filesystem::remove_all(folder);
+    throw;
+  }
+  std::filesystem::remove_all(folder);
+  return columns;
+}
+
+/// The samples a campaign has learnt from. \param targets the learner's, where none are given.
+Columns campaign_columns(const std::filesystem::path& campaign, std::vector<std::string>& targets) {
+  const Json slots = campaign_status(campaign).value("slots", Json::object());
+  const Json learner = slots.is_object() ? slots.value("learner", Json::object()) : Json::object();
+  if (targets.empty()) targets = learner.value("targets", std::vector<std::string>());
+  std::vector<std::string> fields = learner.value("inputs", std::vector<std::string>());
+  fields.insert(fields.end(), targets.begin(), targets.end());
+  if (fields.size() == targets.size()) fail(campaign, "a campaign whose learner names its inputs", "another");
+  const LabelTable table = label_table(campaign);
+  std::vector<std::int64_t> rows;
+  for (std::size_t i = 0; i < table.purpose.size(); ++i) {
+    if (table.purpose[i] != "validation" && table.purpose[i] != "test") rows.push_back(static_cast<std::int64_t>(i));
+  }
+  Columns columns;
+  for (const std::string& field : fields) {
+    add_matrix(field, table.columns.at(field).index_select(0, torch::tensor(rows, torch::kInt64)), columns);
+  }
+  return columns;
+}
+
+}  // namespace
+
+CompareData read_compare_data(const std::filesystem::path& file, const std::vector<std::string>& given) {
+  Columns columns;
+  std::vector<std::string> targets = given;
+  const std::string kind = file.extension().string();
+  if (std::filesystem::is_directory(file)) {
+    columns = campaign_columns(file, targets);
+  } else if (kind == ".csv") {
+    columns = csv_columns(file);
+  } else if (kind == ".npy") {
+    const torch::Tensor matrix = read_npy(file);
+    if (matrix.dim() != 2) fail(file, "a matrix [samples, columns]", std::to_string(matrix.dim()) + " dimensions");
+    add_matrix("", matrix, columns);
+  } else if (kind == ".npz") {
+    columns = npz_columns(file);
+  } else {
+    fail(file, "a campaign directory or a .csv, .npy or .npz file", "'" + kind + "'");
+  }
+  CompareData data;
+  std::vector<torch::Tensor> x, y;
+  std::set<std::string> found;
+  for (const auto& [name, values] : columns) {
+    if (values.size(0) != columns.front().second.size(0))
+      fail(file, "columns of one length", "'" + name + "' of another");
+    if (!torch::isfinite(values).all().item<bool>()) fail(file, "finite numbers", "others in '" + name + "'");
+    const auto is_target = [&](const std::string& target) { return name == target || name.starts_with(target + "/"); };
+    const auto target = std::find_if(targets.begin(), targets.end(), is_target);
+    if (target != targets.end()) found.insert(*target);
+    (target != targets.end() ? y : x).push_back(values);
+    (target != targets.end() ? data.targets : data.inputs).push_back(name);
+  }
+  if (y.empty() && targets.empty()) fail(file, "the columns to predict: --target", "none");
+  for (const std::string& target : targets) {
+    if (found.contains(target)) continue;
+    std::string all;
+    for (const auto& [name, values] : columns) all += (all.empty() ? "" : ", ") + name;
+    fail(file, "target '" + target + "', a column of numbers", "columns " + all);
+  }
+  if (x.empty()) fail(file, "at least one input column", "targets alone");
+  data.x = torch::stack(x, 1);
+  data.y = torch::stack(y, 1);
+  return data;
+}
+
+}  // namespace assay::app

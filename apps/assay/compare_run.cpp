@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compare.hpp"
+
+#include <assay/data/random.hpp>
+#include <assay/detail/files.hpp>
+#include <assay/detail/sha256.hpp>
+#include <assay/error.hpp>
+#include <assay/learner/ensemble.hpp>
+#include <assay/learner/gaussian_process.hpp>
+#include <assay/learner/module_learner.hpp>
+#include <assay/learner/recorded_linear.hpp>
+#include <assay/query/context.hpp>
+#include <assay/registries.hpp>
+#include <assay/training/default_training_loop.hpp>
+#include <assay/training/full_batch_loop.hpp>
+#include <assay/training/linear_schedule.hpp>
+
+#include <torch/nn/functional/activation.h>
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+
+namespace assay::app {
+
+namespace {
+
+/// The network of Holzmüller et al. 2023: d-512-512-k, SiLU, in the NTK parametrisation, inputs clipped softly.
+struct TabularNetImpl : torch::nn::Module {
+  TabularNetImpl(std::int64_t inputs, std::int64_t outputs) {
+    constexpr RecordedLinearOptions gains{.weight_gain = 0.5, .bias_gain = 1};
+    first = register_module("first", RecordedLinear(inputs, 512, gains));
+    second = register_module("second", RecordedLinear(512, 512, gains));
+    third = register_module("third", RecordedLinear(512, outputs, gains));
+  }
+  torch::Tensor forward(const torch::Tensor& x) {
+    return third(torch::silu(second(torch::silu(first(5 * (x / 5).tanh())))));
+  }
+  RecordedLinear first{nullptr}, second{nullptr}, third{nullptr};
+};
+TORCH_MODULE(TabularNet);
+
+std::vector<std::int64_t> counting(std::int64_t count) {
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(count));
+  std::iota(rows.begin(), rows.end(), 0);
+  return rows;
+}
+
+Values batch_of(const CompareData& data, const std::vector<std::int64_t>& rows) {
+  const torch::Tensor index = torch::tensor(rows, torch::kInt64);
+  return {{"x", data.x.index_select(0, index)}, {"y", data.y.index_select(0, index)}};
+}
+
+AnyLearner make_learner(const Json& spec, const CompareData& data, const Registries& registries) {
+  if (spec != "mlp") return registries.learner.make(spec, registries);
+  const std::int64_t d = data.x.size(1), k = data.y.size(1);
+  return AnyLearner(ModuleLearner([d, k] { return TabularNet(d, k); }, {.inputs = {"x"}, .targets = {"y"}}, mse_loss));
+}
+
+AnyTrainingLoop make_loop(const Json& spec, const Registries& registries) {
+  if (spec != "jmlr") return registries.loop.make(spec, registries);
+  DefaultTrainingLoopOptions options{.epochs = 256, .batch_size = 256};
+  options.optimizer = Adam({.lr = 0.15});
+  options.scheduler = LinearSchedule();
+  options.early_stopping = EarlyStoppingOptions{.patience = options.epochs};  // never ends, keeps the best epoch
+  return DefaultTrainingLoop(std::move(options));
+}
+
+/// Who is what in one split: the same for every strategy.
+struct Split {
+  std::vector<std::int64_t> test, validation, labeled, pool;
+};
+
+Split split_of(const CompareArguments& arguments, std::int64_t n, std::int64_t seed) {
+  std::vector<std::int64_t> order = random_order(
+      RandomKey(static_cast<std::uint64_t>(arguments.seed)).with("split").with(seed), counting(n));
+  const auto take = [&](std::int64_t count) {
+    std::vector<std::int64_t> rows(order.end() - static_cast<std::ptrdiff_t>(count), order.end());
+    order.resize(order.size() - static_cast<std::size_t>(count));
+    return rows;
+  };
+  const auto test = static_cast<std::int64_t>(arguments.test * static_cast<double>(n));
+  const std::int64_t validation = arguments.validation >= 0 ? arguments.validation
+                                                            : std::min<std::int64_t>(1024, n / 10);
+  const std::int64_t needed = test + validation + arguments.initial + arguments.rounds * arguments.batch;
+  if (test < 1 || needed > n) {
+    throw DataError({"assay.compare.size", "data",
+                     std::to_string(needed) + " samples: " + std::to_string(test) + " for tests, " +
+                         std::to_string(validation) + " for validation, the others to learn from",
+                     std::to_string(n), "ask for fewer or smaller rounds, or a smaller --validation"});
+  }
+  Split split;
+  split.test = take(test);
+  split.validation = take(validation);
+  split.labeled = take(arguments.initial);
+  split.pool = std::move(order);
+  std::sort(split.pool.begin(), split.pool.end());
+  return split;
+}
+
+/// Errors in units of the targets' deviation over all data.
+Json measure(const LearnerView& learner, const Values& test, const torch::Tensor& deviation) {
+  const TensorPool pool(test);
+  const torch::Tensor predicted = learner.predict(PoolView(pool, pool.ids()))["y"].reshape(test["y"].sizes());
+  const torch::Tensor error = ((predicted - test["y"]) / deviation).abs().flatten();
+  return {{"rmse", error.square().mean().sqrt().item<double>()},
+          {"mae", error.mean().item<double>()},
+          {"q95", error.quantile(0.95).item<double>()},
+          {"q99", error.quantile(0.99).item<double>()},
+          {"max", error.max().item<double>()}};
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Values variance_of(const Values& labeled) {
+  const torch::Tensor variance = labeled["y"].var(0, /*unbiased=*/false);
+  return {{"y", torch::where(variance > 0, variance, torch::ones_like(variance))}};
+}
+
+}  // namespace
+
+Json compare_plan(const CompareArguments& arguments, const CompareData& data) {
+  const Registries registries;
+  const Json given = arguments.config.empty()
+                         ? Json::object()
+                         : parse_json(detail::read_file(arguments.config), arguments.config.string());
+  Json strategies = Json::object();
+  const auto add = [&](const std::string& name, Json spec) {
+    const auto& rows = registries.query.rows();
+    const auto row = std::find_if(rows.begin(), rows.end(),
+                                  [&](const RegistryRow& r) { return r.key == spec.value("type", ""); });
+    if (row != rows.end() && !spec.contains("max_samples")) {
+      for (const OptionRow& option : row->options) {
+        if (option.name == "max_samples") spec["max_samples"] = arguments.batch;
+      }
+    }
+    strategies[name] = registries.query.make(spec, registries).spec();
+  };
+  const Json named = given.value("strategies", Json::object());
+  for (const std::string& name : arguments.strategies) {
+    add(name, named.contains(name) ? named.at(name) : Json{{"type", name}});
+  }
+  if (strategies.empty()) {
+    for (const auto& item : named.items()) add(item.key(), item.value());
+  }
+  Json learner = given.value("learner", Json(arguments.learner)), loop = given.value("loop", Json());
+  const std::string plain = learner.is_string() ? learner.get<std::string>() : "";
+  if (plain == "ensemble" || plain == "gaussian_process") learner = Json{{"type", plain}};
+  if (learner.is_object()) {
+    learner["inputs"] = {"x"};
+    learner["targets"] = {"y"};
+    learner = registries.learner.make(learner, registries).spec();
+  } else if (plain != "mlp") {
+    throw ConfigError({"assay.compare.learner", "--learner", "mlp, ensemble or gaussian_process, or one from --config",
+                       "'" + plain + "'", ""});
+  }
+  if (loop.is_null()) {
+    loop = plain == "mlp" ? Json("jmlr") : Json{{"type", plain == "gaussian_process" ? "full_batch" : "default"}};
+  }
+  if (loop.is_object()) loop = registries.loop.make(loop, registries).spec();
+  detail::Sha256 digest;
+  for (const torch::Tensor& tensor : {data.x, data.y}) {
+    digest.update(std::span(static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()));
+  }
+  return {{"strategies", strategies},
+          {"learner", learner},
+          {"loop", loop},
+          {"initial", arguments.initial},
+          {"batch", arguments.batch},
+          {"rounds", arguments.rounds},
+          {"test", arguments.test},
+          {"validation", arguments.validation},
+          {"seed", arguments.seed},
+          {"targets", data.targets},
+          {"data", digest.hex()}};
+}
+
+void run_campaign(const CompareArguments& arguments, const CompareData& data, const Json& plan,
+                  const std::string& strategy, std::int64_t seed, const std::function<void(const Json&)>& row) {
+  const Registries registries;
+  Split split = split_of(arguments, data.x.size(0), seed);
+  AnyQuery query = registries.query.make(plan.at("strategies").at(strategy), registries);
+  AnyLearner learner = make_learner(plan.at("learner"), data, registries);
+  AnyTrainingLoop loop = make_loop(plan.at("loop"), registries);
+  if (const CapabilitySet missing = query.requirements().without(learner.capabilities()); !missing.empty()) {
+    throw ConfigError({"assay.driver.capability", "strategy " + strategy, "a learner with " + describe(missing),
+                       plan.at("learner").dump(), "choose another learner"});
+  }
+  const RandomKey random = RandomKey(static_cast<std::uint64_t>(arguments.seed)).with("campaign").with(seed);
+  const torch::Tensor deviation = data.y.std(0, /*unbiased=*/false).clamp_min(1e-300);
+  const Values test = batch_of(data, split.test);
+  TensorPool validation;
+  if (!split.validation.empty()) validation.append(batch_of(data, split.validation), split.validation);
+  const AnyPool all(Values{{"x", data.x}, {"y", data.y}});
+  for (std::int64_t round = 0; round <= arguments.rounds; ++round) {
+    TensorPool labeled;
+    labeled.append(batch_of(data, split.labeled), split.labeled);
+    auto start = std::chrono::steady_clock::now();
+    TrainingContext context{
+        .labeled = labeled, .validation = validation, .round = round, .random = random.with("train").with(round)};
+    loop.train(LearnerRef(learner), context);
+    const double train_seconds = seconds_since(start);
+    const torch::NoGradGuard no_gradients;
+    const LearnerView view{LearnerRef(learner), variance_of(labeled.all())};
+    Json line{{"strategy", strategy}, {"seed", seed}, {"round", round}, {"labels", labeled.size()}};
+    line.update(measure(view, test, deviation));
+    line["train_seconds"] = train_seconds;
+    if (round < arguments.rounds) {
+      start = std::chrono::steady_clock::now();
+      const Selection picked = query.select(QueryContext(QueryInputs{.unlabeled = PoolView(all, split.pool, split.pool),
+                                                                     .labeled = PoolView(labeled, labeled.ids()),
+                                                                     .learner = view,
+                                                                     .round = round + 1,
+                                                                     .random = random.with("query").with(round + 1),
+                                                                     .remaining_budget = std::nullopt}));
+      line["select_seconds"] = seconds_since(start);
+      std::vector<std::int64_t> gone;
+      for (const std::int64_t position : picked.positions) {
+        gone.push_back(split.pool.at(static_cast<std::size_t>(position)));
+      }
+      gone.resize(std::min(gone.size(), static_cast<std::size_t>(arguments.batch)));
+      split.labeled.insert(split.labeled.end(), gone.begin(), gone.end());
+      std::sort(gone.begin(), gone.end());
+      std::erase_if(split.pool, [&](std::int64_t id) { return std::binary_search(gone.begin(), gone.end(), id); });
+    }
+    row(line);
+  }
+}
+
+}  // namespace assay::app
