@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a batch costs in PhysicsNeMo's DefaultTrainingLoop and in loops of plain PyTorch, for the nets of
-bench/training.cpp. Prints one JSON object: microseconds a batch over whole epochs, the first left out.
+bench/training.cpp. Prints one JSON object: microseconds of the processor a batch over whole epochs, the first left out.
 
 usage: training_peers.py      (with nvidia-physicsnemo 2.2.2 and torch)
 """
@@ -38,9 +38,9 @@ class Net(Module):
 
 def per_batch(train, epochs, batches):
     train(1)
-    began = time.perf_counter()
+    began = time.process_time()
     train(epochs)
-    return 1e6 * (time.perf_counter() - began) / (epochs * batches)
+    return 1e6 * (time.process_time() - began) / (epochs * batches)
 
 
 def reference(x, y, inputs, width, batch, epochs):
