@@ -11,6 +11,7 @@
 #include <assay/learner/recorded_linear.hpp>
 #include <assay/query/context.hpp>
 #include <assay/registries.hpp>
+#include <assay/training/adam.hpp>
 #include <assay/training/default_training_loop.hpp>
 #include <assay/training/full_batch_loop.hpp>
 #include <assay/training/linear_schedule.hpp>

@@ -25,9 +25,10 @@ constexpr std::int64_t chunk = 64;
 class Configurations {
  public:
   Configurations(std::int64_t draws, std::int64_t most, const RandomKey& random)
-      : most_(most), random_(random), given_(at::ones({1, draws}, torch::kFloat64)), weight_(at::ones({1})) {
-    weight_ = weight_.to(torch::kFloat64);
-  }
+      : most_(most),
+        random_(random),
+        given_(at::ones({1, draws}, torch::kFloat64)),
+        weight_(at::ones({1}, torch::kFloat64)) {}
 
   /// H[y_chosen].
   double entropy() const {
