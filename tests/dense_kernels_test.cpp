@@ -3,6 +3,7 @@
 #include "../src/learner/dense_kernels.hpp"
 
 #include "support/catch.hpp"
+#include "support/one_thread.hpp"
 
 #include <torch/types.h>
 
@@ -106,6 +107,7 @@ void check_rest(const DenseKernels<T>& kernels) {
 }  // namespace
 
 TEST_CASE("the inner loops of training compute what they say in every instruction set", "[learner]") {
+  const OneThread one_thread;
   CHECK(&dense_kernels<float>() == dense_kernel_sets<float>().front());
   for (const DenseKernels<float>* kernels : dense_kernel_sets<float>()) {
     check_products(*kernels, 2e-6);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gradients without autograd, against autograd.
 #include "support/catch.hpp"
+#include "support/one_thread.hpp"
 #include "support/toy.hpp"
 
 #include <assay/error.hpp>
@@ -55,8 +56,9 @@ void check_batch(Learner& learner, const Batch& batch, double tolerance = 1e-12)
 
 /// Whole batches, the smaller one at an epoch's end, and whole ones again.
 template <class Learner>
-void check(Learner learner, torch::Dtype dtype = torch::kFloat64, double tolerance = 1e-12) {
-  learner.to(torch::kCPU, dtype);
+void check(Learner learner, torch::Dtype dtype = torch::kFloat64, double tolerance = 1e-12,
+           torch::Device device = torch::kCPU) {
+  learner.to(device, dtype);
   learner.fit_scaling(samples(37), false);
   learner.reset(5);
   const Batch packed = learner.pack(samples(37), ids(37));
@@ -120,6 +122,7 @@ struct WithAutograd : private Mlp {
 }  // namespace
 
 TEST_CASE("own gradients are those of autograd, for every activation, loss and depth", "[learner]") {
+  const OneThread one_thread;
   for (const char* activation : {"silu", "relu", "gelu", "tanh"}) {
     for (const Task& task : tasks()) {
       for (const std::vector<std::int64_t>& hidden : {std::vector<std::int64_t>{}, {9}, {16, 33, 8}}) {
@@ -134,6 +137,7 @@ TEST_CASE("own gradients are those of autograd, for every activation, loss and d
 }
 
 TEST_CASE("own gradients of products that go to the tensor library are those of autograd", "[learner]") {
+  const OneThread one_thread;
   // Sums over more than 4,096: of inputs of a layer, of its outputs, and of samples.
   const Task& task = tasks()[2];
   for (const std::vector<std::int64_t>& hidden : {std::vector<std::int64_t>{4100}, {6, 4100}}) {
@@ -152,11 +156,26 @@ TEST_CASE("own gradients of products that go to the tensor library are those of 
 }
 
 TEST_CASE("own gradients in float32 are those of autograd but for its rounding", "[learner]") {
+  const OneThread one_thread;
   for (const char* activation : {"silu", "relu", "gelu", "tanh"}) {
     for (const Task& task : tasks()) {
       INFO(activation << ", loss " << static_cast<int>(task.loss) << ", classes " << task.classes);
       check(mlp(task, {64, 40}, activation), torch::kFloat32, 2e-5);
       check(ensemble(task, {40}, activation, true), torch::kFloat32, 2e-5);
+    }
+  }
+}
+
+TEST_CASE("own gradients on a CUDA device are those of autograd", "[learner][cuda]") {
+  if (!at::hasCUDA()) {
+    WARN("skipped: this LibTorch finds no CUDA device");
+    return;
+  }
+  for (const char* activation : {"silu", "relu", "gelu", "tanh"}) {
+    for (const Task& task : tasks()) {
+      INFO(activation << ", loss " << static_cast<int>(task.loss) << ", classes " << task.classes);
+      check(mlp(task, {16, 33}, activation), torch::kFloat64, 1e-12, torch::kCUDA);
+      check(ensemble(task, {16, 33}, activation, true), torch::kFloat64, 1e-12, torch::kCUDA);
     }
   }
 }
