@@ -118,8 +118,10 @@ void run_all(const std::vector<Run>& runs, const std::vector<std::string>& comma
       try {
         const std::string output = run_process(command, runs[i]);
         const std::lock_guard lock(mutex);
-        report.append(output);
-        for (const std::string& line : lines_of(output)) rows.push_back(Json::parse(line));
+        for (const std::string& line : lines_of(output)) {
+          report.append(line);
+          rows.push_back(Json::parse(line));
+        }
         std::cerr << '[' << ++finished << '/' << runs.size() << "] " << runs[i].first << ", seed " << runs[i].second
                   << ": RMSE " << rows.back().at("rmse").dump() << '\n';
       } catch (...) {
@@ -147,10 +149,10 @@ Json run_comparison(const CompareArguments& arguments, const std::vector<std::st
   const std::size_t all = plan.at("strategies").size() * static_cast<std::size_t>(arguments.seeds);
   if (runs.size() < all) std::cerr << all - runs.size() << " campaigns are in the report already\n";
   detail::AppendFile report(arguments.report);
-  report.append(Json{{"plan", plan}}.dump() + "\n");
+  report.append(Json{{"plan", plan}}.dump());
   run_all(runs, command, arguments.jobs, report, rows);
   Json summary = summarise(plan, rows);
-  report.append(Json{{"summary", summary}}.dump() + "\n");
+  report.append(Json{{"summary", summary}}.dump());
   const std::filesystem::path plot = arguments.plot.empty()
                                          ? std::filesystem::path(arguments.report).replace_extension(".svg")
                                          : arguments.plot;
