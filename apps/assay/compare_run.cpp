@@ -12,6 +12,7 @@
 #include <assay/query/context.hpp>
 #include <assay/registries.hpp>
 #include <assay/training/adam.hpp>
+#include <assay/training/adam.hpp>
 #include <assay/training/default_training_loop.hpp>
 #include <assay/training/full_batch_loop.hpp>
 #include <assay/training/linear_schedule.hpp>

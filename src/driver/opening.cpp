@@ -163,7 +163,10 @@ void Campaign::check_fixed(const Json& saved, std::string_view source) const {
       compare("/" + part, *was, is);
       continue;
     }
-    for (const auto& [name, value] : is.items()) compare("/" + part + "/" + name, was->value(name, Json()), value);
+    for (const auto& [name, value] : is.items()) {
+      // An option that the campaign's start knew nothing of came with a later version: the default is how it was.
+      if (was->contains(name)) compare("/" + part + "/" + name, was->at(name), value);
+    }
     for (const auto& [name, value] : was->items()) {
       if (!is.contains(name)) compare("/" + part + "/" + name, value, Json());
     }

@@ -33,9 +33,10 @@ namespace assay {
 ///  - `buffers()`: tensors that training changes besides the parameters (batch-norm statistics), so that the best epoch
 ///    is restored with them;
 ///  - `validation_step(batch)`: a loss for early stopping; else `training_step` without gradients;
-///  - `loss_and_gradients(batch)`: the loss of `training_step(batch)` as a number without a graph, its gradients left in
-///    the parameters' `grad()` in place of what was there; both are valid until the next call. A training loop then does
-///    without autograd. An erased owner says with `has_own_gradients()` whether what it holds can;
+///  - `loss_and_gradients(batch)`: the loss of `training_step(batch)` as a number without a graph, its gradients left
+///  in
+///    the parameters' `grad()` in place of what was there; both are valid until the next call. A training loop then
+///    does without autograd. An erased owner says with `has_own_gradients()` whether what it holds can;
 ///  - `to(device, dtype)`: move; else the learner stays on the CPU and asking for another device is an error. Where it
 ///    can move, `load` should take it to the dtype of the saved state, and to its device if that is there: a campaign
 ///    that is resumed between two trainings asks the learner before a training loop moves it;

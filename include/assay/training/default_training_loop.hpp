@@ -99,8 +99,8 @@ struct DefaultTrainingLoopOptions {
 /// `fine_tuning_lr`; with `reset` they are as the first. Standardisation is fitted on the labeled pool; while
 /// fine-tuning the weights are rescaled with it. Every epoch visits all samples in an order drawn from their ids.
 ///
-/// A learner with `loss_and_gradients` is trained without autograd. Without `threads`, their number is a function of the
-/// number of parameters and the batch size, at most what the host program allows; it is kept with the state of a
+/// A learner with `loss_and_gradients` is trained without autograd. Without `threads`, their number is a function of
+/// the number of parameters and the batch size, at most what the host program allows; it is kept with the state of a
 /// training, so that one that is resumed goes on with as many.
 ///
 /// Early stopping watches the validation pool. Without one it holds out one labeled sample in `holdout`, chosen by a
