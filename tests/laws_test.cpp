@@ -25,8 +25,8 @@ struct Trained {
   AnyLearner learner;
   Values labeled, candidates;
 
-  explicit Trained(bool classes) : Trained(classes, make(classes)) {}
-  Trained(bool classes, AnyLearner given)
+  explicit Trained(bool classes) : Trained(make(classes)) {}
+  explicit Trained(AnyLearner given)
       : learner(std::move(given)), labeled(toy::labeled(24)), candidates(toy::labeled(80, 100).without({"y"})) {
     labeled.set("c", (labeled["a"] > 0).to(torch::kInt64) + (labeled["b"] > 1).to(torch::kInt64));
     const TensorPool pool(labeled), none;
@@ -143,9 +143,8 @@ TEST_CASE("every registered component comes back from its own specification", "[
 TEST_CASE("every registered query strategy keeps the laws of selection", "[laws]") {
   Registries registries;
   registries.predicates.add("all", [](const Values& x) { return x["a"].flatten() < 9; });
-  const Trained classifier(true), regressor(false),
-      process(false, GaussianProcess({.inputs = {"a", "b"}, .targets = {"y"}})),
-      dropout(true, McDropout({.inputs = {"a", "b"}, .targets = {"c"}, .hidden = {16}, .classes = 3}));
+  const Trained classifier(true), regressor(false), process(GaussianProcess({.inputs = {"a", "b"}, .targets = {"y"}})),
+      dropout(McDropout({.inputs = {"a", "b"}, .targets = {"c"}, .hidden = {16}, .classes = 3}));
   int tried = 0;
   for (const RegistryRow& row : registries.query.rows()) {
     Json spec{{"type", row.key}};
