@@ -5,6 +5,7 @@
 #include <assay/detail/files.hpp>
 #include <assay/detail/sha256.hpp>
 #include <assay/error.hpp>
+#include <assay/registries.hpp>
 #include <assay/round_files.hpp>
 
 #include <cstdio>
@@ -39,6 +40,19 @@ void bring_to_local(const fs::path& copy, const fs::path& local, const fs::path&
   }
   for (const char* suffix : {"", "-wal", "-shm", "-journal"}) remove_all(local.string() + suffix);
   from.copy_to(local);
+}
+
+/// What a learner or query strategy of the library has for an option that it is not given; null for any other. An
+/// option that came with a later version than a campaign was begun with had this value then.
+Json builtin_default(std::string_view slot, std::string_view key, std::string_view option) {
+  const Registries registries;
+  for (const RegistryRow& row : slot == "learner" ? registries.learner.rows() : registries.query.rows()) {
+    if (row.key != key) continue;
+    for (const OptionRow& known : row.options) {
+      if (known.name == option) return known.default_value;
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -164,8 +178,8 @@ void Campaign::check_fixed(const Json& saved, std::string_view source) const {
       continue;
     }
     for (const auto& [name, value] : is.items()) {
-      // An option that the campaign's start knew nothing of came with a later version: the default is how it was.
-      if (was->contains(name)) compare("/" + part + "/" + name, was->at(name), value);
+      compare("/" + part + "/" + name, was->contains(name) ? was->at(name) : builtin_default(part, key_of(is), name),
+              value);
     }
     for (const auto& [name, value] : was->items()) {
       if (!is.contains(name)) compare("/" + part + "/" + name, value, Json());
