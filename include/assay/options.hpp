@@ -95,20 +95,37 @@ T options_from_json(const ConfigReader& reader, const std::vector<std::string>& 
   return options;
 }
 
-/// Checks the ranges of options that were set from C++. \param where the component's key.
-/// Errors: `ConfigError` with every value out of its range.
+namespace detail {
+
+template <class T>
+void find_range_problems(const T& options, const std::string& where, std::vector<ErrorParts>& problems) {
+  for_each_field(options, [&](std::string_view name, const auto& field, const OptionInfo& info) {
+    using Field = std::remove_cvref_t<decltype(field)>;
+    using Codec = OptionCodec<Field>;
+    const std::string path = where + "/" + std::string(name);
+    if constexpr (Codec::numeric) {
+      const Json value = Codec::to_json(field);
+      if (in_range(value, info)) return;
+      problems.push_back({"assay.config.range", path, range_text(Codec::type(), info), value.dump(), ""});
+    } else if constexpr (requires { Field::describe; }) {
+      find_range_problems(field, path, problems);
+    } else if constexpr (requires {
+                           Field::value_type::describe;
+                           *field;
+                         }) {
+      if (field) find_range_problems(*field, path, problems);
+    }
+  });
+}
+
+}  // namespace detail
+
+/// Checks the ranges of options that were set from C++, those of nested structs with them. \param where the component's
+/// key. Errors: `ConfigError` with every value out of its range.
 template <class T>
 void require_valid(const T& options, std::string_view where) {
   std::vector<ErrorParts> problems;
-  detail::for_each_field(options, [&](std::string_view name, const auto& field, const OptionInfo& info) {
-    using Codec = detail::OptionCodec<std::remove_cvref_t<decltype(field)>>;
-    if constexpr (Codec::numeric) {
-      const Json value = Codec::to_json(field);
-      if (detail::in_range(value, info)) return;
-      problems.push_back({"assay.config.range", std::string(where) + "/" + std::string(name),
-                          detail::range_text(Codec::type(), info), value.dump(), ""});
-    }
-  });
+  detail::find_range_problems(options, std::string(where), problems);
   if (!problems.empty()) throw ConfigError(std::move(problems));
 }
 

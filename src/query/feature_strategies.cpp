@@ -37,14 +37,8 @@ Selection select_by_features(const QueryContext& context, const FeatureOptions& 
 }
 
 template <class Options>
-void require_usable(const Options& options, std::string_view key) {
-  require_valid(options, key);
-  require_valid(options.features, std::string(key).append("/features"));
-}
-
-template <class Options>
 void require_unconditioned(const Options& options, std::string_view key) {
-  require_usable(options, key);
+  require_valid(options, key);
   if (!options.features.posterior) return;
   throw ConfigError({"assay.config.value", std::string(key).append("/features/posterior"), "false", "true",
                      "the method conditions on the labeled samples itself"});
@@ -52,19 +46,19 @@ void require_unconditioned(const Options& options, std::string_view key) {
 
 }  // namespace
 
-Lcmd::Lcmd(LcmdOptions options_) : options(options_) { require_usable(options, key); }
+Lcmd::Lcmd(LcmdOptions options_) : options(options_) { require_valid(options, key); }
 Selection Lcmd::select(const QueryContext& context) const {
   return select_by_features(context, options.features, options.labeled, options.max_samples,
                             [](const SelectionProblem& problem) { return lcmd(problem); });
 }
 
-KMeansPp::KMeansPp(KMeansPpOptions options_) : options(options_) { require_usable(options, key); }
+KMeansPp::KMeansPp(KMeansPpOptions options_) : options(options_) { require_valid(options, key); }
 Selection KMeansPp::select(const QueryContext& context) const {
   return select_by_features(context, options.features, options.labeled, options.max_samples,
                             [](const SelectionProblem& problem) { return kmeans_pp(problem); });
 }
 
-FrankWolfe::FrankWolfe(FrankWolfeOptions options_) : options(options_) { require_usable(options, key); }
+FrankWolfe::FrankWolfe(FrankWolfeOptions options_) : options(options_) { require_valid(options, key); }
 Selection FrankWolfe::select(const QueryContext& context) const {
   return select_by_features(context, options.features, false, options.max_samples,
                             [](const SelectionProblem& problem) { return frank_wolfe(problem); });
@@ -83,7 +77,7 @@ Selection Bait::select(const QueryContext& context) const {
                             [&](const SelectionProblem& problem) { return bait(problem, {.sigma = options.sigma}); });
 }
 
-Typiclust::Typiclust(TypiclustQueryOptions options_) : options(options_) { require_usable(options, key); }
+Typiclust::Typiclust(TypiclustQueryOptions options_) : options(options_) { require_valid(options, key); }
 Selection Typiclust::select(const QueryContext& context) const {
   return select_by_features(
       context, options.features, options.labeled, options.max_samples, [&](const SelectionProblem& problem) {
@@ -91,7 +85,7 @@ Selection Typiclust::select(const QueryContext& context) const {
       });
 }
 
-ProbCover::ProbCover(ProbCoverQueryOptions options_) : options(options_) { require_usable(options, key); }
+ProbCover::ProbCover(ProbCoverQueryOptions options_) : options(options_) { require_valid(options, key); }
 Selection ProbCover::select(const QueryContext& context) const {
   return select_by_features(
       context, options.features, options.labeled, options.max_samples,

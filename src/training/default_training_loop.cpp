@@ -38,7 +38,6 @@ State optimizer_state(const State& state) {
 DefaultTrainingLoop::DefaultTrainingLoop(DefaultTrainingLoopOptions options_)
     : options(std::move(options_)), optimizer_(options.optimizer) {
   require_valid(options, key);
-  require_valid(options.shrink_and_perturb, "shrink_and_perturb");
   detail::training_dtype(options.dtype);
 }
 
