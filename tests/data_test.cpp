@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 #include "support/toy.hpp"
 
+#include <assay/data/csv.hpp>
 #include <assay/data/npy.hpp>
 #include <assay/data/range_pool.hpp>
 #include <assay/data/safetensors.hpp>
@@ -9,6 +10,7 @@
 #include <assay/detail/files.hpp>
 #include <assay/error.hpp>
 
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -154,4 +156,26 @@ TEST_CASE("a file that Python wrote is read as it was meant", "[.python]") {
   CHECK(torch::equal(tensors["bool"], torch::tensor({true, false}, torch::kBool)));
   CHECK(tensors["empty"].sizes() == torch::IntArrayRef{0, 3});
   CHECK(tensors["scalar"].dim() == 0);
+}
+
+TEST_CASE("CSV is read with its quotes, and what is not CSV is told with its line", "[data]") {
+  const CsvTable table = parse_csv(
+      "\xEF\xBB\xBF"
+      "a, \"b\"\r\n1,\"x, \"\"y\"\"\nz\"\r\n\r\n2,\n",
+      "t");
+  CHECK(table.names == std::vector<std::string>{"a", "\"b\""});
+  CHECK(table.rows == std::vector<std::vector<std::string>>{{"1", "x, \"y\"\nz"}, {"2", ""}});
+  CHECK_THROWS_WITH(parse_csv("", "t"), Contains("line 1"));
+  CHECK_THROWS_WITH(parse_csv("a,a\n", "t"), Contains("'a' twice"));
+  CHECK_THROWS_WITH(parse_csv("a,b\n1,2\n3\n", "t"), Contains("line 3") && Contains("2 cells"));
+  CHECK_THROWS_WITH(parse_csv("a\n\"1\n", "t"), Contains("line 2") && Contains("quote"));
+}
+
+TEST_CASE("a table written as CSV reads back the same", "[data]") {
+  const Values columns{{"x", torch::tensor({0.1, std::nan("")}, torch::kFloat64)},
+                       {"y", torch::tensor({{1.5F, 2.0F}, {3.0F, 0.1F}})},
+                       {"n", torch::tensor({7, -8}, torch::kInt64)}};
+  const std::string text = to_csv({{"who", {"a,b", "c"}}}, columns);
+  CHECK(text == "who,x,y[0],y[1],n\n\"a,b\",0.1,1.5,2,7\nc,,3,0.1,-8\n");
+  CHECK(parse_csv(text, "t").rows[0] == std::vector<std::string>{"a,b", "0.1", "1.5", "2", "7"});
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compare.hpp"
 
+#include <assay/data/csv.hpp>
 #include <assay/data/npy.hpp>
 #include <assay/detail/files.hpp>
 #include <assay/error.hpp>
@@ -24,47 +25,6 @@ namespace {
 
 [[noreturn]] void fail(const std::filesystem::path& file, std::string expected, std::string got) {
   throw DataError({"assay.compare.data", file.string(), std::move(expected), std::move(got), ""});
-}
-
-/// Rows of cells; quotes as in RFC 4180.
-std::vector<std::vector<std::string>> parse_csv(const std::string& text) {
-  std::vector<std::vector<std::string>> rows;
-  std::vector<std::string> row;
-  std::string cell;
-  bool quoted = false, any = false;
-  const auto end_row = [&] {
-    if (any || !cell.empty() || !row.empty()) {
-      row.push_back(std::move(cell));
-      rows.push_back(std::move(row));
-    }
-    row.clear();
-    cell.clear();
-    any = false;
-  };
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quoted) {
-      if (c != '"') {
-        cell += c;
-      } else if (i + 1 < text.size() && text[i + 1] == '"') {
-        cell += text[++i];
-      } else {
-        quoted = false;
-      }
-    } else if (c == '"') {
-      quoted = any = true;
-    } else if (c == ',') {
-      row.push_back(std::move(cell));
-      cell.clear();
-      any = true;
-    } else if (c == '\n') {
-      end_row();
-    } else if (c != '\r') {
-      cell += c;
-    }
-  }
-  end_row();
-  return rows;
 }
 
 std::optional<double> number_in(const std::string& cell) {
@@ -104,19 +64,14 @@ void add_columns(const std::string& name, const std::vector<std::string>& cells,
 }
 
 Columns csv_columns(const std::filesystem::path& file) {
-  const auto rows = parse_csv(detail::read_file(file));
-  if (rows.size() < 2) fail(file, "a header and rows of samples", std::to_string(rows.size()) + " lines");
+  const CsvTable table = read_csv(file);
+  if (table.rows.empty()) fail(file, "a header and rows of samples", "the header alone");
   Columns columns;
-  for (std::size_t c = 0; c < rows.front().size(); ++c) {
+  for (std::size_t c = 0; c < table.names.size(); ++c) {
+    if (table.names[c].empty()) continue;  // without a name: a row number
     std::vector<std::string> cells;
-    for (std::size_t r = 1; r < rows.size(); ++r) {
-      if (rows[r].size() != rows.front().size()) {
-        fail(file, std::to_string(rows.front().size()) + " cells in each line",
-             std::to_string(rows[r].size()) + " in line " + std::to_string(r + 1));
-      }
-      cells.push_back(rows[r][c]);
-    }
-    if (!rows.front()[c].empty()) add_columns(rows.front()[c], cells, columns);  // without a name: a row number
+    for (const std::vector<std::string>& row : table.rows) cells.push_back(row[c]);
+    add_columns(table.names[c], cells, columns);
   }
   return columns;
 }

@@ -88,15 +88,6 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-std::optional<double> number_in(std::string_view text) {
-  text = trimmed(text);
-  if (text.starts_with('+')) text.remove_prefix(1);
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) return std::nullopt;
-  return number;
-}
-
 std::string indexed(std::string_view name, std::size_t i) { return std::string(name) + "[" + std::to_string(i) + "]"; }
 
 /// `text`, quoted where CSV asks for it.
@@ -123,12 +114,6 @@ std::string cell_of(const torch::Tensor& value) {
 
 }  // namespace
 
-std::optional<std::size_t> CsvTable::find(std::string_view name) const {
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found == names.end()) return std::nullopt;
-  return static_cast<std::size_t>(found - names.begin());
-}
-
 CsvTable parse_csv(std::string_view text, std::string_view where) {
   Reader reader(text, where);
   CsvTable table;
@@ -145,43 +130,12 @@ CsvTable parse_csv(std::string_view text, std::string_view where) {
       fail(where, reader.line_of_row(), std::to_string(table.names.size()) + " cells, as the header has",
            std::to_string(row->size()));
     }
-    table.lines.push_back(reader.line_of_row());
     table.rows.push_back(std::move(*row));
   }
   return table;
 }
 
 CsvTable read_csv(const std::filesystem::path& file) { return parse_csv(detail::read_file(file), file.string()); }
-
-std::vector<std::size_t> csv_columns(const CsvTable& table, std::string_view name, std::string_view where) {
-  if (const std::optional<std::size_t> one = table.find(name)) return {*one};
-  std::vector<std::size_t> columns;
-  while (const std::optional<std::size_t> next = table.find(indexed(name, columns.size()))) columns.push_back(*next);
-  if (columns.empty()) {
-    std::string list;
-    for (const std::string& known : table.names) list += (list.empty() ? "'" : ", '") + known + "'";
-    throw DataError({"assay.csv.column", std::string(where),
-                     "a column '" + std::string(name) + "', or '" + indexed(name, 0) + "' and so on", list, ""});
-  }
-  return columns;
-}
-
-std::optional<torch::Tensor> csv_numbers(const CsvTable& table, std::size_t row,
-                                         const std::vector<std::size_t>& columns, std::vector<CsvProblem>& problems) {
-  std::vector<double> numbers;
-  for (const std::size_t column : columns) {
-    const std::string& cell = table.rows[row][column];
-    if (const std::optional<double> number = number_in(cell)) {
-      numbers.push_back(*number);
-      continue;
-    }
-    problems.push_back({row, "line " + std::to_string(table.lines[row]) + ": " + table.names[column] +
-                                 ": expected a number, got " + (trimmed(cell).empty() ? "nothing" : "'" + cell + "'")});
-    return std::nullopt;
-  }
-  const torch::Tensor tensor = torch::tensor(numbers, torch::kFloat64);
-  return columns.size() == 1 && !table.names[columns[0]].ends_with(']') ? tensor.reshape({}) : tensor;
-}
 
 std::string to_csv(const std::vector<std::pair<std::string, std::vector<std::string>>>& texts, const Values& columns) {
   std::string out;

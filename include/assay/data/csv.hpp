@@ -3,10 +3,7 @@
 
 #include <assay/data/values.hpp>
 
-#include <cstddef>
-#include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,10 +15,6 @@ namespace assay {
 struct CsvTable {
   std::vector<std::string> names;
   std::vector<std::vector<std::string>> rows;
-  std::vector<std::int64_t> lines;  ///< of the file, where each row begins
-
-  /// The column of a name.
-  std::optional<std::size_t> find(std::string_view name) const;
 };
 
 /// Reads CSV (RFC 4180): quoted cells may hold commas, quotes and line ends; lines may end with LF or CRLF; empty lines
@@ -31,23 +24,8 @@ struct CsvTable {
 CsvTable parse_csv(std::string_view text, std::string_view where);
 CsvTable read_csv(const std::filesystem::path& file);
 
-/// A row that could not be read, in words.
-struct CsvProblem {
-  std::size_t row = 0;
-  std::string text;  ///< "line 12: stress: expected a number, got 'n/a'"
-};
-
-/// Which column or columns of a table hold a field: `name` one number a row, `name[0]`, `name[1]`, … one row of each.
-/// Errors: `DataError` `assay.csv.column` if there is neither.
-std::vector<std::size_t> csv_columns(const CsvTable& table, std::string_view name, std::string_view where);
-
-/// The numbers of a row under some columns, as a float64 tensor: of shape [] for one column that has no index, else
-/// [n]. \return nothing after adding why to `problems`: an empty cell, or one that is no finite number.
-std::optional<torch::Tensor> csv_numbers(const CsvTable& table, std::size_t row,
-                                         const std::vector<std::size_t>& columns, std::vector<CsvProblem>& problems);
-
-/// Columns of text, then a batch, as CSV with the names that `csv_columns` reads; tensors of more dimensions are
-/// flattened. Numbers are the shortest that read back the same; NaN is an empty cell.
+/// Columns of text, then a batch, as CSV: a tensor [n] is one column `name`, one of more dimensions
+/// `name[0]`, `name[1]`, …. Numbers are the shortest that read back the same; NaN is an empty cell.
 std::string to_csv(const std::vector<std::pair<std::string, std::vector<std::string>>>& texts, const Values& columns);
 
 }  // namespace assay
