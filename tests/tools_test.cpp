@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 #include "support/toy.hpp"
 
+#include <assay/label/external_label.hpp>
 #include <assay/campaign_hash.hpp>
 #include <assay/data/safetensors.hpp>
 #include <assay/detail/files.hpp>
@@ -241,6 +242,12 @@ TEST_CASE("a campaign of the first format goes on, with every label it had", "[t
   Values labeled = assay::sobol(space, 8);
   labeled.set("y", labeled["a"] * labeled["b"]);
   int calls = 0;
+  // The loss is an option that came later: its default is what this campaign had, another one is a change.
+  CHECK_THROWS_WITH(Driver({.dir = folder / "c", .max_rounds = 3, .seed = 5, .resume = Resume::required},
+                           {.labeled = labeled, .unlabeled = assay::sobol(space, 40, {.skip = 8})},
+                           Mlp({.inputs = {"a", "b"}, .targets = {"y"}, .hidden = {4}, .loss = RegressionLoss::huber}),
+                           Random({.max_samples = 4}), ExternalLabel({.provides = {"y"}})),
+                    Contains("/learner/loss") && Contains("\"mse\"") && Contains("\"huber\""));
   {
     Driver driver({.dir = folder / "c", .max_rounds = 3, .seed = 5, .resume = Resume::required},
                   {.labeled = labeled, .unlabeled = assay::sobol(space, 40, {.skip = 8})},

@@ -114,8 +114,7 @@ class Driver {
   /// \return false if the labels were refused: they lack a promised field, do not fit the earlier ones, or are not
   ///   finite. They are kept raw in the ledger and the sample counts as failed.
   /// Errors: `LabelError` `assay.label.not_running` for a sample that was not asked for, `assay.label.told` for one
-  /// that
-  ///   has another outcome already.
+  /// with another outcome already.
   bool tell(SampleId id, const Outcome& outcome) { return campaign_->tell({id, outcome}); }
   /// Many outcomes at once, labels in one commit. \return how many labels were taken. Errors: as for one.
   std::int64_t tell(std::span<const Told> outcomes) { return campaign_->tell(outcomes); }

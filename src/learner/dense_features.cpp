@@ -6,16 +6,8 @@
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
-#include <ATen/ops/gelu.h>
-#include <ATen/ops/gelu_backward.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/ones.h>
-#include <ATen/ops/relu.h>
-#include <ATen/ops/silu.h>
-#include <ATen/ops/silu_backward.h>
-#include <ATen/ops/tanh.h>
-#include <ATen/ops/tanh_backward.h>
-#include <ATen/ops/threshold_backward.h>
 
 #include <cmath>
 
@@ -23,42 +15,15 @@ namespace assay::detail {
 
 namespace {
 
-/// An activation with the product of its slope and a gradient. \param z what came in, \param h what went out.
-struct Slope {
-  torch::Tensor (*forward)(const torch::Tensor& z);
-  torch::Tensor (*backward)(const torch::Tensor& gradient, const torch::Tensor& z, const torch::Tensor& h);
-};
-
-Slope slope_of(const std::string& activation) {
-  if (activation == "silu") {
-    return {
-        [](const torch::Tensor& z) { return at::silu(z); },
-        [](const torch::Tensor& g, const torch::Tensor& z, const torch::Tensor&) { return at::silu_backward(g, z); }};
-  }
-  if (activation == "relu") {
-    return {[](const torch::Tensor& z) { return at::relu(z); },
-            [](const torch::Tensor& g, const torch::Tensor& z, const torch::Tensor&) {
-              return at::threshold_backward(g, z, 0);
-            }};
-  }
-  if (activation == "tanh") {
-    return {
-        [](const torch::Tensor& z) { return at::tanh(z); },
-        [](const torch::Tensor& g, const torch::Tensor&, const torch::Tensor& h) { return at::tanh_backward(g, h); }};
-  }
-  return {[](const torch::Tensor& z) { return at::gelu(z); },
-          [](const torch::Tensor& g, const torch::Tensor& z, const torch::Tensor&) { return at::gelu_backward(g, z); }};
-}
-
 /// The layers' gradients of one network. \param parameters weight [in, out] and bias of each layer in turn.
-LayerGradients gradients_of(const std::vector<torch::Tensor>& parameters, const Slope& slope, const torch::Tensor& x,
+LayerGradients gradients_of(const std::vector<torch::Tensor>& parameters, Activation activation, const torch::Tensor& x,
                             const torch::Tensor& directions, const GradientOptions& options) {
   const std::size_t layers = parameters.size() / 2;
   const std::int64_t n = x.size(0), combinations = directions.size(1);
   std::vector<torch::Tensor> before, after{x};
   for (std::size_t i = 0; i + 1 < layers; ++i) {
     before.push_back(at::addmm(parameters[2 * i + 1], after.back(), parameters[2 * i]));
-    after.push_back(slope.forward(before.back()));
+    after.push_back(activate(activation, before.back()));
   }
   LayerGradients gradients(layers);
   const auto input_with_one = [&](const torch::Tensor& input) {
@@ -76,7 +41,8 @@ LayerGradients gradients_of(const std::vector<torch::Tensor>& parameters, const 
         gradient.defined() ? at::mm(gradient.reshape({n * combinations, -1}), weight.t()).reshape({n, combinations, -1})
                            : at::mm(directions.t(), weight.t()).unsqueeze(0).expand({n, -1, -1});
     const auto for_all = [&](const torch::Tensor& tensor) { return tensor.unsqueeze(1).expand_as(back); };
-    gradient = slope.backward(back.contiguous(), for_all(before[i]).contiguous(), for_all(after[i + 1]).contiguous());
+    gradient = back.contiguous();
+    activate_backward_(activation, gradient, for_all(before[i]).contiguous(), for_all(after[i + 1]).contiguous());
     gradients[i] = {input_with_one(after[i]), gradient.flatten(1)};
   }
   return gradients;
@@ -89,15 +55,15 @@ LayerGradients DenseLearner::layer_gradients(const Values& inputs, const Gradien
   const torch::Tensor x = standardised_inputs(inputs);
   std::vector<torch::Tensor> parameters;
   for (const torch::Tensor& parameter : net_.parameters()) parameters.push_back(parameter.detach());
-  const Slope slope = slope_of(options_.activation);
+  const Activation activation = net_.activation();
   const torch::Tensor directions = output_directions(net_.shape().outputs, options).to(x.options());
-  if (options_.members == 0) return gradients_of(parameters, slope, x, directions, options);
+  if (options_.members == 0) return gradients_of(parameters, activation, x, directions, options);
   LayerGradients all;
   const double share = 1 / std::sqrt(static_cast<double>(options_.members));
   for (std::int64_t member = 0; member < options_.members; ++member) {
     std::vector<torch::Tensor> own;
     for (const torch::Tensor& parameter : parameters) own.push_back(parameter.select(0, member));
-    for (LayerGradient& layer : gradients_of(own, slope, x, directions, options)) {
+    for (LayerGradient& layer : gradients_of(own, activation, x, directions, options)) {
       all.push_back({std::move(layer.input), layer.output.mul_(share)});
     }
   }

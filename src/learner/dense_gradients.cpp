@@ -11,15 +11,11 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/gelu.h>
-#include <ATen/ops/gelu_backward.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/silu.h>
-#include <ATen/ops/silu_backward.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/tanh.h>
-#include <ATen/ops/tanh_backward.h>
 #include <ATen/ops/threshold.h>
-#include <ATen/ops/threshold_backward.h>
 
 #include <algorithm>
 
@@ -112,12 +108,7 @@ void DenseGradients::activate_backward(Layer& layer) const {
       dense_kernels<T>().multiply(layer.delta.mutable_data_ptr<T>() + begin, slopes, count);
     });
   }
-  switch (activation_) {
-    case Activation::silu: at::silu_backward_out(layer.delta, layer.delta, layer.before); return;
-    case Activation::relu: at::threshold_backward_out(layer.delta, layer.delta, layer.before, 0); return;
-    case Activation::gelu: at::gelu_backward_out(layer.delta, layer.delta, layer.before); return;
-    case Activation::tanh: at::tanh_backward_out(layer.delta, layer.delta, layer.after); return;
-  }
+  activate_backward_(activation_, layer.delta, layer.before, layer.after);
 }
 
 template <class T>

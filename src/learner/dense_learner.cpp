@@ -114,20 +114,20 @@ torch::Tensor DenseLearner::bootstrap_weights(std::span<const SampleId> ids) con
   return weights;
 }
 
-torch::Tensor DenseLearner::losses(const Batch& batch) const {
-  // One loss a member: [members].
-  const torch::Tensor out = net_.forward(batch.inputs.front());
-  const torch::Tensor each = sample_losses(loss_of(options_), options_.members > 0 ? out : out.unsqueeze(0),
+torch::Tensor DenseLearner::losses(const torch::Tensor& outputs, const Batch& batch) const {
+  const torch::Tensor each = sample_losses(loss_of(options_), options_.members > 0 ? outputs : outputs.unsqueeze(0),
                                            batch.targets.front());
   return (batch.weights.defined() ? each * batch.weights.t() : each).mean(1);
 }
 
-torch::Tensor DenseLearner::training_step(const Batch& batch) { return losses(batch).sum(); }
+torch::Tensor DenseLearner::training_step(const Batch& batch) {
+  return losses(net_.forward(batch.inputs.front()), batch).sum();
+}
 
 torch::Tensor DenseLearner::validation_step(const Batch& batch) {
   Batch unweighted = batch;
   unweighted.weights = torch::Tensor();
-  return losses(unweighted).mean();
+  return losses(net_.forward(batch.inputs.front()), unweighted).mean();
 }
 
 torch::Tensor DenseLearner::loss_and_gradients(const Batch& batch) {
@@ -156,7 +156,10 @@ torch::Tensor DenseLearner::member_probabilities(const Values& inputs) const {
   if (!classifies()) {
     throw ConfigError({"assay.learner.capability", "learner", "a classification ('classes' >= 2)", "a regression", ""});
   }
-  const torch::Tensor logits = outputs(inputs);
+  return probabilities(outputs(inputs));
+}
+
+torch::Tensor DenseLearner::probabilities(const torch::Tensor& logits) const {
   if (options_.classes > 2) return at::softmax(logits, -1);
   const torch::Tensor one = at::sigmoid(logits.squeeze(-1));
   return at::stack({1 - one, one}, -1);

@@ -9,9 +9,13 @@
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/gelu.h>
+#include <ATen/ops/gelu_backward.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/silu.h>
+#include <ATen/ops/silu_backward.h>
 #include <ATen/ops/tanh.h>
+#include <ATen/ops/tanh_backward.h>
+#include <ATen/ops/threshold_backward.h>
 #include <ATen/ops/zeros.h>
 
 #include <cmath>
@@ -19,16 +23,6 @@
 namespace assay::detail {
 
 namespace {
-
-torch::Tensor activate(Activation activation, const torch::Tensor& x) {
-  switch (activation) {
-    case Activation::silu: return at::silu(x);
-    case Activation::relu: return at::relu(x);
-    case Activation::gelu: return at::gelu(x);
-    case Activation::tanh: break;
-  }
-  return at::tanh(x);
-}
 
 std::string text_of(torch::IntArrayRef shape) {
   std::ostringstream text;
@@ -90,6 +84,26 @@ std::vector<torch::Tensor> views_of(const torch::Tensor& memory, const std::vect
     first += count;
   }
   return views;
+}
+
+torch::Tensor activate(Activation activation, const torch::Tensor& x) {
+  switch (activation) {
+    case Activation::silu: return at::silu(x);
+    case Activation::relu: return at::relu(x);
+    case Activation::gelu: return at::gelu(x);
+    case Activation::tanh: break;
+  }
+  return at::tanh(x);
+}
+
+void activate_backward_(Activation activation, torch::Tensor& gradient, const torch::Tensor& before,
+                        const torch::Tensor& after) {
+  switch (activation) {
+    case Activation::silu: at::silu_backward_out(gradient, gradient, before); return;
+    case Activation::relu: at::threshold_backward_out(gradient, gradient, before, 0); return;
+    case Activation::gelu: at::gelu_backward_out(gradient, gradient, before); return;
+    case Activation::tanh: at::tanh_backward_out(gradient, gradient, after); return;
+  }
 }
 
 DenseNet::DenseNet(const DenseNet& other)

@@ -5,18 +5,9 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/addmm.h>
-#include <ATen/ops/binary_cross_entropy_with_logits.h>
-#include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/dropout.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/gelu.h>
-#include <ATen/ops/mse_loss.h>
-#include <ATen/ops/relu.h>
-#include <ATen/ops/sigmoid.h>
-#include <ATen/ops/silu.h>
-#include <ATen/ops/softmax.h>
 #include <ATen/ops/stack.h>
-#include <ATen/ops/tanh.h>
 
 namespace assay {
 
@@ -33,12 +24,6 @@ detail::DenseLearnerOptions core(const McDropoutOptions& options) {
           .classes = options.classes};
 }
 
-torch::Tensor activated(const torch::Tensor& x, const std::string& activation) {
-  if (activation == "silu") return at::silu(x);
-  if (activation == "relu") return at::relu(x);
-  return activation == "tanh" ? at::tanh(x) : at::gelu(x);
-}
-
 }  // namespace
 
 McDropout::McDropout(McDropoutOptions options_) : DenseLearner(core(options_)), options(std::move(options_)) {}
@@ -47,7 +32,7 @@ torch::Tensor McDropout::forward(const torch::Tensor& x, const Mask& mask) const
   const std::vector<torch::Tensor> parameters = this->parameters();
   torch::Tensor hidden = x;
   for (std::size_t i = 0; i + 2 < parameters.size(); i += 2) {
-    hidden = mask(activated(at::addmm(parameters[i + 1], hidden, parameters[i]), options.activation),
+    hidden = mask(detail::activate(activation(), at::addmm(parameters[i + 1], hidden, parameters[i])),
                   static_cast<std::int64_t>(i / 2));
   }
   return at::addmm(parameters.back(), hidden, parameters[parameters.size() - 2]);
@@ -57,9 +42,7 @@ torch::Tensor McDropout::training_step(const Batch& batch) {
   const torch::Tensor out = forward(batch.inputs.front(), [&](const torch::Tensor& hidden, std::int64_t) {
     return at::dropout(hidden, options.dropout, /*train=*/true);
   });
-  const torch::Tensor& target = batch.targets.front();
-  if (!classifies()) return at::mse_loss(out, target);
-  return options.classes == 2 ? at::binary_cross_entropy_with_logits(out, target) : at::cross_entropy_loss(out, target);
+  return losses(out, batch).sum();
 }
 
 torch::Tensor McDropout::posterior_draws(const Values& inputs, std::int64_t draws, std::uint64_t seed) const {
@@ -76,10 +59,7 @@ torch::Tensor McDropout::posterior_draws(const Values& inputs, std::int64_t draw
                     }).to(torch::kCPU, torch::kFloat64));
   }
   const torch::Tensor all = at::stack(drawn);
-  if (!classifies()) return all;
-  if (options.classes > 2) return at::softmax(all, -1);
-  const torch::Tensor one = at::sigmoid(all.squeeze(-1));
-  return at::stack({1 - one, one}, -1);
+  return classifies() ? probabilities(all) : all;
 }
 
 torch::Tensor McDropout::class_probabilities(const Values& inputs) const {

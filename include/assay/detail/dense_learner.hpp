@@ -93,13 +93,17 @@ class DenseLearner {
   Values in_squared_units(const torch::Tensor& variance) const {
     return targets_.unflatten(variance * y_.scale.square());
   }
+  Activation activation() const noexcept { return net_.activation(); }
+  /// One loss a member, [members], of outputs [members, n, k] or, of a single network, [n, k].
+  torch::Tensor losses(const torch::Tensor& outputs, const Batch& batch) const;
+  /// Class probabilities [..., n, classes] of logits [..., n, k].
+  torch::Tensor probabilities(const torch::Tensor& logits) const;
 
  private:
   torch::Tensor class_ids(const Values& samples) const;
   /// Changes the last layer so that predictions unscaled by `now` are what they are unscaled by `y_`.
   void rescale_outputs(const Standardizer& now);
   torch::Tensor raw_outputs(const Values& inputs) const;
-  torch::Tensor losses(const Batch& batch) const;
   torch::Tensor bootstrap_weights(std::span<const SampleId> ids) const;
   DenseShape shape(const Fields& inputs, const Fields& targets) const;
 

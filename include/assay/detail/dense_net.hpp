@@ -32,6 +32,11 @@ constexpr std::int64_t most_parameters = std::int64_t{1} << 31;
 enum class Activation { silu, relu, gelu, tanh };
 /// Errors: `ConfigError` for another name than those above.
 Activation activation_of(const std::string& name);
+torch::Tensor activate(Activation activation, const torch::Tensor& x);
+/// Multiplies `gradient` by the activation's derivative, in place. \param before what came in. \param after what went
+/// out.
+void activate_backward_(Activation activation, torch::Tensor& gradient, const torch::Tensor& before,
+                        const torch::Tensor& after);
 
 /// A fully connected network, or an ensemble of them with stacked parameters computed in one pass: each layer is
 /// y = x W + b.
