@@ -2,6 +2,7 @@
 #include "compare.hpp"
 
 #include <assay/data/random.hpp>
+#include <assay/detail/campaign.hpp>
 #include <assay/detail/files.hpp>
 #include <assay/detail/sha256.hpp>
 #include <assay/error.hpp>
@@ -11,7 +12,6 @@
 #include <assay/learner/recorded_linear.hpp>
 #include <assay/query/context.hpp>
 #include <assay/registries.hpp>
-#include <assay/training/adam.hpp>
 #include <assay/training/adam.hpp>
 #include <assay/training/default_training_loop.hpp>
 #include <assay/training/full_batch_loop.hpp>
@@ -116,11 +116,6 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-Values variance_of(const Values& labeled) {
-  const torch::Tensor variance = labeled["y"].var(0, /*unbiased=*/false);
-  return {{"y", torch::where(variance > 0, variance, torch::ones_like(variance))}};
-}
-
 }  // namespace
 
 Json compare_plan(const CompareArguments& arguments, const CompareData& data) {
@@ -205,7 +200,7 @@ void run_campaign(const CompareArguments& arguments, const CompareData& data, co
     loop.train(LearnerRef(learner), context);
     const double train_seconds = seconds_since(start);
     const torch::NoGradGuard no_gradients;
-    const LearnerView view{LearnerRef(learner), variance_of(labeled.all())};
+    const LearnerView view{LearnerRef(learner), detail::target_variance(labeled, {"y"})};
     Json line{{"strategy", strategy}, {"seed", seed}, {"round", round}, {"labels", labeled.size()}};
     line.update(measure(view, test, deviation));
     line["train_seconds"] = train_seconds;
