@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // A whole campaign on a disk that fails at every operation once, and loses its power before every operation once.
-#include "support/catch.hpp"
 #include "support/child.hpp"
 #include "support/disk.hpp"
 #include "support/disk_campaign.hpp"
 
+#include <assay/ledger.hpp>
+
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <set>
+
+// Last: LibTorch has macros of the same names.
+#include "support/catch.hpp"
 
 namespace fs = std::filesystem;
 using namespace assay;
@@ -125,6 +130,41 @@ TEST_CASE("after a power cut at any moment a campaign resumes to the same result
     ++images;
   }
   CHECK(images > 300);
+}
+
+TEST_CASE("a start that may wait goes with the power, unless a later change or a sync took it along", "[faults]") {
+  const Folder folder;
+  const fs::path root = folder / "root";
+  fs::create_directory(root);
+  REQUIRE(child::run([&] {
+            disk::watch(root);
+            Ledger ledger = Ledger::create(root / "l.sqlite", "id", root / "objects");
+            std::vector<NewEntry> entries;
+            for (SampleId id : {1, 2, 3}) {
+              entries.push_back({.id = id, .rank = id, .strategy = "given", .inputs = Values{{"x", 1.0 * id}}});
+            }
+            ledger.commit_batch(1, entries, {});
+            const auto start = [&](SampleId id) {
+              const Start one{id, ""};
+              ledger.start_attempts({&one, 1}, Durable::with_next);
+            };
+            start(1);
+            disk::survivors(folder / "waiting", 0);
+            start(2);
+            ledger.complete(1, 1, Values{{"y", 1.0}}, 0);
+            disk::survivors(folder / "taken_along", 0);
+            start(3);
+            ledger.sync();
+            disk::survivors(folder / "synced", 0);
+          }) == 0);
+  const auto counts = [&](const std::string& image) {
+    const Ledger ledger = Ledger::open(folder / image / "l.sqlite", folder / image / "objects");
+    return std::array{ledger.count(SampleState::queued), ledger.count(SampleState::running),
+                      ledger.count(SampleState::done)};
+  };
+  CHECK((counts("waiting") == std::array<std::int64_t, 3>{3, 0, 0}));
+  CHECK((counts("taken_along") == std::array<std::int64_t, 3>{1, 1, 1}));
+  CHECK((counts("synced") == std::array<std::int64_t, 3>{0, 2, 1}));
 }
 
 TEST_CASE("a disk that fails at any operation ends in a clear error or in nothing, and the campaign resumes",

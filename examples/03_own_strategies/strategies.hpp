@@ -9,6 +9,9 @@
 
 #include <array>
 #include <cmath>
+#include <fstream>
+#include <stdexcept>
+#include <string>
 
 // Strategies of the program's own: plain structs. With a key and options they can be registered and rebuilt from a
 // checkpoint; without, they work all the same in the program that made them.
@@ -36,7 +39,8 @@ struct RolloutOptions {
 };
 
 /// Runs the surrogate inside a time integrator against the true model, from a few starts: what counts in the end is not
-/// the error of one evaluation but where the trajectory goes.
+/// the error of one evaluation but where the trajectory goes. The trajectories of each round are kept among the
+/// campaign's artifacts.
 struct Rollout {
   static constexpr std::string_view key = "rollout";
   RolloutOptions options;
@@ -48,14 +52,19 @@ struct Rollout {
       return context.learner().predict(point)["acceleration"].item<double>();
     };
     double worst = 0;
+    std::ofstream table(context.artifacts(key) / ("round_" + std::to_string(context.round()) + ".csv"));
+    table << "start,time,angle,predicted\n";
     for (const pendulum::State& start : starts) {
       pendulum::State truth = start, predicted = start;
       for (std::int64_t i = 0; i < options.steps; ++i) {
         truth = pendulum::step(truth, options.dt, pendulum::acceleration);
         predicted = pendulum::step(predicted, options.dt, surrogate);
         worst = std::max(worst, std::abs(truth.angle - predicted.angle));
+        table << &start - starts.data() << ',' << static_cast<double>(i + 1) * options.dt << ',' << truth.angle << ','
+              << predicted.angle << '\n';
       }
     }
+    if (!table.flush()) throw std::runtime_error("rollout: its table could not be written");
     return {{"rollout_error", worst}};
   }
 };

@@ -112,8 +112,14 @@ enum class Journal {
   rollback,     ///< for network and cluster file systems, where shared memory is not shared
 };
 
+/// When a change is on the disk.
+enum class Durable {
+  now,        ///< when the call returns
+  with_next,  ///< no later than the next change, or `Ledger::sync`; a killed process loses nothing, a power cut may
+};
+
 /// The durable record of every sample ever chosen and every simulation of it: a SQLite database with synchronous
-/// commits. What a call changes is on the disk when the call returns. Calls may come from any thread; changes that
+/// commits. What a call changes is on the disk when the call returns, unless it says otherwise. Calls may come from any thread; changes that
 /// arrive while a commit is under way share the next one.
 ///
 /// Tensors stand in the database as safetensors; those over 64 KiB in files of their own beside it,
@@ -148,6 +154,8 @@ class Ledger {
   std::string configuration() const;
   /// Number of changes so far: grows by one with each.
   std::int64_t sequence() const;
+  /// Makes every change so far durable. Cost: nothing if they are, else a sync of the disk.
+  void sync();
   /// Asked before every change; throws if this process may no longer write.
   void set_guard(std::function<void()> guard);
   /// Writes a consistent copy, durably, under a temporary name first.
@@ -174,8 +182,9 @@ class Ledger {
   std::int64_t open_until(std::int64_t round) const;
   /// Marks a sample as running. \return the attempt's number, from 1.
   int start_attempt(SampleId id, const std::string& directory);
-  /// Many in one commit.
-  void start_attempts(std::span<const Start> starts);
+  /// Many in one commit. One that is `Durable::with_next` and lost is a sample that is queued again all the same; with
+  /// a rollback journal there is no such thing.
+  void start_attempts(std::span<const Start> starts, Durable durable = Durable::now);
   void set_handle(SampleId id, int attempt, const std::string& handle);
   void complete(SampleId id, int attempt, const Values& labels, double seconds);
   /// Many labels in one commit.

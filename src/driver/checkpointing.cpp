@@ -84,6 +84,7 @@ void Campaign::record(MetricRecord record) {
 }
 
 void Campaign::save_checkpoint() {
+  ledger_->sync();  // no checkpoint may know of more than the ledger holds after a power cut
   Checkpoint checkpoint;
   checkpoint.number = ++checkpoint_number_;
   Json slots = Json::object(), states = Json::object();

@@ -119,7 +119,8 @@ std::optional<Job> Campaign::next() {
   if (stop_requested()) return std::nullopt;
   if (const std::int64_t lost = queue_left_again(/*asked_ones=*/false); lost > 0)
     warn(std::to_string(lost) + " interrupted simulations are queued again");
-  std::vector<Job> jobs = start(1);
+  // What a power cut takes it takes the simulation with, unless that has a handle: that is synced, and this with it.
+  std::vector<Job> jobs = start(1, Durable::with_next);
   if (jobs.empty()) return std::nullopt;
   return std::move(jobs.front());
 }
@@ -222,7 +223,7 @@ void Campaign::release(std::span<const SampleId> ids) {
 }
 
 /// Claims up to `count` samples and marks them as running, in one commit.
-std::vector<Job> Campaign::start(std::int64_t count) {
+std::vector<Job> Campaign::start(std::int64_t count, Durable durable) {
   const std::vector<LedgerEntry> claimed = claim(count);
   std::vector<SampleId> ids;
   for (const LedgerEntry& entry : claimed) ids.push_back(entry.id);
@@ -239,7 +240,7 @@ std::vector<Job> Campaign::start(std::int64_t count) {
                       .purpose = entry.purpose});
       starts.push_back({entry.id, jobs.back().directory.string()});
     }
-    if (!starts.empty()) ledger_->start_attempts(starts);
+    if (!starts.empty()) ledger_->start_attempts(starts, durable);
   } catch (...) {
     const std::lock_guard lock(queue_mutex_);
     release(ids);

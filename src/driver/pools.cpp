@@ -201,7 +201,8 @@ QueryInputs Campaign::query_inputs() const {
           .learner = LearnerView(learner_, target_variance(labeled_, learner_->targets())),
           .round = position_.round,
           .random = random_.with("query").with(position_.round),
-          .remaining_budget = remaining};
+          .remaining_budget = remaining,
+          .artifacts = ArtifactFolders(options_.dir / "artifacts" / "query")};
 }
 
 MetrologyInputs Campaign::metrology_inputs() const {
@@ -210,7 +211,8 @@ MetrologyInputs Campaign::metrology_inputs() const {
           .labeled = PoolView(labeled_, labeled_.ids()),
           .learner = LearnerView(learner_, target_variance(labeled_, learner_->targets())),
           .round = position_.round,
-          .random = random_.with("metrology").with(position_.round)};
+          .random = random_.with("metrology").with(position_.round),
+          .artifacts = ArtifactFolders(options_.dir / "artifacts" / "metrology")};
 }
 
 }  // namespace assay::detail

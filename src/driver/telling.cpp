@@ -152,7 +152,7 @@ std::vector<Sample> Campaign::ask(std::int64_t count, Asked asked) {
   std::vector<Sample> samples;
   if (position_.phase != Phase::labeling || finished()) return samples;
   queue_left_again(/*asked_ones=*/false);
-  for (Job& job : start(count)) {
+  for (Job& job : start(count, Durable::now)) {
     if (asked == Asked::until_told) ledger_->set_handle(job.id, job.attempt, std::string(asked_handle));
     samples.push_back({job.id, std::move(job.inputs)});
   }

@@ -2,12 +2,13 @@
 // Changes of many threads in one transaction: the first to come commits for all who wait.
 #include "ledger_impl.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace assay {
 
-void Ledger::Impl::change(const std::function<void()>& change) {
-  Waiting mine{.change = &change};
+void Ledger::Impl::change(const std::function<void()>& change, Durable durable) {
+  Waiting mine{.change = &change, .durable = durable};
   std::unique_lock lock(group_mutex_);
   waiting_.push_back(&mine);
   while (!mine.ended) {
@@ -30,10 +31,26 @@ void Ledger::Impl::change(const std::function<void()>& change) {
 
 void Ledger::Impl::commit_all(const std::vector<Waiting*>& group) {
   if (guard) guard();
+  const auto may_wait = [](const Waiting* each) { return each->durable == Durable::with_next; };
+  const bool later = write_ahead_ && std::all_of(group.begin(), group.end(), may_wait);
+  sync_commits(later ? Durable::with_next : Durable::now);
   detail::Transaction transaction(database);
   for (const Waiting* each : group) (*each->change)();
   database.prepare("UPDATE campaign SET sequence = sequence + ?").all(static_cast<std::int64_t>(group.size())).run();
+  if (later) unsynced_ = true;
   transaction.commit();
+  if (!later) unsynced_ = false;
+}
+
+/// A commit that syncs makes those before it durable too: they stand before it in the same file.
+void Ledger::Impl::sync_commits(Durable durable) {
+  if (durable == mode_) return;
+  database.run(durable == Durable::now ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+  mode_ = durable;
+}
+
+void Ledger::Impl::sync() {
+  if (unsynced_) change([] {});
 }
 
 void Ledger::Impl::commit(const std::vector<Waiting*>& group) {

@@ -42,7 +42,8 @@ LedgerEntry detail::entry_from(const Statement& row) {
 
 void Ledger::Impl::use_journal(Journal journal) {
   database.run("PRAGMA cache_size = -65536;");  // KiB at most; the 2 MiB of SQLite's own are read again for each label
-  if (journal == Journal::write_ahead) {
+  write_ahead_ = journal == Journal::write_ahead;
+  if (write_ahead_) {
     database.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
   } else {
     // EXTRA also syncs the folder after the journal is removed, which is the moment of commit in this mode.

@@ -7,6 +7,7 @@
 
 #include <assay/ledger.hpp>
 
+#include <atomic>
 #include <condition_variable>
 #include <exception>
 #include <functional>
@@ -20,7 +21,8 @@ struct Ledger::Impl {
 
   /// Runs `change` in a transaction, which it shares with changes of other threads that wait at the same time, and
   /// counts it. It may run a second time, alone, where it shared a transaction that failed.
-  void change(const std::function<void()>& change);
+  void change(const std::function<void()>& change, Durable durable = Durable::now);
+  void sync();
   void use_journal(Journal journal);
   void require_ledger();
   void migrate();
@@ -42,16 +44,21 @@ struct Ledger::Impl {
  private:
   struct Waiting {
     const std::function<void()>* change;
+    Durable durable = Durable::now;
     std::exception_ptr error = {};
     bool ended = false;
   };
   void commit(const std::vector<Waiting*>& group);
   void commit_all(const std::vector<Waiting*>& group);
+  void sync_commits(Durable durable);
 
   std::mutex group_mutex_;
   std::condition_variable group_ended_;
   std::vector<Waiting*> waiting_;
   bool committing_ = false;
+  bool write_ahead_ = false;
+  Durable mode_ = Durable::now;  // of the commits to come
+  std::atomic<bool> unsynced_ = false;
 };
 
 namespace detail {

@@ -23,13 +23,15 @@ std::string detail::now() {
 
 std::vector<SampleId> Ledger::queued(std::int64_t limit) const { return in_state(SampleState::queued, limit); }
 
+void Ledger::sync() { impl_->sync(); }
+
 int Ledger::start_attempt(SampleId id, const std::string& directory) {
   const Start one{id, directory};
   start_attempts({&one, 1});
   return entry(id).attempts;
 }
 
-void Ledger::start_attempts(std::span<const Start> starts) {
+void Ledger::start_attempts(std::span<const Start> starts, Durable durable) {
   const std::string began = detail::now(), host = detail::host_name();
   impl_->change([&] {
     for (const Start& start : starts) {
@@ -46,7 +48,7 @@ void Ledger::start_attempts(std::span<const Start> starts) {
           .all(start.id, attempt, began, host, start.directory)
           .run();
     }
-  });
+  }, durable);
 }
 
 void Ledger::set_handle(SampleId id, int attempt, const std::string& handle) {

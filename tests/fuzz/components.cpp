@@ -31,7 +31,7 @@ const Registries& registries() {
 }
 
 void make_small(Json& spec) {
-  lower(spec, {"count", "skip"}, 100, 1e9);
+  lower(spec, {"count", "skip"}, 100, 1e10);
   lower(spec, {"epochs", "fine_tuning_epochs", "threads"}, 1, 1e18);
 }
 

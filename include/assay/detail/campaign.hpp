@@ -154,7 +154,7 @@ class Campaign final : private LabelQueue {
   std::vector<Job> unfinished() override;
   void give_back(const Job& job) override;
   std::vector<LedgerEntry> claim(std::int64_t count);
-  std::vector<Job> start(std::int64_t count);
+  std::vector<Job> start(std::int64_t count, Durable durable);
   void release(std::span<const SampleId> ids);
   std::optional<std::string> refusal(SampleId id, const Values& labels);
   std::int64_t open_samples() const;

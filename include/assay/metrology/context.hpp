@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <assay/artifacts.hpp>
 #include <assay/data/pool_view.hpp>
 #include <assay/data/random.hpp>
 #include <assay/learner/learner_view.hpp>
 #include <assay/metrology/measurements.hpp>
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 namespace assay {
@@ -19,6 +22,7 @@ struct MetrologyInputs {
   LearnerView learner;
   std::int64_t round = 0;
   RandomKey random{0};
+  ArtifactFolders artifacts = {};
   /// Predictions on `evaluation`, made at the first use and shared by all metrics of the round.
   mutable std::optional<Values> predictions = std::nullopt;
   mutable std::optional<Values> truth = std::nullopt;
@@ -50,6 +54,9 @@ class MetrologyContextWith {
     if (!inputs_->truth) inputs_->truth = inputs_->evaluation.values().pick(inputs_->learner.targets());
     return *inputs_->truth;
   }
+
+  /// A folder for the strategy's own files, `artifacts/metrology/NAME`: see `ArtifactFolders::folder`.
+  std::filesystem::path artifacts(std::string_view name) const { return inputs_->artifacts.folder(name); }
 
   const MetrologyInputs& all() const noexcept { return *inputs_; }
 

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <assay/artifacts.hpp>
 #include <assay/data/pool_view.hpp>
 #include <assay/data/random.hpp>
 #include <assay/learner/learner_view.hpp>
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 namespace assay {
@@ -19,6 +22,7 @@ struct QueryInputs {
   std::int64_t round = 0;
   RandomKey random{0};
   std::optional<std::int64_t> remaining_budget = std::nullopt;
+  ArtifactFolders artifacts = {};
 };
 
 /// What a query strategy is given; the capabilities it needs of the learner stand in the type.
@@ -42,6 +46,9 @@ class QueryContextWith {
   const RandomKey& random() const noexcept { return inputs_->random; }
   /// Labels the campaign can still pay for; nothing if there is no budget.
   std::optional<std::int64_t> remaining_budget() const noexcept { return inputs_->remaining_budget; }
+
+  /// A folder for the strategy's own files, `artifacts/query/NAME`: see `ArtifactFolders::folder`.
+  std::filesystem::path artifacts(std::string_view name) const { return inputs_->artifacts.folder(name); }
 
   /// Everything, for combinators that build other contexts.
   const QueryInputs& all() const noexcept { return *inputs_; }
