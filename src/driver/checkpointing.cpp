@@ -35,19 +35,27 @@ MetricRecord record_from_json(const Json& json) {
   return record;
 }
 
+std::string processor_name() {
+  std::ifstream cpus("/proc/cpuinfo");
+  for (std::string line; std::getline(cpus, line);) {
+    if (line.starts_with("model name")) return line.substr(std::min(line.size(), line.find(':') + 2));
+  }
+  return "unknown";
+}
+
 /// What results depend on beside the campaign itself.
 Json machine() {
-  std::ifstream cpus("/proc/cpuinfo");
-  std::string processor = "unknown";
-  for (std::string line; std::getline(cpus, line);) {
-    if (!line.starts_with("model name")) continue;
-    processor = line.substr(std::min(line.size(), line.find(':') + 2));
-    break;
-  }
+  static const std::string processor = processor_name();
   return {{"processor", processor},
           {"vector_instructions", at::get_cpu_capability()},
           {"threads", at::get_num_threads()},
           {"torch", TORCH_VERSION}};
+}
+
+std::string metrics_line(const MetricRecord& record) {
+  Json line{{"round", record.round}, {"labels", record.labels}};
+  for (const Measurement& m : record.measurements) line[m.name] = json_number(m.value);
+  return line.dump();
 }
 
 /// Checkpoints of the first format hold no such part.
@@ -64,23 +72,21 @@ Json Campaign::configuration() const {
   return configuration;
 }
 
+/// All lines anew: one may be torn by a kill, or tell of a round that is gone through again.
 void Campaign::write_metrics_lines() const {
   std::string lines;
-  for (const MetricRecord& record : records_) {
-    Json line{{"round", record.round}, {"labels", record.labels}};
-    for (const Measurement& m : record.measurements) line[m.name] = json_number(m.value);
-    lines += line.dump() + "\n";
-  }
+  for (const MetricRecord& record : records_) lines += metrics_line(record) + "\n";
   write_file(options_.dir / "metrics.jsonl", lines);
 }
 
 void Campaign::record(MetricRecord record) {
   if (!records_.empty() && records_.back().round == record.round) {
     for (Measurement& m : record.measurements) records_.back().measurements.push_back(std::move(m));
+    write_metrics_lines();
   } else {
     records_.push_back(std::move(record));
+    AppendFile(options_.dir / "metrics.jsonl").append(metrics_line(records_.back()));
   }
-  write_metrics_lines();
 }
 
 void Campaign::save_checkpoint() {
