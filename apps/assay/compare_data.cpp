@@ -108,7 +108,8 @@ Columns npz_columns(const std::filesystem::path& file) {
 /// The samples a campaign has learnt from. \param targets the learner's, where none are given.
 Columns campaign_columns(const std::filesystem::path& campaign, std::vector<std::string>& targets) {
   const Json slots = campaign_status(campaign).value("slots", Json::object());
-  const Json learner = slots.is_object() ? slots.value("learner", Json::object()) : Json::object();
+  Json learner = slots.is_object() ? slots.value("learner", Json::object()) : Json::object();
+  while (learner.contains("learner")) learner = Json(learner.at("learner"));  // of transformed targets
   if (targets.empty()) targets = learner.value("targets", std::vector<std::string>());
   std::vector<std::string> fields = learner.value("inputs", std::vector<std::string>());
   fields.insert(fields.end(), targets.begin(), targets.end());

@@ -9,6 +9,7 @@
 #include <assay/learner/mc_dropout.hpp>
 #include <assay/learner/mlp.hpp>
 #include <assay/learner/module_learner.hpp>
+#include <assay/learner/transformed.hpp>
 #include <assay/metrology/metrology.hpp>
 #include <assay/observer/console_log.hpp>
 #include <assay/query/query.hpp>
@@ -21,6 +22,10 @@
 #include <assay/training/linear_schedule.hpp>
 #include <assay/training/sgd.hpp>
 #include <assay/training/torch_optimizer.hpp>
+#include <assay/transform/log_transform.hpp>
+#include <assay/transform/standardise.hpp>
+
+#include <limits>
 
 namespace assay {
 
@@ -179,6 +184,22 @@ void add_labels(Registry<AnyLabel>& label) {
       });
 }
 
+std::optional<AnyLearner> make_transformed(const ConfigReader& reader) {
+  reader.reject_unknown({"type", "learner", "targets"});
+  std::optional<AnyLearner> learner = reader.registries()->learner.make(reader.child("learner"));
+  std::map<std::string, AnyTransform> transforms;
+  bool good = learner.has_value();
+  if (const ConfigReader targets = reader.child("targets"); targets.present() && targets.expect_object()) {
+    for (const auto& item : targets.json().items()) {
+      std::optional<AnyTransform> made = reader.registries()->transform.make(targets.child(item.key()));
+      good = good && made;
+      if (made) transforms.emplace(item.key(), std::move(*made));
+    }
+  }
+  if (!good) return std::nullopt;
+  return AnyLearner(Transformed(std::move(*learner), std::move(transforms)));
+}
+
 void add_learners(Registry<AnyLearner>& learner) {
   learner.add<Mlp>();
   learner.add<Ensemble>();
@@ -193,6 +214,13 @@ void add_learners(Registry<AnyLearner>& learner) {
         if (!module.make) module.make = [make = *make] { return make().module; };
         return AnyLearner(ModuleLearner(std::move(module), std::move(options)));
       });
+  const double inf = std::numeric_limits<double>::infinity();
+  learner.add({std::string(Transformed::key),
+               std::string(Transformed::summary),
+               {{"learner", "object with a type", nullptr, "what learns the transformed targets", -inf, inf, true},
+                {"targets", "object of object with a type", Json::object(), "the transform of each target that has one",
+                 -inf, inf, false}}},
+              make_transformed);
 }
 
 void add_filter(Registry<AnyQuery>& query) {
@@ -211,6 +239,9 @@ Registries::Registries() {
   add_learners(learner);
   add_labels(label);
   add_pools(pool);
+
+  transform.add<LogTransform>();
+  transform.add<Standardise>();
 
   query.add<Random>();
   query.add<LeastConfidence>();
@@ -235,6 +266,7 @@ Registries::Registries() {
   query.add<Mix>();
   query.add<Subsample>();
   query.add<ColdStart>();
+  query.add<RandomShare>();
   add_filter(query);
 
   metrology.add<NoMetrology>();

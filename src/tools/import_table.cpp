@@ -40,17 +40,14 @@ Schema plain(const std::vector<std::string>& names) {
 }
 
 Shape shape_of(const fs::path& campaign, const Ledger& ledger) {
-  const Json fixed = parse_json(ledger.configuration(), "ledger");
-  const auto texts = [&](const char* pointer) {
-    return fixed.value(Json::json_pointer(pointer), std::vector<std::string>());
-  };
-  Shape shape{.inputs = plain(texts("/learner/inputs")),
-              .targets = plain(texts("/learner/targets")),
+  const tools::LearnerFields fields = tools::learner_fields(ledger);
+  Shape shape{.inputs = plain(fields.inputs),
+              .targets = plain(fields.targets),
               .label_version = detail::label_version_of(ledger)};
   const std::vector<SampleId> picked = ledger.picked();
   if (!picked.empty()) shape.inputs = schema_of_sample(ledger.inputs(picked.front()));
   if (const std::vector<SampleId> done = ledger.in_state(SampleState::done, 1); !done.empty())
-    shape.targets = schema_of_sample(ledger.labels(done.front()).pick(texts("/learner/targets")));
+    shape.targets = schema_of_sample(ledger.labels(done.front()).pick(fields.targets));
   if (const fs::path file = campaign / "campaign.json"; fs::exists(file)) {
     const Json configuration = parse_json(detail::read_own_file(file), file.string());
     const Json pool = configuration.value("/pools/unlabeled"_json_pointer, Json::object());
