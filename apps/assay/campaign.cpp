@@ -4,9 +4,9 @@
 
 #include <assay/config.hpp>
 #include <assay/data/csv.hpp>
+#include <assay/detail/asked_campaign.hpp>
 #include <assay/detail/files.hpp>
 #include <assay/error.hpp>
-#include <assay/label/external_label.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -40,16 +40,6 @@ Values batch_of(const std::vector<Sample>& samples) {
   std::vector<Values> rows;
   for (const Sample& sample : samples) rows.push_back(sample.values);
   return stack(rows);
-}
-
-/// What a column of results must become: the dtype and shape of the target where labels are there already.
-torch::Tensor as_target(const AnyDriver& driver, const std::string& name, torch::Tensor numbers) {
-  const auto& targets = driver.learner().targets();
-  if (driver.labeled().empty() || std::find(targets.begin(), targets.end(), name) == targets.end()) return numbers;
-  const torch::Tensor known = driver.labeled().column(name);
-  std::vector<std::int64_t> shape(known.sizes().begin() + 1, known.sizes().end());
-  if (known.numel() / known.size(0) == numbers.numel()) numbers = numbers.reshape(shape);
-  return numbers.to(known.scalar_type());
 }
 
 /// The id of a sample in a cell.
@@ -96,7 +86,7 @@ class Results {
     for (const auto& [name, columns] : columns_) {
       std::optional<torch::Tensor> numbers = csv_numbers(table_, row, columns, problems);
       if (!numbers) return std::nullopt;
-      labels.set(name, as_target(driver_, name, std::move(*numbers)));
+      labels.set(name, assay::detail::told_target(driver_, name, std::move(*numbers)));
     }
     return Told{*id, done(std::move(labels))};
   }
@@ -112,17 +102,7 @@ class Results {
 }  // namespace
 
 void start_campaign(const std::filesystem::path& campaign, const std::filesystem::path& config) {
-  Json configuration = parse_json(detail::read_file(config), config.string());
-  if (configuration.is_object()) {
-    Json& driver = configuration["driver"];
-    if (driver.is_null()) driver = Json::object();
-    if (driver.is_object()) driver["dir"] = campaign.string();
-    // Who asks and tells has no label strategy: the targets come from him.
-    const auto targets = configuration.find("learner");
-    if (!configuration.contains("label") && targets != configuration.end() && targets->is_object())
-      configuration["label"] = {{"type", ExternalLabel::key}, {"provides", targets->value("targets", Json::array())}};
-  }
-  const AnyDriver driver = load_campaign(configuration, Registries());
+  const AnyDriver driver = assay::detail::start_asked_campaign(campaign, config, Registries());
   std::cout << "campaign in " << campaign.string() << ": " << driver.labeled().size() << " labeled samples, "
             << driver.unlabeled().size() << " candidates\n";
 }
