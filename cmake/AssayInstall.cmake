@@ -1,7 +1,7 @@
 # The install tree: headers, library, CMake package, pkg-config file.
 include(CMakePackageConfigHelpers)
 
-install(TARGETS assay EXPORT assayTargets)
+install(TARGETS assay assay_surrogate EXPORT assayTargets)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 set(assay_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/assay")
 install(EXPORT assayTargets NAMESPACE assay:: DESTINATION "${assay_package_dir}")

@@ -3,6 +3,7 @@
 
 #include <assay/data/safetensors.hpp>
 #include <assay/data/schema.hpp>
+#include <assay/detail/content.hpp>
 #include <assay/detail/files.hpp>
 #include <assay/detail/restoring.hpp>
 #include <assay/detail/sha256.hpp>
@@ -194,6 +195,7 @@ RecordedRounds::Round picks_from(const Json& json, const Values& tensors) {
       .round = integer_from_json<std::int64_t>(json.at("round")), .strategy_state = {}, .samples = {}};
   round.strategy_state.json = json.at("state");
   const Groups groups = groups_of(tensors);
+  const std::string label_version = json.value("label_version", "");
   round.strategy_state.tensors = under(groups, "state");
   for (const Json& entry : json.at("entries")) {
     const auto number = round.samples.size();
@@ -206,7 +208,7 @@ RecordedRounds::Round picks_from(const Json& json, const Values& tensors) {
                     .strategy = entry.at("strategy").get<std::string>(),
                     .fingerprint = entry.at("fingerprint").get<std::string>()};
     sample.inputs = get_row(groups, "inputs", static_cast<std::int64_t>(number), number);
-    if (fingerprint(sample.inputs) != sample.entry.fingerprint) {
+    if (detail::content_of(sample.inputs, label_version) != sample.entry.fingerprint) {
       throw DataError({"assay.labels.damaged", "sample " + std::to_string(sample.entry.id),
                        "inputs that match their fingerprint", "others", ""});
     }
@@ -266,6 +268,7 @@ void write_picks_file(const fs::path& campaign, const Ledger& ledger, std::int64
                {{"format", format},
                 {"campaign", ledger.campaign_id()},
                 {"round", round},
+                {"label_version", detail::label_version_of(ledger)},
                 {"entries", std::move(entries)},
                 {"state", batch->strategy_state.json}},
                tensors);

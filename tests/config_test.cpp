@@ -65,7 +65,7 @@ TEST_CASE("every problem of a campaign's file is reported with its path", "[conf
   bad["learner"]["hiden"] = 3;
   bad["query"]["strategies"][1]["type"] = "rnadom";
   bad["loop"]["optimizer"]["lr"] = "fast";
-  bad["pools"]["unlabeled"]["type"] = "grid";
+  bad["pools"]["unlabeled"]["type"] = "gird";
   bad["labl"] = 1;
   try {
     load_campaign(bad, registries());

@@ -118,6 +118,29 @@ TEST_CASE("npy files go there and back", "[data]") {
   CHECK_THROWS_WITH(read_npy(folder / "bad.npy"), Contains("bad.npy"));
 }
 
+TEST_CASE("columns of a CSV table become fields", "[data]") {
+  const CsvTable table = parse_csv("id,why,u[0],u[1]\n1,\"x\ny\",1e-3, +2 \n\n2,,3,4", "t.csv");
+  CHECK(table.lines == std::vector<std::int64_t>{2, 5});
+  std::vector<std::string> problems;
+  const auto columns = csv_columns(table, "u", "t.csv");
+  CHECK(csv_numbers(table, 0, columns, problems)->equal(torch::tensor({0.001, 2.0}, torch::kFloat64)));
+  CHECK(csv_numbers(table, 1, csv_columns(table, "id", "t.csv"), problems)->dim() == 0);
+  CHECK(problems.empty());
+  CHECK_FALSE(csv_numbers(table, 1, {1}, problems));
+  CHECK(problems.at(0) == "line 5: why: expected a number, got nothing");
+  CHECK_THROWS_WITH(csv_columns(table, "whi", "t.csv"), Contains("'whi[0]'") && Contains("did you mean 'why'"));
+  const Values batch = csv_batch(table, {{"n", "id"}, {"x", "u"}}, "t.csv");
+  CHECK(batch["n"].equal(torch::tensor({1, 2}, torch::kFloat64)));
+  CHECK(batch["x"].equal(torch::tensor({{0.001, 2.0}, {3.0, 4.0}}, torch::kFloat64)));
+  CHECK_THROWS_WITH(csv_batch(table, {{"n", "id"}, {"x", "why"}}, "t.csv"),
+                    Contains("2 problems") && Contains("line 2") && Contains("line 5"));
+  for (const char* bad : {"nan", "inf", "1,5", "0x10", "1e999", "--1", "+-1", "++1"}) {
+    problems.clear();
+    CHECK_FALSE(csv_numbers({.names = {"a"}, .rows = {{bad}}, .lines = {2}}, 0, {0}, problems));
+    CHECK(problems.size() == 1);
+  }
+}
+
 TEST_CASE("Sobol's sequence has its known first points and may be split", "[data]") {
   const Space unit{{"a", 0, 1}, {"b", 0, 1}};
   const Values points = sobol(unit, 4);

@@ -75,6 +75,9 @@ void check_activations(const DenseKernels<T>& kernels, double tolerance) {
     // Relative to the value: near zero as well.
     CHECK(((out - value).abs() / (value.abs() + 1e-30)).max().item<double>() < tolerance);
     CHECK((in - slope).abs().max().item<double>() < 4 * tolerance);
+    torch::Tensor alone = x.clone();
+    kernels.apply(function, alone.mutable_data_ptr<T>(), x.numel());
+    CHECK(alone.equal(out));
   };
   check(Elementwise::relu, wide * positive, positive);
   check(Elementwise::tanh, squashed, 1 - squashed.square());
@@ -85,6 +88,9 @@ void check_activations(const DenseKernels<T>& kernels, double tolerance) {
   CHECK(((out - silu).abs() / (silu.abs() + 1e-30)).narrow(0, 0, x.numel() - 2).max().item<double>() < tolerance);
   CHECK((out - silu).abs().narrow(0, x.numel() - 2, 2).max().item<double>() < 1e-30 + tolerance);
   CHECK((in - slope).abs().max().item<double>() < 4 * tolerance);
+  in = x.clone();
+  kernels.apply(Elementwise::silu, in.mutable_data_ptr<T>(), x.numel());
+  CHECK(in.equal(out));
 
   T value = std::numeric_limits<T>::quiet_NaN(), result = 0;
   for (const Elementwise function : {Elementwise::silu, Elementwise::relu, Elementwise::tanh}) {

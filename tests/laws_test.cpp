@@ -108,12 +108,17 @@ TEST_CASE("every registered component comes back from its own specification", "[
   module.update({{"module", "net"}, {"classes", 2}});
   Json classifier = fields;
   classifier["classes"] = 2;
-  check_round_trips(registries.learner, registries,
-                    {{"mlp", classifier},
-                     {"ensemble", classifier},
-                     {"mc_dropout", classifier},
-                     {"gaussian_process", fields},
-                     {"module", module}});
+  check_round_trips(
+      registries.learner, registries,
+      {{"mlp", classifier},
+       {"ensemble", classifier},
+       {"mc_dropout", classifier},
+       {"gaussian_process", fields},
+       {"transformed",
+        {{"learner",
+          registries.learner.make({{"type", "mlp"}, {"inputs", {"a"}}, {"targets", {"y"}}}, registries).spec()},
+         {"targets", {{"y", {{"type", "log"}, {"floor", 0.5}}}}}}},
+       {"module", module}});
   check_round_trips(registries.label, registries,
                     {{"external", {{"provides", {"y"}}}},
                      {"function", {{"provides", {"y"}}, {"function", "solve"}}},
@@ -129,6 +134,7 @@ TEST_CASE("every registered component comes back from its own specification", "[
         {{"metrics", Json::array({registries.metrology.make({{"type", "coverage"}}, registries).spec()})}}}});
   check_round_trips(registries.optimizer, registries);
   check_round_trips(registries.scheduler, registries);
+  check_round_trips(registries.transform, registries);
   check_round_trips(registries.stop, registries, {{"target_metric", {{"metric", "r2"}, {"above", 0.9}}}});
   check_round_trips(registries.observer, registries);
   check_round_trips(registries.loop, registries,
@@ -154,6 +160,7 @@ TEST_CASE("every registered query strategy keeps the laws of selection", "[laws]
          {{"strategies", {{{"type", "random"}, {"max_samples", 3}}, {{"type", "core_set"}, {"max_samples", 4}}}}}},
         {"mix", {{"max_samples", 7}, {"strategies", {{{"type", "random"}}, one}}, {"shares", {1, 2}}}},
         {"subsample", {{"strategy", one}, {"candidates", 40}}},
+        {"random_share", {{"strategy", one}, {"share", 0.4}}},
         {"cold_start", {{"start", one}, {"strategy", one}}},
         {"filter", {{"strategy", one}, {"predicate", "all"}}}};
     if (const auto found = combined.find(row.key); found != combined.end()) {

@@ -8,6 +8,7 @@
 #include <assay/duration.hpp>
 #include <assay/error.hpp>
 #include <assay/label/external_label.hpp>
+#include <assay/tools/check.hpp>
 #include <assay/tools/labels.hpp>
 
 #include <atomic>
@@ -181,6 +182,11 @@ TEST_CASE("labels of another version are never taken", "[session]") {
   options.label_version = "mesh 2";
   options.max_rounds = 1;
   toy::driver(options).run();
+  CHECK(check_campaign(folder / "c").problems.empty());
+  const std::string hash = campaign_hash(folder / "c");
+  std::filesystem::remove(folder / "c" / "ledger.sqlite");
+  CHECK(repair_campaign(folder / "c").problems.empty());
+  CHECK(campaign_hash(folder / "c") == hash);
   options.resume = Resume::required;
   options.label_version = "mesh 3";
   CHECK_THROWS_WITH(toy::driver(options), Contains("label_version") && Contains("mesh 2"));

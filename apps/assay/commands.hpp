@@ -3,10 +3,30 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace assay::app {
+
+/// Exit codes beside 0, 1 (failure) and 2 (usage).
+constexpr int stopped_code = 3;  ///< stopped before the end, resumable
+constexpr int nothing_code = 4;  ///< there is nothing to ask for
+
+/// Starts a campaign from a configuration file; without a label strategy it is one to ask and tell.
+void start_campaign(const std::filesystem::path& campaign, const std::filesystem::path& config);
+/// Runs a campaign to its end, by its own `campaign.json`. \return the exit code.
+int run_campaign(const std::filesystem::path& campaign, const std::string& wall_time,
+                 const std::optional<std::int64_t>& rounds, bool json);
+/// Does what needs no simulation, then writes samples to simulate, which stay asked for until they are told.
+/// \param again those that are out already. \return the exit code.
+int ask(const std::filesystem::path& campaign, std::int64_t count, bool again, const std::filesystem::path& out,
+        const std::string& wall_time);
+/// Takes the outcomes of samples that were asked for: columns `id`, `status`, `reason`, and the targets.
+void tell(const std::filesystem::path& campaign, const std::filesystem::path& results);
+/// Writes what the surrogate of a campaign, or an exported one, says about inputs.
+void predict(const std::filesystem::path& campaign, const std::filesystem::path& inputs,
+             const std::filesystem::path& out);
 
 /// Prints where a campaign stands; works while another process runs it.
 void show(const std::filesystem::path& campaign, bool json);
@@ -18,7 +38,9 @@ bool check(const std::filesystem::path& campaign, bool repair, bool json);
 /// Queues samples again; without ids all that failed.
 void retry(const std::filesystem::path& campaign, const std::vector<std::int64_t>& ids);
 void abandon(const std::filesystem::path& campaign, const std::vector<std::int64_t>& ids);
-void import(const std::filesystem::path& campaign, const std::filesystem::path& other);
+/// Takes labels from another campaign, or from a table. \param map COLUMN of a field, as in x=column.
+void import(const std::filesystem::path& campaign, const std::filesystem::path& other,
+            const std::vector<std::string>& map);
 /// Prints the first difference. \return true if there is none.
 bool diff(const std::filesystem::path& a, const std::filesystem::path& b);
 /// Writes all labels of a campaign. \param format csv, npz or safetensors. An empty `out` is stdout, for csv alone.

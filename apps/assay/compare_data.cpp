@@ -11,7 +11,6 @@
 #include <zip.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <map>
@@ -27,16 +26,6 @@ namespace {
   throw DataError({"assay.compare.data", file.string(), std::move(expected), std::move(got), ""});
 }
 
-std::optional<double> number_in(const std::string& cell) {
-  double number = 0;
-  const std::size_t first = cell.find_first_not_of(" +");
-  if (first == std::string::npos) return std::nullopt;
-  const char* end = cell.data() + cell.find_last_not_of(' ') + 1;
-  const auto [stop, error] = std::from_chars(cell.data() + first, end, number);
-  if (error != std::errc() || stop != end) return std::nullopt;
-  return number;
-}
-
 using Columns = std::vector<std::pair<std::string, torch::Tensor>>;
 
 /// A column of numbers, or one of zeros and ones for every value of a text column.
@@ -45,7 +34,7 @@ void add_columns(const std::string& name, const std::vector<std::string>& cells,
   torch::Tensor numbers = torch::zeros({n}, torch::kFloat64);
   bool numeric = true;
   for (std::int64_t i = 0; i < n && numeric; ++i) {
-    const std::optional<double> number = number_in(cells[static_cast<std::size_t>(i)]);
+    const std::optional<double> number = csv_number(cells[static_cast<std::size_t>(i)]);
     numeric = number.has_value();
     if (numeric) numbers.mutable_data_ptr<double>()[i] = *number;
   }
@@ -119,7 +108,8 @@ Columns npz_columns(const std::filesystem::path& file) {
 /// The samples a campaign has learnt from. \param targets the learner's, where none are given.
 Columns campaign_columns(const std::filesystem::path& campaign, std::vector<std::string>& targets) {
   const Json slots = campaign_status(campaign).value("slots", Json::object());
-  const Json learner = slots.is_object() ? slots.value("learner", Json::object()) : Json::object();
+  Json learner = slots.is_object() ? slots.value("learner", Json::object()) : Json::object();
+  while (learner.contains("learner")) learner = Json(learner.at("learner"));  // of transformed targets
   if (targets.empty()) targets = learner.value("targets", std::vector<std::string>());
   std::vector<std::string> fields = learner.value("inputs", std::vector<std::string>());
   fields.insert(fields.end(), targets.begin(), targets.end());

@@ -12,6 +12,8 @@
 #include <zip.h>
 
 #include <iostream>
+#include <utility>
+#include <vector>
 
 namespace assay::app {
 

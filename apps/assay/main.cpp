@@ -3,6 +3,7 @@
 #include "compare.hpp"
 
 #include <assay/campaign_hash.hpp>
+#include <assay/duration.hpp>
 
 #include <CLI/CLI.hpp>
 #include <c10/util/Exception.h>
@@ -10,6 +11,7 @@
 #include <cstdint>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,12 +27,46 @@ std::string one_line(std::string text) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Looks at assay's campaigns, and selects", "assay");
+  CLI::App app("Runs assay's campaigns, looks at them, and selects", "assay");
   app.set_version_flag("--version", "assay " ASSAY_VERSION);
   app.require_subcommand(1);
 
   std::filesystem::path campaign;
   bool json = false;
+  std::filesystem::path config, table, out;
+  std::string wall_time;
+  std::int64_t count = 0;
+  std::optional<std::int64_t> rounds;
+  bool again = false;
+  const auto is_time = CLI::Validator(
+      [](std::string& text) {
+        return assay::parse_duration(text) ? std::string() : "'" + text + "' is no time, as 3h50m is";
+      },
+      "TIME");
+  CLI::App* start = app.add_subcommand("new", "start a campaign from a configuration");
+  start->add_option("CAMPAIGN", campaign, "campaign directory, to be made")->required();
+  start->add_option("--config", config, "JSON file; 'driver/dir' and 'label' may be left out")->required();
+  CLI::App* run = app.add_subcommand("run", "run a campaign, or go on with it; 3: stopped before its end");
+  run->add_option("CAMPAIGN", campaign, "campaign directory")->required();
+  run->add_option("--wall-time", wall_time, "stop in time for a job that ends this long from now")->check(is_time);
+  run->add_option("--rounds", rounds, "rounds in all, in place of those it was started with");
+  run->add_flag("--json", json, "end with one JSON object on stdout");
+  CLI::App* ask = app.add_subcommand("ask", "write samples to simulate; 4: there are none");
+  ask->add_option("CAMPAIGN", campaign, "campaign directory")->required();
+  CLI::Option_group* what = ask->add_option_group("what");
+  what->add_option("-n,--count", count, "at most so many new ones")->check(CLI::PositiveNumber);
+  what->add_flag("--again", again, "those that are out and not told");
+  what->require_option(1);
+  ask->add_option("--out", out, "CSV file; without it standard output");
+  ask->add_option("--wall-time", wall_time, "as for run")->check(is_time);
+  CLI::App* tell = app.add_subcommand("tell", "take what came of samples that were asked for");
+  tell->add_option("CAMPAIGN", campaign, "campaign directory")->required();
+  tell->add_option("RESULTS", table, "CSV with id, the targets, and as you like status (done, failed) and reason")
+      ->required();
+  CLI::App* predict = app.add_subcommand("predict", "what the surrogate says, with its standard deviation");
+  predict->add_option("CAMPAIGN", campaign, "campaign directory, or that of an exported surrogate")->required();
+  predict->add_option("INPUTS", table, "CSV with the inputs")->required();
+  predict->add_option("--out", out, "CSV file; without it standard output");
   CLI::App* show = app.add_subcommand("show", "where a campaign stands: phase, counts, last metrics");
   show->add_option("CAMPAIGN", campaign, "campaign directory")->required();
   show->add_flag("--json", json, "one JSON object");
@@ -111,11 +147,13 @@ int main(int argc, char** argv) {
   abandon->add_option("CAMPAIGN", campaign, "campaign directory")->required();
   abandon->add_option("--id", ids, "these samples")->required();
   std::filesystem::path other;
-  CLI::App* import = app.add_subcommand("import", "take the labels that another campaign paid for");
+  CLI::App* import = app.add_subcommand("import", "take labels that were paid for elsewhere");
   import->add_option("CAMPAIGN", campaign, "campaign directory")->required();
-  import->add_option("OTHER", other, "the other campaign's directory")->required();
+  import->add_option("OTHER", other, "another campaign's directory, or a .csv or .safetensors file of results")
+      ->required();
+  std::vector<std::string> map;
+  import->add_option("--map", map, "field=column, where a field is not called like its column")->delimiter(',');
   std::string format;
-  std::filesystem::path out;
   CLI::App* exported = app.add_subcommand("export", "write all labeled samples with their history");
   exported->add_option("CAMPAIGN", campaign, "campaign directory")->required();
   exported->add_option("--to", format, "csv, npz or safetensors")
@@ -136,6 +174,11 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   try {
+    if (start->parsed()) assay::app::start_campaign(campaign, config);
+    if (run->parsed()) return assay::app::run_campaign(campaign, wall_time, rounds, json);
+    if (ask->parsed()) return assay::app::ask(campaign, count, again, out, wall_time);
+    if (tell->parsed()) assay::app::tell(campaign, table);
+    if (predict->parsed()) assay::app::predict(campaign, table, out);
     if (show->parsed()) assay::app::show(campaign, json);
     if (strategies->parsed()) assay::app::strategies(json);
     if (compare->parsed() || recommend->parsed()) {
@@ -149,7 +192,7 @@ int main(int argc, char** argv) {
     if (check->parsed()) return assay::app::check(campaign, repair, json) ? 0 : 1;
     if (retry->parsed()) assay::app::retry(campaign, ids);
     if (abandon->parsed()) assay::app::abandon(campaign, ids);
-    if (import->parsed()) assay::app::import(campaign, other);
+    if (import->parsed()) assay::app::import(campaign, other, map);
     if (exported->parsed()) {
       if (out.empty() && format != "csv") {
         std::cerr << "assay: --to " << format << " needs --out FILE; --help tells more\n";

@@ -22,6 +22,7 @@ void for_each_registry(const Registries& registries, Visit visit) {
   visit("stop", registries.stop);
   visit("observer", registries.observer);
   visit("pool", registries.pool);
+  visit("transform", registries.transform);
 }
 
 Json to_json(const OptionRow& row) {

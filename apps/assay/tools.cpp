@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands.hpp"
 
+#include <assay/error.hpp>
 #include <assay/json.hpp>
 #include <assay/tools/check.hpp>
+#include <assay/tools/import_table.hpp>
 #include <assay/tools/labels.hpp>
 
 #include <iostream>
+#include <map>
 #include <optional>
 
 namespace assay::app {
@@ -41,8 +44,17 @@ void abandon(const std::filesystem::path& campaign, const std::vector<std::int64
   std::cout << abandon_samples(campaign, ids) << " samples are given up\n";
 }
 
-void import(const std::filesystem::path& campaign, const std::filesystem::path& other) {
-  const ImportReport report = import_labels(campaign, other);
+void import(const std::filesystem::path& campaign, const std::filesystem::path& other,
+            const std::vector<std::string>& map) {
+  std::map<std::string, std::string> columns;
+  for (const std::string& pair : map) {
+    const std::size_t equals = pair.find('=');
+    if (equals == std::string::npos)
+      throw ConfigError({"assay.import.map", "--map", "FIELD=COLUMN", "'" + pair + "'", ""});
+    columns[pair.substr(0, equals)] = pair.substr(equals + 1);
+  }
+  const ImportReport report = std::filesystem::is_directory(other) ? import_labels(campaign, other)
+                                                                   : import_table(campaign, other, columns);
   for (const std::string& line : report.refused) std::cout << "refused   " << line << '\n';
   std::cout << report.added << " labels added, " << report.known << " were there, " << report.refused.size()
             << " refused\n";

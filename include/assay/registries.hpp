@@ -9,6 +9,7 @@
 #include <assay/any/any_query.hpp>
 #include <assay/any/any_stop.hpp>
 #include <assay/any/any_training_loop.hpp>
+#include <assay/any/any_transform.hpp>
 #include <assay/label/function_label.hpp>
 #include <assay/label/process_label.hpp>
 #include <assay/registry.hpp>
@@ -37,6 +38,7 @@ struct Registries {
   Registry<AnyStop> stop{"stop criterion"};
   Registry<AnyObserver> observer{"observer"};
   Registry<AnyPool> pool{"pool"};
+  Registry<AnyTransform> transform{"target transform"};
 
   /// For `FunctionLabel`.
   NamedTable<std::function<Values(const Values&)>> functions{"function"};

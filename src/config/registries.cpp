@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <assay/data/csv.hpp>
 #include <assay/data/npy.hpp>
 #include <assay/data/safetensors.hpp>
 #include <assay/data/space.hpp>
@@ -8,6 +9,7 @@
 #include <assay/learner/mc_dropout.hpp>
 #include <assay/learner/mlp.hpp>
 #include <assay/learner/module_learner.hpp>
+#include <assay/learner/transformed.hpp>
 #include <assay/metrology/metrology.hpp>
 #include <assay/observer/console_log.hpp>
 #include <assay/query/query.hpp>
@@ -20,32 +22,74 @@
 #include <assay/training/linear_schedule.hpp>
 #include <assay/training/sgd.hpp>
 #include <assay/training/torch_optimizer.hpp>
+#include <assay/transform/log_transform.hpp>
+#include <assay/transform/standardise.hpp>
+
+#include <limits>
 
 namespace assay {
 
 namespace {
 
-struct SpacePoolOptions {
+constexpr OptionInfo space_info{.name = "space",
+                                .help = "design variables: name, low, high, scale, kind, categories, unit, description",
+                                .required = true};
+constexpr OptionInfo constraints_info{
+    .name = "constraints", .help = "what designs must satisfy: terms (factors by variable), at_least, at_most"};
+
+struct SobolPoolOptions {
   std::vector<Variable> space = {};
+  std::vector<Constraint> constraints = {};
   std::int64_t count = 1000;
   std::int64_t skip = 0;
+  std::optional<std::uint64_t> scramble = std::nullopt;
 
   static constexpr std::array describe{
-      OptionInfo{.name = "space", .help = "design variables with their ranges", .required = true},
+      space_info,
+      constraints_info,
       OptionInfo{.name = "count", .help = "points", .min = 1},
       OptionInfo{.name = "skip", .help = "points of the sequence to leave out at its start", .min = 0},
+      OptionInfo{.name = "scramble", .help = "seed to randomise the sequence by; null: as it is"},
   };
 };
 
 struct RandomPoolOptions {
   std::vector<Variable> space = {};
+  std::vector<Constraint> constraints = {};
   std::int64_t count = 1000;
   std::uint64_t seed = 0;
 
   static constexpr std::array describe{
-      OptionInfo{.name = "space", .help = "design variables with their ranges", .required = true},
+      space_info,
+      constraints_info,
       OptionInfo{.name = "count", .help = "points", .min = 1},
       OptionInfo{.name = "seed", .help = "of the points"},
+  };
+};
+
+struct MaximinPoolOptions {
+  std::vector<Variable> space = {};
+  std::int64_t count = 100;
+  std::uint64_t seed = 0;
+  std::int64_t sweeps = 20;
+
+  static constexpr std::array describe{
+      space_info,
+      OptionInfo{.name = "count", .help = "points", .min = 1, .max = 4096},
+      OptionInfo{.name = "seed", .help = "of the points"},
+      OptionInfo{.name = "sweeps", .help = "tries to improve each point", .min = 0},
+  };
+};
+
+struct GridPoolOptions {
+  std::vector<Variable> space = {};
+  std::vector<Constraint> constraints = {};
+  std::int64_t levels = 5;
+
+  static constexpr std::array describe{
+      space_info,
+      constraints_info,
+      OptionInfo{.name = "levels", .help = "values of each variable", .min = 1},
   };
 };
 
@@ -63,16 +107,45 @@ struct SafetensorsPoolOptions {
       OptionInfo{.name = "file", .help = "a tensor for each field, samples along the first axis", .required = true}};
 };
 
+struct CsvPoolOptions {
+  std::filesystem::path file = {};
+  std::map<std::string, std::string> columns = {};
+
+  static constexpr std::array describe{
+      OptionInfo{.name = "file", .help = "names in the first line, a sample in each other one", .required = true},
+      OptionInfo{.name = "columns",
+                 .help = "the column of each field, NAME or those of NAME[0], NAME[1], …; empty: every column is one"},
+  };
+};
+
+Values read_csv_pool(const CsvPoolOptions& options) {
+  const CsvTable table = read_csv(options.file);
+  std::map<std::string, std::string> fields = options.columns;
+  if (fields.empty()) {
+    for (const std::string& name : table.names) fields[name.substr(0, name.find('['))] = name.substr(0, name.find('['));
+  }
+  return csv_batch(table, fields, options.file.string());
+}
+
 void add_pools(Registry<AnyPool>& pool) {
-  pool.add<SpacePoolOptions>("sobol", "points of Sobol's sequence", [](SpacePoolOptions o, const ConfigReader&) {
-    return AnyPool(sobol(Space(o.space), o.count, {.skip = o.skip}));
+  pool.add<SobolPoolOptions>("sobol", "points of Sobol's sequence", [](SobolPoolOptions o, const ConfigReader&) {
+    return AnyPool(sobol(Space(o.space, o.constraints), o.count, {.skip = o.skip, .scramble = o.scramble}));
   });
   pool.add<RandomPoolOptions>("latin_hypercube", "a Latin hypercube", [](RandomPoolOptions o, const ConfigReader&) {
-    return AnyPool(latin_hypercube(Space(o.space), o.count, RandomKey(o.seed)));
+    return AnyPool(latin_hypercube(Space(o.space, o.constraints), o.count, RandomKey(o.seed)));
   });
+  pool.add<MaximinPoolOptions>("maximin", "a Latin hypercube whose points keep their distance",
+                               [](MaximinPoolOptions o, const ConfigReader&) {
+                                 return AnyPool(maximin(Space(o.space), o.count, RandomKey(o.seed), o.sweeps));
+                               });
+  pool.add<GridPoolOptions>(
+      "grid", "every combination of evenly spaced values",
+      [](GridPoolOptions o, const ConfigReader&) { return AnyPool(grid(Space(o.space, o.constraints), o.levels)); });
   pool.add<RandomPoolOptions>("uniform", "independent uniform points", [](RandomPoolOptions o, const ConfigReader&) {
-    return AnyPool(uniform(Space(o.space), o.count, RandomKey(o.seed)));
+    return AnyPool(uniform(Space(o.space, o.constraints), o.count, RandomKey(o.seed)));
   });
+  pool.add<CsvPoolOptions>("csv", "samples from a CSV file",
+                           [](const CsvPoolOptions& o, const ConfigReader&) { return AnyPool(read_csv_pool(o)); });
   pool.add<NpyPoolOptions>("npy", "samples from .npy files", [](NpyPoolOptions o, const ConfigReader&) {
     Values batch;
     for (const auto& [name, file] : o.fields) batch.set(name, read_npy(file));
@@ -111,6 +184,22 @@ void add_labels(Registry<AnyLabel>& label) {
       });
 }
 
+std::optional<AnyLearner> make_transformed(const ConfigReader& reader) {
+  reader.reject_unknown({"type", "learner", "targets"});
+  std::optional<AnyLearner> learner = reader.registries()->learner.make(reader.child("learner"));
+  std::map<std::string, AnyTransform> transforms;
+  bool good = learner.has_value();
+  if (const ConfigReader targets = reader.child("targets"); targets.present() && targets.expect_object()) {
+    for (const auto& item : targets.json().items()) {
+      std::optional<AnyTransform> made = reader.registries()->transform.make(targets.child(item.key()));
+      good = good && made;
+      if (made) transforms.emplace(item.key(), std::move(*made));
+    }
+  }
+  if (!good) return std::nullopt;
+  return AnyLearner(Transformed(std::move(*learner), std::move(transforms)));
+}
+
 void add_learners(Registry<AnyLearner>& learner) {
   learner.add<Mlp>();
   learner.add<Ensemble>();
@@ -125,6 +214,13 @@ void add_learners(Registry<AnyLearner>& learner) {
         if (!module.make) module.make = [make = *make] { return make().module; };
         return AnyLearner(ModuleLearner(std::move(module), std::move(options)));
       });
+  const double inf = std::numeric_limits<double>::infinity();
+  learner.add({std::string(Transformed::key),
+               std::string(Transformed::summary),
+               {{"learner", "object with a type", nullptr, "what learns the transformed targets", -inf, inf, true},
+                {"targets", "object of object with a type", Json::object(), "the transform of each target that has one",
+                 -inf, inf, false}}},
+              make_transformed);
 }
 
 void add_filter(Registry<AnyQuery>& query) {
@@ -143,6 +239,9 @@ Registries::Registries() {
   add_learners(learner);
   add_labels(label);
   add_pools(pool);
+
+  transform.add<LogTransform>();
+  transform.add<Standardise>();
 
   query.add<Random>();
   query.add<LeastConfidence>();
@@ -167,6 +266,7 @@ Registries::Registries() {
   query.add<Mix>();
   query.add<Subsample>();
   query.add<ColdStart>();
+  query.add<RandomShare>();
   add_filter(query);
 
   metrology.add<NoMetrology>();

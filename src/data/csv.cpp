@@ -2,6 +2,9 @@
 #include <assay/data/csv.hpp>
 #include <assay/detail/files.hpp>
 #include <assay/error.hpp>
+#include <assay/options.hpp>
+
+#include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <array>
@@ -72,7 +75,7 @@ class Reader {
     if (rest_.starts_with("\r\n")) rest_.remove_prefix(1);
     if (!rest_.empty() && rest_.front() != ',' && rest_.front() != '\n')
       fail(where_, line_of_row_, "a comma or the end of the line after a quoted cell",
-           "'" + std::string(1, rest_.front()) + "'");
+           std::string("'").append(1, rest_.front()).append("'"));
     return text;
   }
 
@@ -86,6 +89,29 @@ std::string_view trimmed(std::string_view text) {
   while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
   while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
   return text;
+}
+
+/// Puts the numbers of a row into `out`; \return false after adding to `problems` why it cannot.
+bool read_numbers(const CsvTable& table, std::size_t row, const std::vector<std::size_t>& columns, double* out,
+                  std::vector<std::string>& problems) {
+  for (const std::size_t column : columns) {
+    const std::string& cell = table.rows[row][column];
+    const std::optional<double> number = csv_number(cell);
+    if (!number || !std::isfinite(*number)) {
+      const std::string got = trimmed(cell).empty() ? "nothing" : "'" + cell + "'";
+      problems.push_back("line " + std::to_string(table.lines[row]) + ": " + table.names[column] +
+                         ": expected a number, got " + got);
+      return false;
+    }
+    *out++ = *number;
+  }
+  return true;
+}
+
+/// Shape of one row of a field.
+std::vector<std::int64_t> shape_of(const CsvTable& table, const std::vector<std::size_t>& columns) {
+  if (columns.size() == 1 && !table.names[columns[0]].ends_with(']')) return {};
+  return {static_cast<std::int64_t>(columns.size())};
 }
 
 std::string indexed(std::string_view name, std::size_t i) { return std::string(name) + "[" + std::to_string(i) + "]"; }
@@ -114,6 +140,12 @@ std::string cell_of(const torch::Tensor& value) {
 
 }  // namespace
 
+std::optional<std::size_t> CsvTable::find(std::string_view name) const {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - names.begin());
+}
+
 CsvTable parse_csv(std::string_view text, std::string_view where) {
   Reader reader(text, where);
   CsvTable table;
@@ -130,12 +162,68 @@ CsvTable parse_csv(std::string_view text, std::string_view where) {
       fail(where, reader.line_of_row(), std::to_string(table.names.size()) + " cells, as the header has",
            std::to_string(row->size()));
     }
+    table.lines.push_back(reader.line_of_row());
     table.rows.push_back(std::move(*row));
   }
   return table;
 }
 
 CsvTable read_csv(const std::filesystem::path& file) { return parse_csv(detail::read_file(file), file.string()); }
+
+std::optional<double> csv_number(std::string_view cell) {
+  cell = trimmed(cell);
+  const bool plus = cell.starts_with('+');
+  if (plus) cell.remove_prefix(1);
+  double number = 0;
+  const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), number);
+  if ((plus && cell.starts_with('-')) || error != std::errc() || end != cell.data() + cell.size()) return std::nullopt;
+  return number;
+}
+
+std::vector<std::size_t> csv_columns(const CsvTable& table, std::string_view name, std::string_view where) {
+  if (const std::optional<std::size_t> one = table.find(name)) return {*one};
+  std::vector<std::size_t> columns;
+  while (const std::optional<std::size_t> next = table.find(indexed(name, columns.size()))) columns.push_back(*next);
+  if (columns.empty()) {
+    throw DataError({"assay.csv.column", std::string(where),
+                     "a column '" + std::string(name) + "', or '" + indexed(name, 0) + "' and so on", "",
+                     detail::suggest(name, table.names)});
+  }
+  return columns;
+}
+
+std::optional<torch::Tensor> csv_numbers(const CsvTable& table, std::size_t row,
+                                         const std::vector<std::size_t>& columns, std::vector<std::string>& problems) {
+  torch::Tensor numbers = at::empty(shape_of(table, columns), torch::kFloat64);
+  if (!read_numbers(table, row, columns, numbers.mutable_data_ptr<double>(), problems)) return std::nullopt;
+  return numbers;
+}
+
+std::string csv_listed(const std::vector<std::string>& problems) {
+  constexpr std::size_t most = 20;
+  std::string text = std::to_string(problems.size()) + (problems.size() == 1 ? " problem" : " problems");
+  for (std::size_t i = 0; i < std::min(problems.size(), most); ++i) text += "\n  " + problems[i];
+  return problems.size() > most ? text + "\n  …" : text;
+}
+
+Values csv_batch(const CsvTable& table, const std::map<std::string, std::string>& fields, std::string_view where) {
+  std::vector<std::string> problems;
+  Values batch;
+  for (const auto& [field, column] : fields) {
+    const std::vector<std::size_t> columns = csv_columns(table, column, where);
+    std::vector<std::int64_t> shape = shape_of(table, columns);
+    shape.insert(shape.begin(), static_cast<std::int64_t>(table.rows.size()));
+    torch::Tensor numbers = at::empty(shape, torch::kFloat64);
+    auto* out = numbers.mutable_data_ptr<double>();
+    for (std::size_t row = 0; row < table.rows.size(); ++row, out += columns.size())
+      read_numbers(table, row, columns, out, problems);
+    batch.set(field, numbers);
+  }
+  if (!problems.empty()) {
+    throw DataError({"assay.csv.rows", std::string(where), "a number in every cell", csv_listed(problems), ""});
+  }
+  return batch;
+}
 
 std::string to_csv(const std::vector<std::pair<std::string, std::vector<std::string>>>& texts, const Values& columns) {
   std::string out;

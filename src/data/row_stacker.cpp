@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "row_stacker.hpp"
 
+#include "safetensors_dtypes.hpp"
+
 #include <assay/data/safetensors.hpp>
 #include <assay/data/schema.hpp>
 #include <assay/error.hpp>
@@ -32,13 +34,15 @@ void RowStacker::learn(std::span<const std::byte> sample, std::string_view where
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (columns_.size() > i) {
       if (entries[i].shape == entries_[i].shape && entries[i].dtype == entries_[i].dtype) continue;
-      const auto describe_entry = [](const SafetensorsEntry& e) { return describe(Field{e.name, e.shape, e.dtype}); };
+      const auto describe_entry = [](const SafetensorsEntry& e) {
+        return describe(Field{e.name, e.shape, dtype_of_safetensors(e.dtype)});
+      };
       throw ShapeError({"assay.values.shape", std::string(where) + ", '" + entries[i].name + "'",
                         describe_entry(entries_[i]), describe_entry(entries[i]), ""});
     }
     std::vector<std::int64_t> shape{room_};
     shape.insert(shape.end(), entries[i].shape.begin(), entries[i].shape.end());
-    columns_.push_back(at::empty(shape, entries[i].dtype));
+    columns_.push_back(at::empty(shape, dtype_of_safetensors(entries[i].dtype)));
   }
   entries_ = std::move(entries);
   data_start_ = header.data_start;

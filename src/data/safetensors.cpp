@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "safetensors_dtypes.hpp"
 #include "safetensors_header.hpp"
 
 #include <assay/data/safetensors.hpp>
@@ -9,8 +10,10 @@
 
 #include <ATen/ops/empty.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 namespace assay {
@@ -18,6 +21,11 @@ namespace assay {
 static_assert(std::endian::native == std::endian::little, "assay: safetensors data is little-endian");
 
 namespace {
+
+constexpr std::pair<const char*, torch::Dtype> dtypes[] = {
+    {"F64", torch::kFloat64}, {"F32", torch::kFloat32}, {"F16", torch::kFloat16}, {"BF16", torch::kBFloat16},
+    {"I64", torch::kInt64},   {"I32", torch::kInt32},   {"I16", torch::kInt16},   {"I8", torch::kInt8},
+    {"U8", torch::kUInt8},    {"BOOL", torch::kBool}};
 
 const char* dtype_of(const NamedTensor& entry) {
   if (const char* name = detail::safetensors_dtype(entry.tensor.scalar_type())) return name;
@@ -29,6 +37,17 @@ const char* dtype_of(const NamedTensor& entry) {
 }
 
 }  // namespace
+
+const char* detail::safetensors_dtype(torch::Dtype dtype) {
+  const auto* const found = std::find_if(std::begin(dtypes), std::end(dtypes),
+                                         [&](const auto& pair) { return pair.second == dtype; });
+  return found == std::end(dtypes) ? nullptr : found->first;
+}
+
+torch::Dtype detail::dtype_of_safetensors(std::string_view name) {
+  return std::find_if(std::begin(dtypes), std::end(dtypes), [&](const auto& pair) { return pair.first == name; })
+      ->second;
+}
 
 std::string to_safetensors(const Values& tensors, const std::map<std::string, std::string>& metadata) {
   Json header = Json::object();
@@ -64,7 +83,7 @@ Values from_safetensors(std::span<const std::byte> bytes, std::string_view where
   detail::SafetensorsHeader header = detail::read_safetensors_header(bytes, where);
   Values tensors;
   for (const detail::SafetensorsEntry& entry : header.entries) {
-    torch::Tensor tensor = at::empty(entry.shape, entry.dtype);
+    torch::Tensor tensor = at::empty(entry.shape, detail::dtype_of_safetensors(entry.dtype));
     if (tensor.nbytes() > 0) {
       std::memcpy(tensor.mutable_data_ptr(), bytes.data() + header.data_start + entry.begin, tensor.nbytes());
     }

@@ -13,10 +13,9 @@ namespace assay::detail {
 
 namespace {
 
-constexpr std::pair<const char*, torch::Dtype> dtypes[] = {
-    {"F64", torch::kFloat64}, {"F32", torch::kFloat32}, {"F16", torch::kFloat16}, {"BF16", torch::kBFloat16},
-    {"I64", torch::kInt64},   {"I32", torch::kInt32},   {"I16", torch::kInt16},   {"I8", torch::kInt8},
-    {"U8", torch::kUInt8},    {"BOOL", torch::kBool}};
+constexpr std::pair<const char*, std::uint64_t> dtype_bytes[] = {{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2},
+                                                                 {"I64", 8}, {"I32", 4}, {"I16", 2}, {"I8", 1},
+                                                                 {"U8", 1},  {"BOOL", 1}};
 
 constexpr std::size_t most_dimensions = 64;
 
@@ -36,19 +35,19 @@ std::string brief(std::string text) {
 
 SafetensorsEntry entry_from(const std::string& name, const Json& json, std::uint64_t size, std::string_view where) {
   const std::string called = "'" + brief(name) + "'";
-  SafetensorsEntry entry{.name = name, .shape = {}};
+  SafetensorsEntry entry{.name = name, .dtype = {}, .shape = {}};
   const Json& shape = json.at("shape");
   const Json& offsets = json.at("data_offsets");
-  const auto known = std::find_if(std::begin(dtypes), std::end(dtypes),
+  const auto known = std::find_if(std::begin(dtype_bytes), std::end(dtype_bytes),
                                   [&](const auto& pair) { return json.at("dtype") == pair.first; });
-  if (known == std::end(dtypes)) fail(where, "a known dtype for " + called, brief(json.at("dtype").dump()));
-  entry.dtype = known->second;
+  if (known == std::end(dtype_bytes)) fail(where, "a known dtype for " + called, brief(json.at("dtype").dump()));
+  entry.dtype = known->first;
   if (!shape.is_array() || shape.size() > most_dimensions) {
     fail(where, "a shape of at most " + std::to_string(most_dimensions) + " dimensions for " + called,
          brief(shape.dump()));
   }
   // Extents beside a zero count too: strides are made of them.
-  std::uint64_t bytes = c10::elementSize(entry.dtype), product = 1;
+  std::uint64_t bytes = known->second, product = 1;
   for (const Json& extent : shape) {
     if (!extent.is_number_unsigned()) fail(where, "extents >= 0 for " + called, brief(shape.dump()));
     const auto n = extent.get<std::uint64_t>();
@@ -73,13 +72,6 @@ SafetensorsEntry entry_from(const std::string& name, const Json& json, std::uint
 }
 
 }  // namespace
-
-const char* safetensors_dtype(torch::Dtype dtype) {
-  for (const auto& [name, known] : dtypes) {
-    if (known == dtype) return name;
-  }
-  return nullptr;
-}
 
 SafetensorsHeader read_safetensors_header(std::span<const std::byte> bytes, std::string_view where) {
   if (bytes.size() < 8) fail(where, "at least 8 bytes", std::to_string(bytes.size()));

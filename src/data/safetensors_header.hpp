@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -19,7 +17,7 @@ constexpr std::uint64_t longest_safetensors_header = std::uint64_t{16} << 20;
 /// One tensor of a safetensors file, at [begin, end) of its data.
 struct SafetensorsEntry {
   std::string name;
-  torch::Dtype dtype = torch::kFloat64;
+  std::string dtype;  ///< as the format names it: "F64"
   std::vector<std::int64_t> shape;
   std::uint64_t begin = 0, end = 0;
 };
@@ -29,9 +27,6 @@ struct SafetensorsHeader {
   std::size_t data_start = 0;             ///< of the data, in the file
   std::map<std::string, std::string> metadata;
 };
-
-/// Name of a dtype in the format; nullptr for one that it lacks.
-const char* safetensors_dtype(torch::Dtype dtype);
 
 /// Reads and checks the header of a file of which `bytes` is the whole.
 /// Errors: `CheckpointError` `assay.safetensors`.

@@ -9,6 +9,25 @@
 
 namespace assay::detail {
 
+namespace {
+
+/// Errors: `ConfigError` for a stop criterion on the error of a random share that no batch has.
+void require_random_share(const std::vector<Slot>& slots) {
+  const auto query = std::find_if(slots.begin(), slots.end(), [](const Slot& slot) { return slot.name == "query"; });
+  const std::string key = key_of(query->spec);
+  if (key.empty() || query->spec.dump().find("\"random_share\"") != std::string::npos) return;
+  for (const Slot& slot : slots) {
+    const auto metric = slot.spec.find("metric");
+    if (!slot.name.starts_with("stop_") || metric == slot.spec.end() || !metric->is_string()) continue;
+    if (!metric->get<std::string>().starts_with("random_share_rmse")) continue;
+    throw ConfigError({"assay.stop.metric", "stop criterion '" + key_of(slot.spec) + "', /metric",
+                       "a query with a random share, for " + metric->get<std::string>(), "query '" + key + "'",
+                       "put the query into one: {\"type\": \"random_share\", \"strategy\": …}"});
+  }
+}
+
+}  // namespace
+
 Campaign::Campaign(DriverOptions options, Pools pools, const LearnerRef& learner, std::vector<std::string> provides,
                    std::vector<Slot> slots)
     : options_(std::move(options)),
@@ -29,6 +48,7 @@ Campaign::Campaign(DriverOptions options, Pools pools, const LearnerRef& learner
     slots_.push_back({"observer_" + std::to_string(i), observer.spec(), [&observer] { return observer.save(); },
                       [&observer](const State& state) { observer.load(state); }});
   }
+  require_random_share(slots_);
   take_pools(std::move(pools));
   open();
 }

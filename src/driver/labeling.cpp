@@ -2,7 +2,7 @@
 #include "asked_handle.hpp"
 
 #include <assay/detail/campaign.hpp>
-#include <assay/detail/sha256.hpp>
+#include <assay/detail/content.hpp>
 #include <assay/error.hpp>
 
 #include <algorithm>
@@ -23,8 +23,7 @@ double Campaign::Running::duration() const {
 }
 
 std::string Campaign::content_of(const Values& inputs) const {
-  const std::string content = fingerprint(inputs);
-  return options_.label_version.empty() ? content : sha256(content + "\n" + options_.label_version);
+  return detail::content_of(inputs, options_.label_version);
 }
 
 /// Sorts what the ledger calls running when a campaign goes on: with a handle it may be found again, else it is lost

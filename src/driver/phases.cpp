@@ -29,19 +29,6 @@ std::string in_words(const Measurements& measurements) {
   return text;
 }
 
-/// Root mean square error over all components of the floating-point targets, each divided by its standard deviation.
-std::optional<double> standardised_rmse(const Values& predicted, const Values& truth, const Values& variance) {
-  double sum = 0;
-  std::int64_t count = 0;
-  for (const auto& [name, scale] : variance) {
-    const torch::Tensor error = predicted.at(name).to(torch::kFloat64) - truth.at(name).to(torch::kFloat64);
-    sum += (error * error / scale).sum().item<double>();
-    count += error.numel();
-  }
-  if (count == 0) return std::nullopt;
-  return std::sqrt(sum / static_cast<double>(count));
-}
-
 bool wants_metrics(const std::vector<Slot>& slots) {
   return std::any_of(slots.begin(), slots.end(), [](const Slot& slot) {
     return slot.name == "metrology" && key_of(slot.spec) != NoMetrology::key;
@@ -217,21 +204,6 @@ void Campaign::query(const std::function<Selection(const QueryInputs&)>& select)
 Values Campaign::sample_values(SampleId id) const {
   Values values = ledger_->inputs(id).pick(learner_->inputs());
   return values.merge(ledger_->labels(id).pick(learner_->targets()));
-}
-
-/// Before labels are folded in they are new to the learner: a free estimate of its error, biased by the selection.
-void Campaign::measure_prequentially(const std::vector<Sample>& samples) {
-  if (!position_.trained || options_.skip_metrology || position_.round == 0 || samples.empty()) return;
-  const Values variance = target_variance(labeled_, learner_->targets());
-  if (variance.empty()) return;
-  const GuestScope scope;
-  const torch::NoGradGuard no_gradients;
-  std::vector<Values> rows;
-  for (const Sample& sample : samples) rows.push_back(sample.values);
-  const Values truth = stack(rows);
-  if (const auto error = standardised_rmse(learner_->predict(truth.pick(learner_->inputs())), truth, variance)) {
-    record({position_.round, labeled_.size(), {{"prequential_rmse", *error}}});
-  }
 }
 
 void Campaign::integrate() {

@@ -42,7 +42,7 @@ bool can_be_run(const fs::path& file) {
 }
 
 /// The runner that belongs to this library: beside the program or the library in a tree, wherever that was moved; else
-/// where it was built or installed.
+/// where it was built or installed, or on PATH.
 const fs::path& find_runner() {
   static const fs::path found = [] {
     std::vector<fs::path> places;
@@ -61,11 +61,11 @@ const fs::path& find_runner() {
     for (const fs::path& place : places) {
       if (can_be_run(place / runner_name)) return place / runner_name;
     }
-    return fs::path();
+    return find_program(runner_name);
   }();
   if (found.empty()) {
     throw LabelError({"assay.label.runner", runner_name, "the program that runs simulations, which comes with assay",
-                      "none in libexec/assay beside the library", "install assay as a whole"});
+                      "none in libexec/assay beside the library, and none on PATH", "install assay as a whole"});
   }
   return found;
 }

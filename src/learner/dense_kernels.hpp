@@ -34,6 +34,8 @@ struct DenseKernels {
   void (*product)(const Product<T>& product, T* packed);
   /// y[i] = φ(x[i]), and x[i] ← φ'(x[i]). Error: a few units in the last place.
   void (*activate)(Elementwise function, T* x, T* y, std::int64_t count);
+  /// x[i] ← φ(x[i]), as `activate` without the derivative.
+  void (*apply)(Elementwise function, T* x, std::int64_t count);
   /// x[i] ← x[i] · factors[i].
   void (*multiply)(T* x, const T* factors, std::int64_t count);
   /// sums[j] = Σᵢ x[i·columns + j].

@@ -271,6 +271,35 @@ void activate(Elementwise function, T* x, T* y, std::int64_t count) {
   }
 }
 
+template <class T, void (*Function)(typename VectorOf<T>::Type&, typename VectorOf<T>::Type&)>
+inline void each_value(T* x, std::int64_t count) {
+  using V = typename VectorOf<T>::Type;
+  std::int64_t i = 0;
+  V in, out;
+  for (; i + width<T> <= count; i += width<T>) {
+    in = load<V>(x + i);
+    Function(in, out);
+    __builtin_memcpy(x + i, &out, sizeof out);
+  }
+  if (i == count) return;
+  T part[width<T>] = {};
+  for (std::int64_t j = i; j < count; ++j) part[j - i] = x[j];
+  in = load<V>(part);
+  Function(in, out);
+  __builtin_memcpy(part, &out, sizeof out);
+  for (std::int64_t j = i; j < count; ++j) x[j] = part[j - i];
+}
+
+template <class T>
+void apply(Elementwise function, T* x, std::int64_t count) {
+  using V = typename VectorOf<T>::Type;
+  switch (function) {
+    case Elementwise::silu: return each_value<T, silu<T, V>>(x, count);
+    case Elementwise::relu: return each_value<T, relu<T, V>>(x, count);
+    case Elementwise::tanh: return each_value<T, tanh<T, V>>(x, count);
+  }
+}
+
 template <class T>
 void multiply(T* x, const T* factors, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) x[i] *= factors[i];
@@ -288,8 +317,9 @@ void column_sums(const T* x, std::int64_t rows, std::int64_t columns, T* sums) {
 
 extern const DenseKernels<float> of_float;
 extern const DenseKernels<double> of_double;
-const DenseKernels<float> of_float{panel<float>, product<float>, activate<float>, multiply<float>, column_sums<float>};
-const DenseKernels<double> of_double{panel<double>, product<double>, activate<double>, multiply<double>,
-                                     column_sums<double>};
+const DenseKernels<float> of_float{panel<float>, product<float>,  activate<float>,
+                                   apply<float>, multiply<float>, column_sums<float>};
+const DenseKernels<double> of_double{panel<double>, product<double>,  activate<double>,
+                                     apply<double>, multiply<double>, column_sums<double>};
 
 }  // namespace assay::detail::ASSAY_ISA

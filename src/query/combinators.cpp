@@ -7,11 +7,13 @@
 #include <assay/query/cold_start.hpp>
 #include <assay/query/filter.hpp>
 #include <assay/query/mix.hpp>
+#include <assay/query/random_share.hpp>
 #include <assay/query/subsample.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 #include <sstream>
 
 namespace assay {
@@ -105,6 +107,36 @@ CapabilitySet Mix::requirements() const {
 
 State Mix::save() const { return detail::save_parts(options.strategies); }
 void Mix::load(const State& state) { detail::load_parts(options.strategies, state); }
+
+RandomShare::RandomShare(RandomShareOptions options_) : options(std::move(options_)) { require_valid(options, key); }
+
+Selection RandomShare::select(const QueryContext& context) {
+  Selection picked = detail::select_within(options.strategy, context, detail::all_positions(context.unlabeled()),
+                                           context.random());
+  const std::size_t size = picked.positions.size();
+  const double wanted = options.share * static_cast<double>(size), whole = std::floor(wanted);
+  const RandomKey random = context.random().with(key);
+  const bool one_more = random.with("rest").uniform() < wanted - whole;
+  const std::size_t count = static_cast<std::size_t>(whole) + (one_more ? 1 : 0);
+  std::vector<std::int64_t> drawn = random_order(random.with("draw"), context.unlabeled().ids());
+  drawn.resize(std::min(drawn.size(), count));
+  const std::set<std::int64_t> uniform(drawn.begin(), drawn.end());
+  Selection mixed;
+  for (std::size_t i = 0; i < size && mixed.positions.size() + drawn.size() < size; ++i) {
+    if (uniform.contains(picked.positions[i])) continue;
+    mixed.positions.push_back(picked.positions[i]);
+    mixed.strategies.push_back(std::move(picked.strategies[i]));
+  }
+  for (const std::int64_t position : drawn) {
+    mixed.positions.push_back(position);
+    mixed.strategies.emplace_back(key);
+  }
+  return mixed;
+}
+
+CapabilitySet RandomShare::requirements() const { return options.strategy.requirements(); }
+State RandomShare::save() const { return options.strategy.save(); }
+void RandomShare::load(const State& state) { options.strategy.load(state); }
 
 ColdStart::ColdStart(ColdStartOptions options_) : options(std::move(options_)) { require_valid(options, key); }
 

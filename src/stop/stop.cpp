@@ -17,8 +17,10 @@ std::string number(double value) {
   return text.str();
 }
 
-/// The driver's own measurement, which begins with the first labels that come in.
-constexpr std::string_view prequential = "prequential_rmse";
+/// The driver's own measurements, which begin with the labels that come in.
+bool comes_later(std::string_view metric) {
+  return metric == "prequential_rmse" || metric.starts_with("random_share_rmse");
+}
 
 /// The values of a metric, round by round. Errors: `ConfigError` for one that is not among those measured.
 std::vector<double> history(const StopContext& context, std::string_view criterion, const std::string& metric) {
@@ -30,8 +32,8 @@ std::vector<double> history(const StopContext& context, std::string_view criteri
       if (std::find(known.begin(), known.end(), m.name) == known.end()) known.push_back(m.name);
     }
   }
-  if (!values.empty() || known.empty() || metric == prequential) return values;
-  const bool nothing_else = known.size() == 1 && known.front() == prequential;
+  if (!values.empty() || known.empty() || comes_later(metric)) return values;
+  const bool nothing_else = std::all_of(known.begin(), known.end(), comes_later);
   throw ConfigError(
       {"assay.stop.metric", "stop criterion '" + std::string(criterion) + "', /metric", "a metric that is measured",
        "'" + metric + "'",

@@ -3,6 +3,7 @@
 
 #include <assay/detail/file_system.hpp>
 #include <assay/error.hpp>
+#include <assay/json.hpp>
 #include <assay/round_files.hpp>
 
 namespace assay::tools {
@@ -37,5 +38,12 @@ Ledger open_to_read(const fs::path& campaign) {
 HeldLedger::HeldLedger(const fs::path& campaign)
     : lock(require_campaign(campaign), journal_of(campaign) == Journal::rollback ? Storage::shared : Storage::local),
       ledger(Ledger::open(ledger_file(campaign), objects_folder(campaign), journal_of(campaign))) {}
+
+LearnerFields learner_fields(const Ledger& ledger) {
+  Json spec = parse_json(ledger.configuration(), "ledger").value("learner", Json::object());
+  while (spec.contains("learner")) spec = Json(spec.at("learner"));
+  return {.inputs = spec.value("inputs", std::vector<std::string>()),
+          .targets = spec.value("targets", std::vector<std::string>())};
+}
 
 }  // namespace assay::tools

@@ -5,6 +5,8 @@
 #include <assay/ledger.hpp>
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 // How the tools open a campaign that no driver of this process runs.
 
@@ -23,5 +25,11 @@ struct HeldLedger {
   detail::CampaignLock lock;
   Ledger ledger;
 };
+
+/// Inputs and targets of a campaign's learner, as its specification names them, or that of the learner it holds.
+struct LearnerFields {
+  std::vector<std::string> inputs, targets;
+};
+LearnerFields learner_fields(const Ledger& ledger);
 
 }  // namespace assay::tools

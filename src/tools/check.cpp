@@ -4,6 +4,7 @@
 
 #include <assay/checkpoint.hpp>
 #include <assay/data/values.hpp>
+#include <assay/detail/content.hpp>
 #include <assay/error.hpp>
 #include <assay/round_files.hpp>
 #include <assay/tools/check.hpp>
@@ -34,9 +35,10 @@ void check_objects(const fs::path& campaign, const Ledger& ledger, CheckReport& 
 }
 
 void check_rows(const Ledger& ledger, CheckReport& report) {
+  const std::string label_version = detail::label_version_of(ledger);
   for (const LedgerEntry& entry : ledger.entries()) {
     try {
-      if (fingerprint(ledger.inputs(entry.id)) != entry.fingerprint) {
+      if (detail::content_of(ledger.inputs(entry.id), label_version) != entry.fingerprint) {
         report.problems.push_back("ledger, sample " + std::to_string(entry.id) +
                                   ": inputs do not match their fingerprint");
       }

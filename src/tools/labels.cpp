@@ -3,7 +3,6 @@
 
 #include <assay/data/schema.hpp>
 #include <assay/error.hpp>
-#include <assay/json.hpp>
 #include <assay/tools/labels.hpp>
 
 #include <cmath>
@@ -42,8 +41,7 @@ ImportReport import_labels(const fs::path& campaign, const fs::path& other) {
   constexpr std::size_t batch = 1000;
   tools::HeldLedger held(campaign);
   const Ledger from = tools::open_to_read(other);
-  const Json fixed = parse_json(held.ledger.configuration(), "ledger");
-  const auto targets = fixed.value("/learner/targets"_json_pointer, std::vector<std::string>());
+  const std::vector<std::string> targets = tools::learner_fields(held.ledger).targets;
   Schema schema;
   if (const std::vector<SampleId> done = held.ledger.in_state(SampleState::done, 1); !done.empty()) {
     schema = schema_of_sample(held.ledger.labels(done.front()).pick(targets));

@@ -78,6 +78,7 @@ FromCheckpoints read_checkpoints(const fs::path& campaign) {
       found.campaign_id = json.at("campaign").get<std::string>();
       found.fixed = {{"seed", json.at("seed")},
                      {"pools", json.at("pools")},
+                     {"label_version", json.at("driver").value("label_version", "")},
                      {"learner", json.at("slots").at("learner")},
                      {"query", json.at("slots").at("query")}};
     } catch (const std::exception&) {

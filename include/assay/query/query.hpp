@@ -24,6 +24,7 @@
 #include <assay/query/prob_cover.hpp>
 #include <assay/query/query_by_committee.hpp>
 #include <assay/query/random.hpp>
+#include <assay/query/random_share.hpp>
 #include <assay/query/subsample.hpp>
 #include <assay/query/typiclust.hpp>
 #include <assay/query/variance.hpp>

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <assay/config.hpp>
+
+#include <filesystem>
+#include <span>
+#include <string>
+
+namespace assay::detail {
+
+/// Starts a campaign from a configuration file in a directory, for those who ask and tell: "driver/dir" and "label" may
+/// be left out. Errors: as `load_campaign`.
+AnyDriver start_asked_campaign(const std::filesystem::path& directory, const std::filesystem::path& config_file,
+                               const Registries& registries);
+
+/// What told numbers become: the dtype and shape of the target where labels are there already.
+torch::Tensor told_target(const AnyDriver& driver, const std::string& name, torch::Tensor numbers);
+
+/// The numbers of all targets one behind the other, as labels. Before there are any labels, each target is one number,
+/// or all of them belong to the only one. Errors: `ShapeError` `assay.label.count`.
+Values told_labels(const AnyDriver& driver, std::span<const double> numbers);
+
+}  // namespace assay::detail

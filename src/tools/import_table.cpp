@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "campaign_files.hpp"
+
+#include <assay/data/csv.hpp>
+#include <assay/data/safetensors.hpp>
+#include <assay/data/schema.hpp>
+#include <assay/data/space.hpp>
+#include <assay/detail/content.hpp>
+#include <assay/detail/files.hpp>
+#include <assay/error.hpp>
+#include <assay/json.hpp>
+#include <assay/options.hpp>
+#include <assay/tools/import_table.hpp>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+namespace assay {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// What the samples of a campaign look like.
+struct Shape {
+  Schema inputs, targets;
+  std::string label_version;
+  std::optional<Space> space;
+};
+
+/// One number each, where there is no sample to look at yet.
+Schema plain(const std::vector<std::string>& names) {
+  Schema schema;
+  for (const std::string& name : names) schema.push_back({.name = name});
+  return schema;
+}
+
+Shape shape_of(const fs::path& campaign, const Ledger& ledger) {
+  const tools::LearnerFields fields = tools::learner_fields(ledger);
+  Shape shape{.inputs = plain(fields.inputs),
+              .targets = plain(fields.targets),
+              .label_version = detail::label_version_of(ledger)};
+  const std::vector<SampleId> picked = ledger.picked();
+  if (!picked.empty()) shape.inputs = schema_of_sample(ledger.inputs(picked.front()));
+  if (const std::vector<SampleId> done = ledger.in_state(SampleState::done, 1); !done.empty())
+    shape.targets = schema_of_sample(ledger.labels(done.front()).pick(fields.targets));
+  if (const fs::path file = campaign / "campaign.json"; fs::exists(file)) {
+    const Json configuration = parse_json(detail::read_own_file(file), file.string());
+    const Json pool = configuration.value("/pools/unlabeled"_json_pointer, Json::object());
+    if (pool.contains("space")) {
+      shape.space = space_from_json(
+          {{"variables", pool.at("space")}, {"constraints", pool.value("constraints", Json::array())}});
+    }
+  }
+  if (picked.empty() && !shape.space) {
+    throw DataError({"assay.import.shape", campaign.string(), "a sample that was chosen, or a space in campaign.json",
+                     "neither", "what inputs look like is not known before the first 'assay ask' or 'assay run'"});
+  }
+  return shape;
+}
+
+/// Errors: `ConfigError` for a column of what is neither an input nor a target.
+void require_known(const std::map<std::string, std::string>& columns, const Shape& shape, const fs::path& file) {
+  std::vector<std::string> known;
+  for (const Schema* schema : {&shape.inputs, &shape.targets}) {
+    for (const Field& field : *schema) known.push_back(field.name);
+  }
+  for (const auto& [field, column] : columns) {
+    if (std::find(known.begin(), known.end(), field) != known.end()) continue;
+    throw ConfigError({"assay.import.map", file.string(),
+                       "an input or a target of the campaign for column '" + column + "'", "'" + field + "'",
+                       detail::suggest(field, known)});
+  }
+}
+
+/// A table of numbers, row by row, whatever file it comes from.
+class Rows {
+ public:
+  virtual ~Rows() = default;
+  virtual std::int64_t count() const = 0;
+  /// "line 12".
+  virtual std::string name(std::int64_t row) const = 0;
+  /// Fills in fields; \return why it cannot.
+  virtual std::optional<std::string> read(std::int64_t row, const Schema& fields, Values& values) const = 0;
+};
+
+using Columns = std::map<std::string, std::string>;
+
+std::string column_of(const Columns& columns, const std::string& field) {
+  const auto found = columns.find(field);
+  return found == columns.end() ? field : found->second;
+}
+
+class CsvRows final : public Rows {
+ public:
+  CsvRows(const fs::path& file, const Columns& columns, const std::vector<Schema>& schemas) : table_(read_csv(file)) {
+    for (const Schema& schema : schemas) {
+      for (const Field& field : schema)
+        where_[field.name] = csv_columns(table_, column_of(columns, field.name), file.string());
+    }
+  }
+  std::int64_t count() const override { return static_cast<std::int64_t>(table_.rows.size()); }
+  std::string name(std::int64_t row) const override {
+    return "line " + std::to_string(table_.lines[static_cast<std::size_t>(row)]);
+  }
+  std::optional<std::string> read(std::int64_t row, const Schema& fields, Values& values) const override {
+    for (const Field& field : fields) {
+      std::vector<std::string> problems;
+      const auto numbers = csv_numbers(table_, static_cast<std::size_t>(row), where_.at(field.name), problems);
+      if (!numbers) return problems.front();
+      std::int64_t expected = 1;
+      for (const std::int64_t size : field.shape) expected *= size;
+      if (numbers->numel() != expected)
+        return name(row) + ": " + field.name + ": expected " + describe(field) + ", got " +
+               std::to_string(numbers->numel()) + " numbers";
+      values.set(field.name, numbers->reshape(field.shape).to(field.dtype));
+    }
+    return std::nullopt;
+  }
+
+ private:
+  CsvTable table_;
+  std::map<std::string, std::vector<std::size_t>> where_;
+};
+
+class TensorRows final : public Rows {
+ public:
+  TensorRows(const fs::path& file, Columns columns, const std::vector<Schema>& schemas)
+      : columns_(std::move(columns)), batch_(read_safetensors(file)) {
+    Values used;
+    for (const Schema& schema : schemas) {
+      for (const Field& field : schema) used.set(field.name, batch_.at(column_of(columns_, field.name)));
+    }
+    batch_ = std::move(used);
+    count_ = batch_size(batch_);
+  }
+  std::int64_t count() const override { return count_; }
+  std::string name(std::int64_t row) const override { return "row " + std::to_string(row); }
+  std::optional<std::string> read(std::int64_t row, const Schema& fields, Values& values) const override {
+    for (const Field& field : fields) {
+      const torch::Tensor value = batch_[field.name][row];
+      if (value.sizes() != torch::IntArrayRef(field.shape))
+        return name(row) + ": " + field.name + ": expected " + describe(field) + ", got another shape";
+      values.set(field.name, value.to(field.dtype));
+    }
+    if (!all_finite(values)) return name(row) + ": a number that is not finite";
+    return std::nullopt;
+  }
+
+ private:
+  Columns columns_;
+  Values batch_;
+  std::int64_t count_ = 0;
+};
+
+}  // namespace
+
+ImportReport import_table(const fs::path& campaign, const fs::path& file,
+                          const std::map<std::string, std::string>& columns) {
+  tools::HeldLedger held(campaign);
+  const Shape shape = shape_of(campaign, held.ledger);
+  require_known(columns, shape, file);
+  std::unique_ptr<Rows> rows;
+  if (file.extension() == ".safetensors") {
+    rows = std::make_unique<TensorRows>(file, columns, std::vector<Schema>{shape.inputs, shape.targets});
+  } else {
+    rows = std::make_unique<CsvRows>(file, columns, std::vector<Schema>{shape.inputs, shape.targets});
+  }
+  ImportReport report;
+  std::unordered_map<std::string, std::string> seen;  // content to the row it stood in
+  std::vector<ArchivedLabel> labels;
+  for (std::int64_t row = 0; row < rows->count(); ++row) {
+    const std::string name = rows->name(row);
+    Values inputs, targets;
+    std::optional<std::string> problem = rows->read(row, shape.inputs, inputs);
+    if (!problem) problem = rows->read(row, shape.targets, targets);
+    if (!problem && shape.space) {
+      if (const std::optional<std::string> outside = shape.space->outside(inputs))
+        problem = name + ": outside the space: " + *outside;
+    }
+    if (problem) {
+      report.refused.push_back(*problem);
+      continue;
+    }
+    std::string content = detail::content_of(inputs, shape.label_version);
+    if (const auto [first, is_new] = seen.emplace(content, name); !is_new) {
+      report.refused.push_back(name + ": the inputs of " + first->second + " again");
+      continue;
+    }
+    labels.push_back({.fingerprint = std::move(content),
+                      .inputs = std::move(inputs),
+                      .labels = std::move(targets),
+                      .source = file.filename().string() + ", " + name});
+  }
+  report.added = held.ledger.add_to_archive(labels);
+  report.known = static_cast<std::int64_t>(labels.size()) - report.added;
+  return report;
+}
+
+}  // namespace assay
