@@ -145,7 +145,7 @@ TEST_CASE("a target metric needs a bound, and a misspelt metric is an error that
   CHECK_THROWS_WITH(Plateau({}).should_stop(context), Contains("need a test or a validation pool"));
 }
 
-TEST_CASE("a campaign whose metrics have nothing to measure on says so once", "[metrology]") {
+TEST_CASE("a campaign whose metrics have nothing to measure on says so once", "[metrics]") {
   const toy::Folder folder;
   Pools pools = toy::pools();
   pools.test = {};

@@ -60,7 +60,7 @@ struct RecommendArguments {
   std::filesystem::path data, dir = "recommend";
   std::vector<std::string> targets;
   std::int64_t seeds = 10, jobs = 0;
-  bool json = false;
+  bool json = false, classify = false;
 };
 /// Compares learners and strategies on labeled samples, and says which to take. \param program this program's file.
 void recommend(const RecommendArguments& arguments, const std::string& program);

@@ -32,6 +32,18 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
+/// A design's later report may have files for more seeds, or for fewer.
+bool same_strategy(Json before, Json now) {
+  if (before.contains("files") && now.contains("files")) {
+    for (const auto& item : before.at("files").items()) {
+      if (now.at("files").value(item.key(), item.value()) != item.value()) return false;
+    }
+    before.erase("files");
+    now.erase("files");
+  }
+  return before == now;
+}
+
 /// The rows of an earlier report. Errors: `ConfigError` `assay.compare.report` for results of something else.
 std::vector<Json> earlier_rows(const std::filesystem::path& report, const Json& plan) {
   std::vector<Json> rows;
@@ -46,7 +58,8 @@ std::vector<Json> earlier_rows(const std::filesystem::path& report, const Json& 
     if (row.contains("plan")) {
       Json before = row.at("plan"), now = plan;
       for (const auto& item : before.at("strategies").items()) {
-        if (now.at("strategies").contains(item.key()) && now.at("strategies").at(item.key()) != item.value()) {
+        if (now.at("strategies").contains(item.key()) &&
+            !same_strategy(item.value(), now.at("strategies").at(item.key()))) {
           throw other("another '" + item.key() + "'");
         }
       }
@@ -123,7 +136,9 @@ void run_all(const std::vector<Run>& runs, const std::vector<std::string>& comma
           rows.push_back(Json::parse(line));
         }
         std::cerr << '[' << ++finished << '/' << runs.size() << "] " << runs[i].first << ", seed " << runs[i].second
-                  << ": RMSE " << rows.back().at("rmse").dump() << '\n';
+                  << (rows.back().contains("rmse") ? ": RMSE " + rows.back().at("rmse").dump()
+                                                   : ": accuracy " + rows.back().at("accuracy").dump())
+                  << '\n';
       } catch (...) {
         const std::lock_guard lock(mutex);
         if (!failure) failure = std::current_exception();
@@ -140,7 +155,7 @@ void run_all(const std::vector<Run>& runs, const std::vector<std::string>& comma
 
 /// Runs what the report lacks. \return the summary.
 Json run_comparison(const CompareArguments& arguments, const std::vector<std::string>& command) {
-  const Json plan = compare_plan(arguments, read_compare_data(arguments.data, arguments.targets));
+  const Json plan = compare_plan(arguments, read_compare_data(arguments.data, arguments.targets, arguments.classify));
   if (plan.at("strategies").empty()) {
     throw ConfigError({"assay.config.required", "--strategies", "at least one strategy", "none", ""});
   }
@@ -151,7 +166,7 @@ Json run_comparison(const CompareArguments& arguments, const std::vector<std::st
   detail::AppendFile report(arguments.report);
   report.append(Json{{"plan", plan}}.dump());
   run_all(runs, command, arguments.jobs, report, rows);
-  Json summary = summarise(plan, rows);
+  Json summary = summarise(plan, rows, arguments.goal);
   report.append(Json{{"summary", summary}}.dump());
   const std::filesystem::path plot = arguments.plot.empty()
                                          ? std::filesystem::path(arguments.report).replace_extension(".svg")
@@ -166,31 +181,58 @@ void compare(const CompareArguments& arguments, const std::vector<std::string>& 
   if (arguments.run.empty()) {
     std::cout << summary_text(run_comparison(arguments, command));
   } else {
-    const CompareData data = read_compare_data(arguments.data, arguments.targets);
+    const CompareData data = read_compare_data(arguments.data, arguments.targets, arguments.classify);
     print_row(arguments, data, compare_plan(arguments, data));
   }
 }
 
+namespace {
+
+/// What is tried for a recommendation.
+struct Trial {
+  std::vector<std::string> learners;
+  Json strategies;
+  std::vector<std::pair<std::string, std::string>> simple;  ///< see `judge`
+};
+
+Trial trial_of(bool classify) {
+  const Json inputs{{"of", "inputs"}, {"unit_length", false}};
+  if (classify) {
+    return {.learners = {"ensemble", "mlp"},
+            .strategies = {{"random", {{"type", "random"}}},
+                           {"typical_inputs", {{"type", "typiclust"}, {"features", inputs}}},
+                           {"margin", {{"type", "margin"}}},
+                           {"badge", {{"type", "badge"}}}},
+            .simple = {{"random", "random choice"}, {"typical_inputs", "choosing typical inputs"}}};
+  }
+  return {.learners = {"gaussian_process", "ensemble"},
+          .strategies = {{"random", {{"type", "random"}}},
+                         {"space_filling", {{"type", "greedy_sampling"}, {"space", "inputs"}}},
+                         {"greedy_sampling", {{"type", "greedy_sampling"}}},
+                         {"variance", {{"type", "variance"}, {"diversity", 4}}},
+                         {"lcmd", {{"type", "lcmd"}}}},
+          .simple = {{"random", "random choice"}, {"space_filling", "space-filling"}}};
+}
+
+}  // namespace
+
 void recommend(const RecommendArguments& asked, const std::string& program) {
-  const std::int64_t n = read_compare_data(asked.data, asked.targets).x.size(0);
+  const CompareData data = read_compare_data(asked.data, asked.targets, asked.classify);
+  const Trial trial = trial_of(!data.classes.empty());
   detail::make_directories_durably(asked.dir);
   const std::filesystem::path config = asked.dir / "strategies.json";
-  const Json strategies{{"random", {{"type", "random"}}},
-                        {"space_filling", {{"type", "greedy_sampling"}, {"space", "inputs"}}},
-                        {"greedy_sampling", {{"type", "greedy_sampling"}}},
-                        {"variance", {{"type", "variance"}, {"diversity", 4}}},
-                        {"lcmd", {{"type", "lcmd"}}}};
-  detail::write_file(config, Json{{"strategies", strategies}}.dump(2));
+  detail::write_file(config, Json{{"strategies", trial.strategies}}.dump(2));
   std::map<std::string, Json> summaries;
-  for (const std::string learner : {"gaussian_process", "ensemble"}) {
+  for (const std::string& learner : trial.learners) {
     CompareArguments arguments{.data = asked.data, .config = config, .report = asked.dir / (learner + ".jsonl")};
     arguments.learner = learner;
+    arguments.classify = asked.classify;
     arguments.targets = asked.targets;
     arguments.seeds = asked.seeds;
     arguments.jobs = asked.jobs;
     // A third of the samples is left to choose from in the end, or there would be no choice. A Gaussian process grows
     // with the cube of its labels, and says what it has to say below a few hundred.
-    const std::int64_t budget = std::min<std::int64_t>(n * 2 / 5, 400);
+    const std::int64_t budget = std::min<std::int64_t>(data.x.size(0) * 2 / 5, 400);
     arguments.initial = std::max<std::int64_t>(2, budget / 5);
     arguments.rounds = 4;
     arguments.batch = std::max<std::int64_t>(1, budget / 5);
@@ -202,11 +244,12 @@ void recommend(const RecommendArguments& asked, const std::string& program) {
                                      "--batch",   std::to_string(arguments.batch),
                                      "--rounds",  std::to_string(arguments.rounds)};
     for (const std::string& target : asked.targets) command.insert(command.end(), {"--target", target});
+    if (asked.classify) command.emplace_back("--classify");
     std::cerr << learner << ": " << arguments.initial << " labels, then " << arguments.rounds << " batches of "
               << arguments.batch << '\n';
     summaries[learner] = run_comparison(arguments, command);
   }
-  const Json judgement = judge(summaries);
+  const Json judgement = judge(summaries, trial.simple);
   if (asked.json) {
     std::cout << judgement.dump(2) << '\n';
     return;

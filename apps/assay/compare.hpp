@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace assay::app {
@@ -19,19 +20,23 @@ struct CompareArguments {
   std::string learner = "mlp", run;
   std::vector<std::string> targets, strategies;
   std::int64_t seeds = 10, initial = 256, batch = 256, rounds = 16, validation = -1, seed = 0, jobs = 0;
-  double test = 0.2;
+  double test = 0.2, goal = 0.95;
+  bool classify = false;
 };
 
-/// Samples with inputs `x` [n, d] and targets `y` [n, k], float64.
+/// Samples with inputs `x` [n, d] and targets `y` [n, k], float64; of a classification, `y` [n, 1] holds positions in
+/// `classes`.
 struct CompareData {
   torch::Tensor x, y;
-  std::vector<std::string> inputs, targets;
+  std::vector<std::string> inputs, targets, classes;
 };
 
 /// Reads `.csv` (a header; text columns become one column a value), `.npy` (targets are column numbers) or `.npz`
-/// (targets are names of arrays), or the samples that a campaign in a directory has learnt from.
+/// (targets are names of arrays), or the samples that a campaign in a directory has learnt from. A target of text is a
+/// classification; one of numbers with `classify`.
 /// Errors: `DataError` `assay.compare.data`.
-CompareData read_compare_data(const std::filesystem::path& file, const std::vector<std::string>& targets);
+CompareData read_compare_data(const std::filesystem::path& file, const std::vector<std::string>& targets,
+                              bool classify);
 
 /// What is run: strategies by name, learner and loop, as specifications; with what was asked for and the data's digest,
 /// so that results of something else are never taken for these.
@@ -41,10 +46,14 @@ Json compare_plan(const CompareArguments& arguments, const CompareData& data);
 void run_campaign(const CompareArguments& arguments, const CompareData& data, const Json& plan,
                   const std::string& strategy, std::int64_t seed, const std::function<void(const Json&)>& row);
 
-/// What a file of results comes to.
-Json summarise(const Json& plan, const std::vector<Json>& rows);
+/// What a file of results comes to. \param goal accuracy of a classification that labels are counted to.
+Json summarise(const Json& plan, const std::vector<Json>& rows, double goal);
 /// What the summaries say together, by learner: {"learner", "strategy", "lowest_error", "advice": [lines]}.
-Json judge(const std::map<std::string, Json>& summaries);
+/// \param simple strategies that need no learner, the simplest first, with what they are called.
+Json judge(const std::map<std::string, Json>& summaries,
+           const std::vector<std::pair<std::string, std::string>>& simple);
+/// `digits` behind the point.
+std::string figures(double number, int digits = 3);
 std::string summary_text(const Json& summary);
 /// Learning curves with 95 % intervals.
 std::string summary_svg(const Json& summary);

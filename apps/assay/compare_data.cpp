@@ -52,7 +52,20 @@ void add_columns(const std::string& name, const std::vector<std::string>& cells,
   }
 }
 
-Columns csv_columns(const std::filesystem::path& file) {
+/// Text of samples as positions in the sorted list of all values. \param classes that list.
+torch::Tensor positions(const std::vector<std::string>& cells, std::vector<std::string>& classes) {
+  const std::set<std::string> values(cells.begin(), cells.end());
+  classes.assign(values.begin(), values.end());
+  torch::Tensor ids = torch::empty({static_cast<std::int64_t>(cells.size())}, torch::kFloat64);
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    ids.mutable_data_ptr<double>()[i] = static_cast<double>(std::distance(values.begin(), values.find(cells[i])));
+  }
+  return ids;
+}
+
+/// \param classes of the target, if that is text.
+Columns csv_columns(const std::filesystem::path& file, const std::vector<std::string>& targets,
+                    std::vector<std::string>& classes) {
   const CsvTable table = read_csv(file);
   if (table.rows.empty()) fail(file, "a header and rows of samples", "the header alone");
   Columns columns;
@@ -60,7 +73,12 @@ Columns csv_columns(const std::filesystem::path& file) {
     if (table.names[c].empty()) continue;  // without a name: a row number
     std::vector<std::string> cells;
     for (const std::vector<std::string>& row : table.rows) cells.push_back(row[c]);
-    add_columns(table.names[c], cells, columns);
+    const bool target = std::find(targets.begin(), targets.end(), table.names[c]) != targets.end();
+    if (target && !std::all_of(cells.begin(), cells.end(), [](const std::string& cell) { return number_in(cell); })) {
+      columns.emplace_back(table.names[c], positions(cells, classes));
+    } else {
+      add_columns(table.names[c], cells, columns);
+    }
   }
   return columns;
 }
@@ -126,16 +144,27 @@ Columns campaign_columns(const std::filesystem::path& campaign, std::vector<std:
   return columns;
 }
 
+/// Numbers as positions in the sorted list of all of them.
+void number_classes(CompareData& data) {
+  std::set<double> numbers;
+  const torch::Tensor flat = data.y.flatten();
+  for (std::int64_t i = 0; i < flat.numel(); ++i) numbers.insert(flat.const_data_ptr<double>()[i]);
+  for (const double number : numbers) data.classes.push_back(Json(number).dump());
+  const std::vector<double> sorted(numbers.begin(), numbers.end());
+  data.y = torch::searchsorted(torch::tensor(sorted, torch::kFloat64), data.y).to(torch::kFloat64);
+}
+
 }  // namespace
 
-CompareData read_compare_data(const std::filesystem::path& file, const std::vector<std::string>& given) {
+CompareData read_compare_data(const std::filesystem::path& file, const std::vector<std::string>& given, bool classify) {
+  CompareData data;
   Columns columns;
   std::vector<std::string> targets = given;
   const std::string kind = file.extension().string();
   if (std::filesystem::is_directory(file)) {
     columns = campaign_columns(file, targets);
   } else if (kind == ".csv") {
-    columns = csv_columns(file);
+    columns = csv_columns(file, targets, data.classes);
   } else if (kind == ".npy") {
     const torch::Tensor matrix = read_npy(file);
     if (matrix.dim() != 2) fail(file, "a matrix [samples, columns]", std::to_string(matrix.dim()) + " dimensions");
@@ -145,7 +174,6 @@ CompareData read_compare_data(const std::filesystem::path& file, const std::vect
   } else {
     fail(file, "a campaign directory or a .csv, .npy or .npz file", "'" + kind + "'");
   }
-  CompareData data;
   std::vector<torch::Tensor> x, y;
   std::set<std::string> found;
   for (const auto& [name, values] : columns) {
@@ -168,6 +196,11 @@ CompareData read_compare_data(const std::filesystem::path& file, const std::vect
   if (x.empty()) fail(file, "at least one input column", "targets alone");
   data.x = torch::stack(x, 1);
   data.y = torch::stack(y, 1);
+  if (classify && data.classes.empty()) number_classes(data);
+  if (!data.classes.empty() && data.y.size(1) != 1) {
+    fail(file, "one target, of a classification", std::to_string(data.y.size(1)));
+  }
+  if (data.classes.size() == 1) fail(file, "a target of at least two classes", "'" + data.classes.front() + "' alone");
   return data;
 }
 

@@ -22,6 +22,8 @@
 #include <algorithm>
 #include <chrono>
 #include <numeric>
+#include <optional>
+#include <span>
 
 namespace assay::app {
 
@@ -51,6 +53,51 @@ std::vector<std::int64_t> counting(std::int64_t count) {
 Values batch_of(const CompareData& data, const std::vector<std::int64_t>& rows) {
   const torch::Tensor index = torch::tensor(rows, torch::kInt64);
   return {{"x", data.x.index_select(0, index)}, {"y", data.y.index_select(0, index)}};
+}
+
+/// The file of a design for one seed; its name in the configuration is relative to that.
+std::filesystem::path design_file(const CompareArguments& arguments, const Json& design, std::int64_t seed) {
+  std::string file = design.at("data").get<std::string>();
+  const std::string mark = "{seed}";
+  if (const std::size_t at = file.find(mark); at != std::string::npos) {
+    file.replace(at, mark.size(), std::to_string(seed));
+  }
+  return arguments.config.parent_path() / file;
+}
+
+bool is_design(const Json& strategy) { return strategy.value("type", "") == "design"; }
+
+/// A design as it stands in the plan: with the digest of each seed's file.
+Json design_plan(const CompareArguments& arguments, const Json& file) {
+  if (!file.is_string()) {
+    throw ConfigError({"assay.compare.design", "/designs", "a file, with {seed} for one a seed", file.dump(), ""});
+  }
+  Json design{{"type", "design"}, {"data", file}};
+  Json files = Json::object();
+  for (std::int64_t seed = 0; seed < arguments.seeds; ++seed) {
+    detail::Sha256 digest;
+    const std::string bytes = detail::read_file(design_file(arguments, design, seed));
+    digest.update(std::as_bytes(std::span(bytes)));
+    files[std::to_string(seed)] = digest.hex();
+  }
+  design["files"] = files;
+  return design;
+}
+
+/// The samples of a design. Errors: `DataError` `assay.compare.design` for other columns than the data's, or too few.
+CompareData read_design(const CompareArguments& arguments, const CompareData& data, const Json& design,
+                        std::int64_t seed) {
+  const std::filesystem::path file = design_file(arguments, design, seed);
+  CompareData samples = read_compare_data(file, arguments.targets, arguments.classify);
+  const std::int64_t needed = arguments.initial + arguments.rounds * arguments.batch;
+  if (samples.inputs != data.inputs || samples.targets != data.targets || samples.classes != data.classes) {
+    throw DataError({"assay.compare.design", file.string(), "the columns of the data, in their order", "others", ""});
+  }
+  if (samples.x.size(0) < needed) {
+    throw DataError({"assay.compare.design", file.string(), std::to_string(needed) + " samples",
+                     std::to_string(samples.x.size(0)), ""});
+  }
+  return samples;
 }
 
 AnyLearner make_learner(const Json& spec, const CompareData& data, const Registries& registries) {
@@ -100,10 +147,13 @@ Split split_of(const CompareArguments& arguments, std::int64_t n, std::int64_t s
   return split;
 }
 
-/// Errors in units of the targets' deviation over all data.
+/// Errors in units of the targets' deviation over all data, or, without one, the share of right classes.
 Json measure(const LearnerView& learner, const Values& test, const torch::Tensor& deviation) {
   const TensorPool pool(test);
   const torch::Tensor predicted = learner.predict(PoolView(pool, pool.ids()))["y"].reshape(test["y"].sizes());
+  if (!deviation.defined()) {
+    return {{"accuracy", predicted.eq(test["y"]).to(torch::kFloat64).mean().item<double>()}};
+  }
   const torch::Tensor error = ((predicted - test["y"]) / deviation).abs().flatten();
   return {{"rmse", error.square().mean().sqrt().item<double>()},
           {"mae", error.mean().item<double>()},
@@ -135,65 +185,91 @@ Json compare_plan(const CompareArguments& arguments, const CompareData& data) {
     }
     strategies[name] = registries.query.make(spec, registries).spec();
   };
-  const Json named = given.value("strategies", Json::object());
+  const Json named = given.value("strategies", Json::object()), designs = given.value("designs", Json::object());
+  const auto add_design = [&](const std::string& name) { strategies[name] = design_plan(arguments, designs.at(name)); };
   for (const std::string& name : arguments.strategies) {
-    add(name, named.contains(name) ? named.at(name) : Json{{"type", name}});
+    if (designs.contains(name)) {
+      add_design(name);
+    } else {
+      add(name, named.contains(name) ? named.at(name) : Json{{"type", name}});
+    }
   }
   if (strategies.empty()) {
     for (const auto& item : named.items()) add(item.key(), item.value());
+    for (const auto& item : designs.items()) add_design(item.key());
   }
   Json learner = given.value("learner", Json(arguments.learner)), loop = given.value("loop", Json());
   const std::string plain = learner.is_string() ? learner.get<std::string>() : "";
-  if (plain == "ensemble" || plain == "gaussian_process") learner = Json{{"type", plain}};
+  const bool classify = !data.classes.empty();
+  if (plain == "ensemble" || plain == "gaussian_process" || (plain == "mlp" && classify)) {
+    learner = Json{{"type", plain}};
+  }
   if (learner.is_object()) {
     learner["inputs"] = {"x"};
     learner["targets"] = {"y"};
+    if (classify) learner["classes"] = data.classes.size();
     learner = registries.learner.make(learner, registries).spec();
   } else if (plain != "mlp") {
     throw ConfigError({"assay.compare.learner", "--learner", "mlp, ensemble or gaussian_process, or one from --config",
                        "'" + plain + "'", ""});
   }
   if (loop.is_null()) {
-    loop = plain == "mlp" ? Json("jmlr") : Json{{"type", plain == "gaussian_process" ? "full_batch" : "default"}};
+    loop = learner == "mlp" ? Json("jmlr") : Json{{"type", plain == "gaussian_process" ? "full_batch" : "default"}};
   }
   if (loop.is_object()) loop = registries.loop.make(loop, registries).spec();
   detail::Sha256 digest;
   for (const torch::Tensor& tensor : {data.x, data.y}) {
     digest.update(std::span(static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()));
   }
-  return {{"strategies", strategies},
-          {"learner", learner},
-          {"loop", loop},
-          {"initial", arguments.initial},
-          {"batch", arguments.batch},
-          {"rounds", arguments.rounds},
-          {"test", arguments.test},
-          {"validation", arguments.validation},
-          {"seed", arguments.seed},
-          {"targets", data.targets},
-          {"data", digest.hex()}};
+  Json plan{{"strategies", strategies},
+            {"learner", learner},
+            {"loop", loop},
+            {"initial", arguments.initial},
+            {"batch", arguments.batch},
+            {"rounds", arguments.rounds},
+            {"test", arguments.test},
+            {"validation", arguments.validation},
+            {"seed", arguments.seed},
+            {"targets", data.targets},
+            {"data", digest.hex()}};
+  if (classify) plan["classes"] = data.classes;
+  return plan;
 }
 
 void run_campaign(const CompareArguments& arguments, const CompareData& data, const Json& plan,
                   const std::string& strategy, std::int64_t seed, const std::function<void(const Json&)>& row) {
   const Registries registries;
   Split split = split_of(arguments, data.x.size(0), seed);
-  AnyQuery query = registries.query.make(plan.at("strategies").at(strategy), registries);
+  const Json& spec = plan.at("strategies").at(strategy);
+  std::optional<AnyQuery> query;
+  CompareData design;
+  if (is_design(spec)) {
+    design = read_design(arguments, data, spec, seed);
+  } else {
+    query = registries.query.make(spec, registries);
+  }
   AnyLearner learner = make_learner(plan.at("learner"), data, registries);
   AnyTrainingLoop loop = make_loop(plan.at("loop"), registries);
-  if (const CapabilitySet missing = query.requirements().without(learner.capabilities()); !missing.empty()) {
+  if (const CapabilitySet missing = (query ? query->requirements() : CapabilitySet{}).without(learner.capabilities());
+      !missing.empty()) {
     throw ConfigError({"assay.driver.capability", "strategy " + strategy, "a learner with " + describe(missing),
                        plan.at("learner").dump(), "choose another learner"});
   }
   const RandomKey random = RandomKey(static_cast<std::uint64_t>(arguments.seed)).with("campaign").with(seed);
-  const torch::Tensor deviation = data.y.std(0, /*unbiased=*/false).clamp_min(1e-300);
+  const torch::Tensor deviation = data.classes.empty() ? data.y.std(0, /*unbiased=*/false).clamp_min(1e-300)
+                                                       : torch::Tensor();
   const Values test = batch_of(data, split.test);
   TensorPool validation;
   if (!split.validation.empty()) validation.append(batch_of(data, split.validation), split.validation);
   const AnyPool all(Values{{"x", data.x}, {"y", data.y}});
   for (std::int64_t round = 0; round <= arguments.rounds; ++round) {
     TensorPool labeled;
-    labeled.append(batch_of(data, split.labeled), split.labeled);
+    if (query) {
+      labeled.append(batch_of(data, split.labeled), split.labeled);
+    } else {
+      const std::vector<std::int64_t> first = counting(arguments.initial + round * arguments.batch);
+      labeled.append(batch_of(design, first), first);
+    }
     auto start = std::chrono::steady_clock::now();
     TrainingContext context{
         .labeled = labeled, .validation = validation, .round = round, .random = random.with("train").with(round)};
@@ -204,14 +280,15 @@ void run_campaign(const CompareArguments& arguments, const CompareData& data, co
     Json line{{"strategy", strategy}, {"seed", seed}, {"round", round}, {"labels", labeled.size()}};
     line.update(measure(view, test, deviation));
     line["train_seconds"] = train_seconds;
-    if (round < arguments.rounds) {
+    if (query && round < arguments.rounds) {
       start = std::chrono::steady_clock::now();
-      const Selection picked = query.select(QueryContext(QueryInputs{.unlabeled = PoolView(all, split.pool, split.pool),
-                                                                     .labeled = PoolView(labeled, labeled.ids()),
-                                                                     .learner = view,
-                                                                     .round = round + 1,
-                                                                     .random = random.with("query").with(round + 1),
-                                                                     .remaining_budget = std::nullopt}));
+      const Selection picked = query->select(
+          QueryContext(QueryInputs{.unlabeled = PoolView(all, split.pool, split.pool),
+                                   .labeled = PoolView(labeled, labeled.ids()),
+                                   .learner = view,
+                                   .round = round + 1,
+                                   .random = random.with("query").with(round + 1),
+                                   .remaining_budget = std::nullopt}));
       line["select_seconds"] = seconds_since(start);
       std::vector<std::int64_t> gone;
       for (const std::int64_t position : picked.positions) {

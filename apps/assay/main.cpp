@@ -118,6 +118,8 @@ int main(int argc, char** argv) {
   compare->add_option("--validation", compared.validation,
                       "samples for the best epoch; by default a tenth, at most 1024");
   compare->add_option("--seed", compared.seed, "of the first split");
+  compare->add_flag("--classify", compared.classify, "the target's numbers are classes (text always is)");
+  compare->add_option("--goal", compared.goal, "accuracy that the labels are counted to")->check(CLI::Range(0.0, 1.0));
   compare->add_option("--jobs", compared.jobs, "campaigns at once; by default one a core")->check(CLI::PositiveNumber);
   compare->add_option("--run", compared.run, "")->group("");
   assay::app::RecommendArguments recommended;
@@ -125,6 +127,7 @@ int main(int argc, char** argv) {
   recommend->add_option("SOURCE", recommended.data, "campaign directory, .csv, .npy or .npz")->required();
   recommend->add_option("--target", recommended.targets, "columns to predict; of a campaign, its learner's targets")
       ->delimiter(',');
+  recommend->add_flag("--classify", recommended.classify, "the target's numbers are classes (text always is)");
   recommend->add_option("--seeds", recommended.seeds, "splits to measure on")->check(CLI::Range(2, 1000));
   recommend->add_option("--jobs", recommended.jobs, "campaigns at once; by default one a core")
       ->check(CLI::PositiveNumber);

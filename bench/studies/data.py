@@ -104,3 +104,60 @@ def small(folder, name, n=3000, seed=0):
     function, d = SMALL[name]
     u = np.random.default_rng(seed).uniform(size=(n, d))
     return write(folder / f"{name}.csv", [f"u{i}" for i in range(d)] + ["y"], [u, function(u)])
+
+
+def small_design(folder, name, kind, n, seed):
+    """A design of n points: a scrambled Sobol sequence, or a Latin hypercube improved towards maximin."""
+    function, d = SMALL[name]
+    u = scrambled_sobol(n, d, seed) if kind == "sobol" else maximin(n, d, seed)
+    return write(folder / f"{name}_{kind}_{seed}.csv", [f"u{i}" for i in range(d)] + ["y"], [u, function(u)])
+
+
+def scrambled_sobol(n, d, seed):
+    from scipy.stats import qmc
+    return qmc.Sobol(d, scramble=True, rng=np.random.default_rng([1, seed])).random(1 << (n - 1).bit_length())[:n]
+
+
+def maximin(n, d, seed, tries=20_000, power=15):
+    """Morris and Mitchell 1995: swaps in columns of a Latin hypercube that lower sum of distances^-power."""
+    random = np.random.default_rng([2, seed])
+    u = (np.column_stack([random.permutation(n) for _ in range(d)]) + 0.5) / n
+    square = ((u[:, None] - u[None]) ** 2).sum(2)
+    np.fill_diagonal(square, np.inf)
+    rest = np.full(n, True)
+    for _ in range(tries):
+        # One end of the closest pair moves half of the time: elsewhere little is to be gained.
+        i = int(square.min(1).argmin()) if random.random() < 0.5 else int(random.integers(n))
+        k, j = int(random.integers(n)), int(random.integers(d))
+        if i == k:
+            continue
+        rest[[i, k]] = False
+        before = square[[i, k]][:, rest]
+        column, mine, other = u[rest, j], u[i, j], u[k, j]
+        after = before + np.stack([(column - other) ** 2 - (column - mine) ** 2, (column - mine) ** 2 - (column - other) ** 2])
+        if (after ** (-power / 2)).sum() < (before ** (-power / 2)).sum():
+            u[[i, k], j] = other, mine
+            square[np.ix_([i, k], rest)] = after
+            square[np.ix_(rest, [i, k])] = after.T
+        rest[[i, k]] = True
+    return u
+
+
+def digits(folder):
+    """scikit-learn's 1,797 handwritten digits, 8 x 8 pixels."""
+    from sklearn.datasets import load_digits
+    data = load_digits()
+    return write(folder / "digits.csv", [f"p{i}" for i in range(64)] + ["digit"], [data.data, data.target])
+
+
+def oscillator(folder, n=3000, seed=0, times=16):
+    """Several outputs: a damped oscillator's answer to a step of force, at 16 times; inputs mass, stiffness, damping, force,
+    where it starts and how fast."""
+    low, high = np.array([1, 1, 0.05, 0.5, -1, -1]), np.array([3, 6, 0.6, 2, 1, 1])
+    u = np.random.default_rng(seed).uniform(size=(n, 6))
+    mass, stiffness, damping, force, start, speed = (low + u * (high - low)).T[..., None]
+    t = np.linspace(0.5, 8, times)
+    decay, rest = damping / (2 * mass), force / stiffness
+    pulse = np.sqrt(stiffness / mass - decay ** 2)
+    y = rest + np.exp(-decay * t) * ((start - rest) * np.cos(pulse * t) + (speed + decay * (start - rest)) / pulse * np.sin(pulse * t))
+    return write(folder / "oscillator.csv", [f"u{i}" for i in range(6)] + [f"y{i}" for i in range(times)], [u, y])
