@@ -238,7 +238,7 @@ void take_labels(const Json& json, const Values& tensors, const detail::ObjectSt
         sample.labels = get_row(groups, "labels", place++, number);
       }
     } else {
-      sample.entry.state = SampleState::failed;
+      sample.entry.state = item.at("state") == "infeasible" ? SampleState::infeasible : SampleState::failed;
     }
     ++number;
   }
@@ -293,8 +293,9 @@ void write_labels_file(const fs::path& campaign, const Ledger& ledger, std::int6
   }
   if (const std::optional<CommittedBatch> batch = ledger.batch(round)) {
     for (const LedgerEntry& entry : batch->entries) {
-      if (entry.state != SampleState::failed) continue;
-      samples.push_back({{"id", entry.id}, {"state", "failed"}, {"attempts", attempts_json(ledger, entry.id)}});
+      if (entry.state != SampleState::failed && entry.state != SampleState::infeasible) continue;
+      samples.push_back(
+          {{"id", entry.id}, {"state", to_string(entry.state)}, {"attempts", attempts_json(ledger, entry.id)}});
     }
   }
   Values tensors;

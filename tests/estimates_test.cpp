@@ -6,9 +6,13 @@
 
 #include <assay/detail/generator_scope.hpp>
 #include <assay/error.hpp>
+#include <assay/label/external_label.hpp>
 #include <assay/ledger.hpp>
 #include <assay/query/random_share.hpp>
 #include <assay/stop/stop.hpp>
+#include <assay/tools/check.hpp>
+#include <assay/tools/labels.hpp>
+#include <assay/tools/status.hpp>
 
 #include <map>
 #include <set>
@@ -126,4 +130,31 @@ TEST_CASE("a campaign stops on the error of its random share, and refuses to wai
   CHECK_THAT(driver.report().at("finished_by").get<std::string>(), Contains("random_share_rmse_high"));
   options.dir = folder / "d";
   CHECK_THROWS_WITH(toy::driver(options), Contains("random_share_rmse_high") && Contains("'variance'"));
+}
+TEST_CASE("an infeasible design is no failure, is not tried again, and is remembered", "[estimates]") {
+  const toy::Folder folder;
+  DriverOptions options = toy::options(folder / "c");
+  options.max_rounds = 1;
+  {
+    Driver driver(options, toy::pools(), toy::ensemble(), MaxVariance({.max_samples = 4}),
+                  ExternalLabel({.provides = {"y"}}), NoMetrology(), toy::loop());
+    REQUIRE(driver.advance() == RunStatus::waiting);
+    const std::vector<Sample> samples = driver.ask(4);
+    CHECK(driver.tell(samples[0].id, infeasible("the hole is wider than the plate")));
+    CHECK(driver.tell(samples[0].id, infeasible("the hole is wider than the plate")));
+    CHECK_THROWS_WITH(driver.tell(samples[0].id, failed("the hole is wider than the plate")),
+                      Contains("assay.label.told"));
+    driver.tell(samples[1].id, failed("no licence"));
+    for (const std::size_t i : {2, 3}) driver.tell(samples[i].id, done(toy::solve(samples[i].values)));
+    CHECK(driver.advance() == RunStatus::finished);
+    CHECK(driver.counts().infeasible == 1);
+    CHECK(driver.counts().failed == 1);
+    CHECK(driver.counts().simulations == 4);
+    CHECK(driver.report().at("infeasible") == 1);
+  }
+  CHECK(campaign_status(folder / "c")["counts"]["infeasible"] == 1);
+  std::filesystem::remove(folder / "c" / "ledger.sqlite");
+  CHECK(repair_campaign(folder / "c").problems.empty());
+  CHECK(campaign_status(folder / "c")["counts"]["infeasible"] == 1);
+  CHECK(retry_samples(folder / "c", std::nullopt) == 1);  // the one that failed
 }

@@ -78,8 +78,9 @@ class Results {
       const bool said = reason_ && !cells[*reason_].empty();
       return Told{*id, failed(said ? cells[*reason_] : "told as failed")};
     }
+    if (status == "infeasible") return Told{*id, infeasible(reason_ ? cells[*reason_] : "")};
     if (status != "done") {
-      problems.push_back(line(row) + "status: expected done or failed, got '" + status + "'");
+      problems.push_back(line(row) + "status: expected done, failed or infeasible, got '" + status + "'");
       return std::nullopt;
     }
     Values labels;

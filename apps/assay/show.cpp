@@ -49,8 +49,8 @@ void print(const Json& json) {
   std::cout << "labels       " << count("labels") << " for training, " << count("validation_labels")
             << " for validation, " << count("test_labels") << " for tests\n";
   std::cout << "simulations  " << count("simulations") << " run, " << count("failed") << " samples failed, "
-            << count("queued") << " queued, " << count("running") << " running, " << count("abandoned")
-            << " given up\n";
+            << count("infeasible") << " infeasible, " << count("queued") << " queued, " << count("running")
+            << " running, " << count("abandoned") << " given up\n";
   if (const Json& metrics = json.at("metrics"); metrics.is_object()) {
     std::cout << "metrics      round " << metrics.at("round").dump() << '\n';
     for (const Json& m : metrics.at("measurements")) {

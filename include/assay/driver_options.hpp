@@ -105,6 +105,7 @@ struct Outcome {
   std::optional<Values> labels;
   std::string reason;
   bool retry = false;
+  bool infeasible = false;
 };
 
 /// A simulation that gave its labels.
@@ -112,6 +113,11 @@ inline Outcome done(Values labels) { return {.labels = std::move(labels), .reaso
 /// A simulation that gave none. \param retry puts the sample back into the queue.
 inline Outcome failed(std::string reason, bool retry = false) {
   return {.labels = std::nullopt, .reason = std::move(reason), .retry = retry};
+}
+
+/// A simulation that found its design impossible: the sample is set aside for good, and is no failure.
+inline Outcome infeasible(std::string reason) {
+  return {.labels = std::nullopt, .reason = std::move(reason), .infeasible = true};
 }
 
 /// The outcome of one sample that was asked for.

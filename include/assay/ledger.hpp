@@ -17,7 +17,7 @@
 namespace assay {
 
 /// Where a sample stands in the ledger. Only a person sets `abandoned`: nobody waits for such a sample any more.
-enum class SampleState { queued, running, done, failed, abandoned };
+enum class SampleState { queued, running, done, failed, abandoned, infeasible };
 
 std::string_view to_string(SampleState state);
 
@@ -54,7 +54,8 @@ struct LedgerAttempt {
   std::optional<double> seconds;
   std::string host;
   std::optional<int> exit_status;
-  std::string outcome;  ///< "running", "done", "failed", "refused", "interrupted"; "copied", "imported": not simulated
+  std::string outcome;  ///< "running", "done", "failed", "infeasible", "refused", "interrupted"; "copied", "imported":
+                        ///< not simulated
   std::string reason;
   std::string output;
   std::string directory;
@@ -198,7 +199,7 @@ class Ledger {
   /// Answers a queued sample with labels of the same content, from this campaign or the archive, if there are any.
   /// \return whether there were.
   bool answer(SampleId id, const std::string& fingerprint);
-  /// Puts failed and abandoned samples back into the queue. \return how many there were.
+  /// Puts failed, infeasible and abandoned samples back into the queue. \return how many there were.
   std::int64_t retry(std::span<const SampleId> ids);
   /// Gives up queued and failed samples, by a person's decision. \return how many there were.
   std::int64_t abandon(std::span<const SampleId> ids);

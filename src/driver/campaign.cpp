@@ -116,14 +116,15 @@ void Campaign::finish(std::string reason) {
   const Counts counts = ledger_->counts();
   say("labeled by use: training " + std::to_string(counts.labels) + ", validation " +
       std::to_string(counts.validation_labels) + ", test " + std::to_string(counts.test_labels) + "; failed " +
-      std::to_string(counts.failed) + "; simulations " + std::to_string(counts.simulations));
+      std::to_string(counts.failed) + ", infeasible " + std::to_string(counts.infeasible) + "; simulations " +
+      std::to_string(counts.simulations));
   emit({.kind = Event::Kind::campaign_finished, .text = position_.finished_by});
 }
 
 /// Samples that count against the budget, as they stood before this round chose.
 std::int64_t Campaign::spent() const {
   const Counts counts = ledger_->counts_after(position_.round - 1);
-  return counts.labels + counts.validation_labels + counts.test_labels + counts.failed;
+  return counts.labels + counts.validation_labels + counts.test_labels + counts.failed + counts.infeasible;
 }
 
 std::optional<std::string> Campaign::reason_to_end() {
@@ -171,6 +172,7 @@ Json Campaign::report() const {
               {"validation_labels", counts.validation_labels},
               {"test_labels", counts.test_labels},
               {"failed", counts.failed},
+              {"infeasible", counts.infeasible},
               {"simulations", counts.simulations},
               {"rounds", std::min(position_.round, options_.max_rounds)},
               {"finished_by", position_.finished_by},

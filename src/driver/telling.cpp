@@ -55,9 +55,10 @@ bool Campaign::told_before(const Told& told) {
   const std::optional<Values>& labels = told.outcome.labels;
   if (entry->state == SampleState::done) {
     if (labels && same_values(ledger_->labels(told.id), on_cpu(*labels))) return true;
-  } else if (entry->state == SampleState::failed) {
+  } else if (entry->state == SampleState::failed || entry->state == SampleState::infeasible) {
     const LedgerAttempt attempt = ledger_->attempts(told.id).back();
-    if (!labels && attempt.reason == told.outcome.reason) return true;
+    const bool same_kind = told.outcome.infeasible == (entry->state == SampleState::infeasible);
+    if (!labels && same_kind && attempt.reason == told.outcome.reason) return true;
     if (labels && attempt.refused && same_values(*attempt.refused, on_cpu(*labels))) return true;
   } else {
     return false;
@@ -121,7 +122,9 @@ void Campaign::fail(const Job& job, const Failure& failure) {
   know_duration(job);
   const Running running = begin_telling(job.id);
   end_telling({&job.id, 1}, [&] { ledger_->fail(job.id, running.attempt, failure, running.duration()); });
-  if (failure.retry) {
+  if (failure.infeasible) {
+    simulation_ended(Event::Kind::simulation_failed, sample_name(job.id) + " is infeasible: " + failure.reason);
+  } else if (failure.retry) {
     say(sample_name(job.id) + " failed and is queued again: " + failure.reason);
   } else {
     simulation_ended(Event::Kind::simulation_failed, sample_name(job.id) + ": " + failure.reason);
@@ -172,7 +175,9 @@ bool Campaign::tell(const Told& told) {
   if (told_before(told)) return true;
   Job job;
   job.id = told.id;
-  fail(job, Failure(told.outcome.reason, told.outcome.retry));
+  Failure failure(told.outcome.reason, told.outcome.retry);
+  failure.infeasible = told.outcome.infeasible;
+  fail(job, failure);
   return true;
 }
 

@@ -240,6 +240,7 @@ void ProcessLabel::run(LabelContext& context, const Job& job, const Setup& setup
 void ProcessLabel::fail(LabelContext& context, const Job& job, const std::string& reason, std::optional<int> status,
                         const std::string& tail) const {
   Failure failure(detail::valid_utf8(reason), job.failures + 1 < options.attempts);
+  failure.infeasible = status && status == options.infeasible_status;
   failure.exit_status = status;
   failure.output = tail;
   context.fail(job, failure);

@@ -12,7 +12,7 @@ namespace assay {
 
 namespace {
 
-constexpr std::array state_names{"queued", "running", "done", "failed", "abandoned"};
+constexpr std::array state_names{"queued", "running", "done", "failed", "abandoned", "infeasible"};
 
 }  // namespace
 
@@ -23,7 +23,7 @@ SampleState detail::state_from(const std::string& text) {
     if (text == state_names[i]) return static_cast<SampleState>(i);
   }
   throw CheckpointError(
-      {"assay.ledger.state", "ledger", "queued, running, done, failed or abandoned", "'" + text + "'", ""});
+      {"assay.ledger.state", "ledger", "queued, running, done, failed, abandoned or infeasible", "'" + text + "'", ""});
 }
 
 LedgerEntry detail::entry_from(const Statement& row) {

@@ -83,12 +83,15 @@ void Ledger::complete(std::span<const Completion> completions) {
 void Ledger::fail(SampleId id, int attempt, const Failure& failure, double seconds, const Values* refused) {
   impl_->change([&] {
     impl_->database.prepare("UPDATE sample SET state = ? WHERE id = ?")
-        .all(std::string_view(failure.retry ? "queued" : "failed"), id)
+        .all(std::string_view(failure.infeasible ? "infeasible"
+                              : failure.retry    ? "queued"
+                                                 : "failed"),
+             id)
         .run();
     Statement update = impl_->database.prepare(
         "UPDATE attempt SET outcome = ?, seconds = ?, exit_status = ?, reason = ?, output = ?, refused = ? "
         "WHERE id = ? AND attempt = ?");
-    update.bind(1, std::string_view(refused ? "refused" : "failed"));
+    update.bind(1, std::string_view(refused ? "refused" : failure.infeasible ? "infeasible" : "failed"));
     update.bind(2, seconds);
     update.bind(3, failure.exit_status);
     update.bind(4, failure.reason);
@@ -181,7 +184,8 @@ std::int64_t Ledger::retry(std::span<const SampleId> ids) {
   std::int64_t moved = 0;
   impl_->change([&] {
     moved = move(impl_->database,
-                 "UPDATE sample SET state = 'queued' WHERE id = ? AND state IN ('failed', 'abandoned') RETURNING id",
+                 "UPDATE sample SET state = 'queued' WHERE id = ? AND state IN ('failed', 'abandoned', 'infeasible') "
+                 "RETURNING id",
                  ids);
   });
   return moved;

@@ -113,6 +113,8 @@ namespace {
 void add(Counts& counts, Purpose purpose, std::string_view state, std::int64_t number) {
   if (state == "failed") {
     counts.failed += number;
+  } else if (state == "infeasible") {
+    counts.infeasible += number;
   } else if (state != "done") {
     return;
   } else if (purpose == Purpose::validation) {
@@ -161,7 +163,8 @@ Counts Ledger::counts_after(std::int64_t round) const {
   Counts counts;
   {
     Statement rows = impl_->database.prepare(
-        "SELECT purpose, state, count(*) FROM sample WHERE integrated_in <= ?1 OR (state = 'failed' AND round <= ?1) "
+        "SELECT purpose, state, count(*) FROM sample WHERE integrated_in <= ?1 OR (state IN ('failed', 'infeasible') "
+        "AND round <= ?1) "
         "GROUP BY purpose, state");
     rows.all(round);
     while (rows.next()) add(counts, purpose_from_string(rows.bytes(0)), rows.bytes(1), rows.integer(2));

@@ -38,6 +38,7 @@ Json campaign_status(const std::filesystem::path& campaign) {
                 {"validation_labels", counts.validation_labels},
                 {"test_labels", counts.test_labels},
                 {"failed", counts.failed},
+                {"infeasible", counts.infeasible},
                 {"simulations", counts.simulations},
                 {"queued", ledger.count(SampleState::queued)},
                 {"running", ledger.count(SampleState::running)},

@@ -29,7 +29,8 @@ struct Job {
 /// Why a simulation gave no label.
 struct Failure {
   std::string reason;
-  bool retry = false;  ///< put the sample back into the queue for another attempt
+  bool retry = false;       ///< put the sample back into the queue for another attempt
+  bool infeasible = false;  ///< the design is impossible: no failure, and nothing to try again
   std::optional<int> exit_status = std::nullopt;
   std::string output = {};  ///< the tail of what the program printed, or a refused label as it came
 

@@ -51,6 +51,7 @@ struct ProcessLabelOptions {
   std::vector<std::string> unset = {};
   bool clear_launcher = false;
   LeftRunning left_running = LeftRunning::wait;
+  std::optional<int> infeasible_status = std::nullopt;
 
   static constexpr std::array describe{
       OptionInfo{.name = "command", .help = "program and arguments, run without a shell", .required = true},
@@ -86,6 +87,10 @@ struct ProcessLabelOptions {
                          "this one runs under mpirun and simulations start MPI themselves"},
       OptionInfo{.name = "left_running",
                  .help = "what happens on resume to simulations that still run since before a kill"},
+      OptionInfo{.name = "infeasible_status",
+                 .help = "exit code by which the program says that a design is impossible",
+                 .min = 1,
+                 .max = 255},
   };
 };
 

@@ -14,6 +14,7 @@ struct Counts {
   std::int64_t validation_labels = 0;  ///< likewise for the validation pool
   std::int64_t test_labels = 0;        ///< likewise for the test pool
   std::int64_t failed = 0;             ///< samples set aside without a label
+  std::int64_t infeasible = 0;         ///< samples whose design was found impossible
   std::int64_t simulations = 0;        ///< attempts, whatever came of them
 };
 

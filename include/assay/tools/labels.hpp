@@ -11,11 +11,10 @@
 
 namespace assay {
 
-/// Puts samples that failed, or were abandoned, back into the queue: a driver that continues the campaign has them
-/// simulated with its next labeling, and folds their labels in with that round.
-/// \param ids none: all that failed. \return how many were queued.
-/// Errors: `CheckpointError` `assay.campaign.missing`, `assay.campaign.locked`, `assay.ledger.sample` for an unknown
-/// id.
+/// Puts samples that failed, or were infeasible or abandoned, back into the queue: a driver that continues the campaign
+/// has them simulated with its next labeling, and folds their labels in with that round. \param ids none: all that
+/// failed. \return how many were queued. Errors: `CheckpointError` `assay.campaign.missing`, `assay.campaign.locked`,
+/// `assay.ledger.sample` for an unknown id.
 std::int64_t retry_samples(const std::filesystem::path& campaign, const std::optional<std::vector<SampleId>>& ids);
 
 /// Gives samples up that are queued or failed: nobody waits for them any more. \return how many were given up.
