@@ -79,7 +79,8 @@ TEST_CASE("a logarithm is inverted to the median, with the variance of a log-nor
   CHECK(torch::allclose(transform.apply(y), column({-4.605170185988091, 0, 4.605170185988091})));
   CHECK(torch::allclose(transform.invert(transform.apply(y)), y));
   // Of log-normal variables with the parameters (0, 1) and (1, 0.25): (e - 1) e, (e^0.25 - 1) e^2.25.
-  CHECK(torch::allclose(transform.variance(column({0, 1}), column({1, 0.25})), column({4.670774270471604, 2.694758124})));
+  CHECK(
+      torch::allclose(transform.variance(column({0, 1}), column({1, 0.25})), column({4.670774270471604, 2.694758124})));
   CHECK_THROWS_WITH(transform.apply(column({1, 0})), Contains("assay.transform.log") && Contains("floor"));
   CHECK(torch::allclose(LogTransform({.floor = 0.1}).apply(column({-3, 1})), column({-2.302585092994046, 0})));
 }

@@ -74,7 +74,8 @@ Columns csv_columns(const std::filesystem::path& file, const std::vector<std::st
     std::vector<std::string> cells;
     for (const std::vector<std::string>& row : table.rows) cells.push_back(row[c]);
     const bool target = std::find(targets.begin(), targets.end(), table.names[c]) != targets.end();
-    if (target && !std::all_of(cells.begin(), cells.end(), [](const std::string& cell) { return csv_number(cell).has_value(); })) {
+    if (target && !std::all_of(cells.begin(), cells.end(),
+                               [](const std::string& cell) { return csv_number(cell).has_value(); })) {
       columns.emplace_back(table.names[c], positions(cells, classes));
     } else {
       add_columns(table.names[c], cells, columns);

@@ -61,7 +61,8 @@ int main(int argc, char** argv) {
   ask->add_option("--wall-time", wall_time, "as for run")->check(is_time);
   CLI::App* tell = app.add_subcommand("tell", "take what came of samples that were asked for");
   tell->add_option("CAMPAIGN", campaign, "campaign directory")->required();
-  tell->add_option("RESULTS", table, "CSV with id, the targets, and as you like status (done, failed, infeasible) and reason")
+  tell->add_option("RESULTS", table,
+                   "CSV with id, the targets, and as you like status (done, failed, infeasible) and reason")
       ->required();
   CLI::App* predict = app.add_subcommand("predict", "what the surrogate says, with its standard deviation");
   predict->add_option("CAMPAIGN", campaign, "campaign directory, or that of an exported surrogate")->required();

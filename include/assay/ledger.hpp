@@ -120,8 +120,8 @@ enum class Durable {
 };
 
 /// The durable record of every sample ever chosen and every simulation of it: a SQLite database with synchronous
-/// commits. What a call changes is on the disk when the call returns, unless it says otherwise. Calls may come from any thread; changes that
-/// arrive while a commit is under way share the next one.
+/// commits. What a call changes is on the disk when the call returns, unless it says otherwise. Calls may come from any
+/// thread; changes that arrive while a commit is under way share the next one.
 ///
 /// Tensors stand in the database as safetensors; those over 64 KiB in files of their own beside it,
 /// `labels/objects/SHA256.safetensors`, synced before the row that names them is committed.

@@ -20,9 +20,9 @@ struct ErrorInterval {
   double rmse = 0, low = 0, high = 0;
 };
 
-/// Root mean square with its 95 % interval: the mean square is taken as χ² with the degrees of freedom that its variance
-/// speaks for, at most as many as there are errors (those of normal errors). Nothing for fewer than five errors.
-/// Source: Satterthwaite 1946, "An approximate distribution of estimates of variance components", eq. 5.
+/// Root mean square with its 95 % interval: the mean square is taken as χ² with the degrees of freedom that its
+/// variance speaks for, at most as many as there are errors (those of normal errors). Nothing for fewer than five
+/// errors. Source: Satterthwaite 1946, "An approximate distribution of estimates of variance components", eq. 5.
 std::optional<ErrorInterval> interval_of(const ErrorSum& sum);
 
 }  // namespace assay::detail

@@ -33,22 +33,25 @@ int Ledger::start_attempt(SampleId id, const std::string& directory) {
 
 void Ledger::start_attempts(std::span<const Start> starts, Durable durable) {
   const std::string began = detail::now(), host = detail::host_name();
-  impl_->change([&] {
-    for (const Start& start : starts) {
-      std::int64_t attempt = 0;
-      {
-        Statement row = impl_->database.prepare(
-            "UPDATE sample SET state = 'running', attempts = attempts + 1 WHERE id = ? RETURNING attempts");
-        if (!row.all(start.id).next()) impl_->throw_unknown(start.id);
-        attempt = row.integer(0);
-      }
-      impl_->database
-          .prepare(
-              "INSERT INTO attempt (id, attempt, started, host, outcome, directory) VALUES (?, ?, ?, ?, 'running', ?)")
-          .all(start.id, attempt, began, host, start.directory)
-          .run();
-    }
-  }, durable);
+  impl_->change(
+      [&] {
+        for (const Start& start : starts) {
+          std::int64_t attempt = 0;
+          {
+            Statement row = impl_->database.prepare(
+                "UPDATE sample SET state = 'running', attempts = attempts + 1 WHERE id = ? RETURNING attempts");
+            if (!row.all(start.id).next()) impl_->throw_unknown(start.id);
+            attempt = row.integer(0);
+          }
+          impl_->database
+              .prepare(
+                  "INSERT INTO attempt (id, attempt, started, host, outcome, directory) VALUES (?, ?, ?, ?, 'running', "
+                  "?)")
+              .all(start.id, attempt, began, host, start.directory)
+              .run();
+        }
+      },
+      durable);
 }
 
 void Ledger::set_handle(SampleId id, int attempt, const std::string& handle) {
