@@ -7,6 +7,7 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
+#include <c10/util/accumulate.h>
 
 #include <algorithm>
 #include <new>
@@ -52,11 +53,7 @@ auto guarded(Use use) noexcept -> decltype(use()) {
   }
 }
 
-std::int64_t numbers_in(const Field& field) {
-  std::int64_t count = 1;
-  for (const std::int64_t extent : field.shape) count *= extent;
-  return count;
-}
+std::int64_t numbers_in(const Field& field) { return c10::multiply_integers(field.shape); }
 
 std::int64_t numbers_in(const Schema& schema) {
   std::int64_t count = 0;

@@ -2,6 +2,7 @@
 #include <assay/checkpoint.hpp>
 #include <assay/detail/campaign.hpp>
 #include <assay/detail/files.hpp>
+#include <assay/detail/state_parts.hpp>
 #include <assay/error.hpp>
 
 #include "../data/row_stacker.hpp"
@@ -221,12 +222,7 @@ void Campaign::restore_slots(const Checkpoint& checkpoint) {
     if (json == states.end()) continue;
     // The state of other options does not fit: a changed loop starts its training anew.
     if (slot.name == "loop" && specs.at(slot.name) != slot.spec) continue;
-    State state{.json = *json, .tensors = {}};
-    const std::string prefix = slot.name + "/";
-    for (const auto& [name, tensor] : checkpoint.tensors) {
-      if (name.starts_with(prefix)) state.tensors.set(name.substr(prefix.size()), tensor);
-    }
-    slot.load(state);
+    slot.load(part_of(checkpoint.tensors, *json, slot.name + "/"));
   }
 }
 

@@ -239,65 +239,46 @@ inline void tanh(V& x, V& y) {
   x = 1 - y * y;
 }
 
-template <class T, void (*Function)(typename VectorOf<T>::Type&, typename VectorOf<T>::Type&)>
+/// y becomes the function of x; x its derivative there, where that is asked for. They may be the same where it is not.
+template <class T, bool WithDerivative, void (*Function)(typename VectorOf<T>::Type&, typename VectorOf<T>::Type&)>
 inline void each(T* x, T* y, std::int64_t count) {
   using V = typename VectorOf<T>::Type;
-  std::int64_t i = 0;
-  V in, out;
-  for (; i + width<T> <= count; i += width<T>) {
-    in = load<V>(x + i);
+  const auto step = [](T* from, T* to) {
+    V in = load<V>(from), out;
     Function(in, out);
-    __builtin_memcpy(x + i, &in, sizeof in);
-    __builtin_memcpy(y + i, &out, sizeof out);
-  }
+    if constexpr (WithDerivative) __builtin_memcpy(from, &in, sizeof in);
+    __builtin_memcpy(to, &out, sizeof out);
+  };
+  std::int64_t i = 0;
+  for (; i + width<T> <= count; i += width<T>) step(x + i, y + i);
   if (i == count) return;
-  T part[width<T>] = {};
-  for (std::int64_t j = i; j < count; ++j) part[j - i] = x[j];
-  in = load<V>(part);
-  Function(in, out);
-  __builtin_memcpy(part, &in, sizeof in);
-  for (std::int64_t j = i; j < count; ++j) x[j] = part[j - i];
-  __builtin_memcpy(part, &out, sizeof out);
-  for (std::int64_t j = i; j < count; ++j) y[j] = part[j - i];
+  T from[width<T>] = {}, to[width<T>];
+  for (std::int64_t j = i; j < count; ++j) from[j - i] = x[j];
+  step(from, to);
+  for (std::int64_t j = i; j < count; ++j) {
+    if constexpr (WithDerivative) x[j] = from[j - i];
+    y[j] = to[j - i];
+  }
+}
+
+template <class T, bool WithDerivative>
+inline void each_of(Elementwise function, T* x, T* y, std::int64_t count) {
+  using V = typename VectorOf<T>::Type;
+  switch (function) {
+    case Elementwise::silu: return each<T, WithDerivative, silu<T, V>>(x, y, count);
+    case Elementwise::relu: return each<T, WithDerivative, relu<T, V>>(x, y, count);
+    case Elementwise::tanh: return each<T, WithDerivative, tanh<T, V>>(x, y, count);
+  }
 }
 
 template <class T>
 void activate(Elementwise function, T* x, T* y, std::int64_t count) {
-  using V = typename VectorOf<T>::Type;
-  switch (function) {
-    case Elementwise::silu: return each<T, silu<T, V>>(x, y, count);
-    case Elementwise::relu: return each<T, relu<T, V>>(x, y, count);
-    case Elementwise::tanh: return each<T, tanh<T, V>>(x, y, count);
-  }
-}
-
-template <class T, void (*Function)(typename VectorOf<T>::Type&, typename VectorOf<T>::Type&)>
-inline void each_value(T* x, std::int64_t count) {
-  using V = typename VectorOf<T>::Type;
-  std::int64_t i = 0;
-  V in, out;
-  for (; i + width<T> <= count; i += width<T>) {
-    in = load<V>(x + i);
-    Function(in, out);
-    __builtin_memcpy(x + i, &out, sizeof out);
-  }
-  if (i == count) return;
-  T part[width<T>] = {};
-  for (std::int64_t j = i; j < count; ++j) part[j - i] = x[j];
-  in = load<V>(part);
-  Function(in, out);
-  __builtin_memcpy(part, &out, sizeof out);
-  for (std::int64_t j = i; j < count; ++j) x[j] = part[j - i];
+  each_of<T, /*WithDerivative=*/true>(function, x, y, count);
 }
 
 template <class T>
 void apply(Elementwise function, T* x, std::int64_t count) {
-  using V = typename VectorOf<T>::Type;
-  switch (function) {
-    case Elementwise::silu: return each_value<T, silu<T, V>>(x, count);
-    case Elementwise::relu: return each_value<T, relu<T, V>>(x, count);
-    case Elementwise::tanh: return each_value<T, tanh<T, V>>(x, count);
-  }
+  each_of<T, /*WithDerivative=*/false>(function, x, x, count);
 }
 
 template <class T>

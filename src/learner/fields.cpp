@@ -3,6 +3,7 @@
 #include <assay/learner/fields.hpp>
 
 #include <ATen/ops/cat.h>
+#include <c10/util/accumulate.h>
 
 #include <algorithm>
 
@@ -12,11 +13,7 @@ namespace {
 
 constexpr std::int64_t most_columns = std::int64_t{1} << 40;
 
-std::int64_t columns_of(const Field& field) {
-  std::int64_t columns = 1;
-  for (const std::int64_t size : field.shape) columns *= size;
-  return columns;
-}
+std::int64_t columns_of(const Field& field) { return c10::multiply_integers(field.shape); }
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::ostringstream text;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <assay/detail/restoring.hpp>
+#include <assay/detail/state_parts.hpp>
 #include <assay/error.hpp>
 #include <assay/learner/transformed.hpp>
 
@@ -19,20 +19,6 @@ torch::Tensor as_field(const torch::Tensor& rows, const Field& field) {
   std::vector<std::int64_t> shape{rows.size(0)};
   shape.insert(shape.end(), field.shape.begin(), field.shape.end());
   return rows.reshape(shape).to(field.dtype);
-}
-
-/// The part of a state whose tensors' names begin with `prefix`.
-State part_of(const State& state, const Json& json, const std::string& prefix) {
-  State part{.json = json, .tensors = {}};
-  for (const NamedTensor& entry : state.tensors) {
-    if (entry.name.starts_with(prefix)) part.tensors.set(entry.name.substr(prefix.size()), entry.tensor);
-  }
-  return part;
-}
-
-void add_part(State& state, Json& json, State part, const std::string& prefix) {
-  json = std::move(part.json);
-  for (const NamedTensor& entry : part.tensors) state.tensors.set(prefix + entry.name, entry.tensor);
 }
 
 torch::Dtype dtype_from(const std::string& name) {
@@ -113,10 +99,10 @@ Values Transformed::variance(const Values& inputs) const {
 
 State Transformed::save() const {
   State state;
-  add_part(state, state.json["learner"], learner_.save(), "learner/");
+  state.json["learner"] = detail::add_part(state, learner_.save(), "learner/");
   for (const auto& [name, target] : targets_) {
     Json& json = state.json["targets"][name];
-    add_part(state, json["state"], target.transform.save(), "targets/" + name + "/");
+    json["state"] = detail::add_part(state, target.transform.save(), "targets/" + name + "/");
     if (target.before.empty()) continue;
     const Field& field = target.before.front();
     json["shape"] = field.shape;
@@ -130,14 +116,14 @@ void Transformed::load(const State& state) {
     std::map<std::string, Target> targets = targets_;
     for (auto& [name, target] : targets) {
       const Json& json = state.json.at("targets").at(name);
-      target.transform.load(part_of(state, json.at("state"), "targets/" + name + "/"));
+      target.transform.load(detail::part_of(state.tensors, json.at("state"), "targets/" + name + "/"));
       target.before.clear();
       if (!json.contains("dtype")) continue;
       target.before.push_back({.name = name, .shape = {}, .dtype = dtype_from(json.at("dtype").get<std::string>())});
       for (const Json& extent : json.at("shape"))
         target.before.front().shape.push_back(integer_from_json<std::uint32_t>(extent));
     }
-    learner_.load(part_of(state, state.json.at("learner"), "learner/"));
+    learner_.load(detail::part_of(state.tensors, state.json.at("learner"), "learner/"));
     targets_ = std::move(targets);
   });
 }

@@ -12,6 +12,8 @@
 #include <assay/options.hpp>
 #include <assay/tools/import_table.hpp>
 
+#include <c10/util/accumulate.h>
+
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -112,9 +114,7 @@ class CsvRows final : public Rows {
       std::vector<std::string> problems;
       const auto numbers = csv_numbers(table_, static_cast<std::size_t>(row), where_.at(field.name), problems);
       if (!numbers) return problems.front();
-      std::int64_t expected = 1;
-      for (const std::int64_t size : field.shape) expected *= size;
-      if (numbers->numel() != expected)
+      if (numbers->numel() != c10::multiply_integers(field.shape))
         return name(row) + ": " + field.name + ": expected " + describe(field) + ", got " +
                std::to_string(numbers->numel()) + " numbers";
       values.set(field.name, numbers->reshape(field.shape).to(field.dtype));

@@ -5,6 +5,7 @@
 
 #include <assay/detail/guest.hpp>
 #include <assay/detail/restoring.hpp>
+#include <assay/detail/state_parts.hpp>
 #include <assay/error.hpp>
 
 #include <ATen/Parallel.h>
@@ -22,15 +23,12 @@ bool same_tensors(const std::vector<torch::Tensor>& a, const std::vector<torch::
                     [](const torch::Tensor& x, const torch::Tensor& y) { return x.is_same(y); });
 }
 
+const std::string optimizer_part = "optimizer/";
+
 /// The part of a state that stands under `optimizer`.
 State optimizer_state(const State& state) {
-  constexpr std::string_view prefix = "optimizer/";
-  State part;
-  if (state.json.contains("optimizer")) part.json = state.json.at("optimizer");
-  for (const NamedTensor& entry : state.tensors) {
-    if (entry.name.starts_with(prefix)) part.tensors.set(entry.name.substr(prefix.size()), entry.tensor);
-  }
-  return part;
+  Json json = state.json.contains("optimizer") ? state.json.at("optimizer") : Json::object();
+  return detail::part_of(state.tensors, std::move(json), optimizer_part);
 }
 
 }  // namespace
@@ -184,11 +182,7 @@ void DefaultTrainingLoop::abandon(const LearnerRef& learner) {
 State DefaultTrainingLoop::save() const {
   if (loaded_) return *loaded_;
   State state;
-  if (!parameters_.empty()) {
-    State moments = optimizer_.save();
-    state.json["optimizer"] = std::move(moments.json);
-    for (const NamedTensor& entry : moments.tensors) state.tensors.set("optimizer/" + entry.name, entry.tensor);
-  }
+  if (!parameters_.empty()) state.json["optimizer"] = detail::add_part(state, optimizer_.save(), optimizer_part);
   if (progress_ && !progress_->mid_epoch) progress_->save(state);
   return state;
 }
