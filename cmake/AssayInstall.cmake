@@ -11,6 +11,11 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/assayConfigVersion.cmake
 install(FILES "${PROJECT_BINARY_DIR}/assayConfig.cmake" "${PROJECT_BINARY_DIR}/assayConfigVersion.cmake"
               "${CMAKE_CURRENT_LIST_DIR}/AssayTorch.cmake" DESTINATION "${assay_package_dir}")
 
+if(TARGET assay::cuda)
+  install(TARGETS assay_cuda EXPORT assayCudaTargets)
+  install(EXPORT assayCudaTargets NAMESPACE assay:: DESTINATION "${assay_package_dir}")
+endif()
+
 set(ASSAY_PC_TORCH "${_assay_torch_root}")
 if(BUILD_SHARED_LIBS)
   set(ASSAY_PC_REQUIRES_KEYWORD "Requires.private")

@@ -119,10 +119,12 @@ elseif(NOT TARGET assay::torch_cuda)
   endif()
 endif()
 if(NOT _assay_cuda_problem AND NOT TARGET assay::torch_cuda)
-  # Nothing refers to a symbol of libtorch_cuda: without --no-as-needed the linker drops it, and there is no CUDA.
+  add_library(assay::c10_cuda SHARED IMPORTED GLOBAL)
+  set_target_properties(assay::c10_cuda PROPERTIES IMPORTED_LOCATION "${_assay_torch_root}/lib/libc10_cuda.so")
+  # Nothing may refer to a symbol of libtorch_cuda: without --no-as-needed the linker drops it, and there is no CUDA.
   add_library(assay::torch_cuda INTERFACE IMPORTED GLOBAL)
   set_target_properties(assay::torch_cuda PROPERTIES
-    INTERFACE_LINK_LIBRARIES assay::torch_cpu
+    INTERFACE_LINK_LIBRARIES "assay::torch_cpu;assay::c10_cuda"
     INTERFACE_LINK_OPTIONS
       "LINKER:--push-state,--no-as-needed,${_assay_torch_root}/lib/libtorch_cuda.so,--pop-state")
 endif()

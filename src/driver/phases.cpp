@@ -78,6 +78,11 @@ void Campaign::train(const std::function<TrainingReport(TrainingContext&)>& trai
     }
     if (report.threads > 0)
       text += ", " + std::to_string(report.threads) + (report.threads == 1 ? " thread" : " threads");
+    if (report.replayed > 0) {
+      text += ", " + std::to_string(report.replayed) + " of " + std::to_string(report.batches) +
+              " batches from a graph";
+    }
+    if (!report.not_recorded.empty()) text += ", no graph: " + report.not_recorded;
     emit({.kind = Event::Kind::message, .text = std::move(text)});
   }
   end_phase(Phase::metrology, position_.round);

@@ -142,8 +142,7 @@ torch::Tensor DenseLearner::loss_and_gradients(const Batch& batch) {
 }
 
 torch::Tensor DenseLearner::raw_outputs(const Values& inputs) const {
-  const at::NoGradGuard no_grad;
-  const torch::Tensor out = cpu64(net_.forward(standardised_inputs(inputs)));
+  const torch::Tensor out = net_.outputs(standardised_inputs(inputs));
   return options_.members > 0 ? out : out.unsqueeze(0);
 }
 

@@ -5,9 +5,9 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/binary_cross_entropy_with_logits.h>
 #include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/huber_loss.h>
 #include <ATen/ops/full_like.h>
-#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/softmax.h>
 
@@ -84,7 +84,9 @@ torch::Tensor on_cpu(DenseLoss loss, const torch::Tensor& out, const torch::Tens
              sample<T>(loss, o, has_ids ? nullptr : y + i * k, has_ids ? ids[i] : 0, k, w / static_cast<T>(n), d);
     }
   }
-  return at::scalar_tensor(sum / static_cast<double>(n), out.options());
+  torch::Tensor mean = at::empty({}, out.options());
+  *mean.mutable_data_ptr<T>() = static_cast<T>(sum / static_cast<double>(n));
+  return mean;
 }
 
 torch::Tensor derivative_of(DenseLoss loss, const torch::Tensor& out, const torch::Tensor& target) {

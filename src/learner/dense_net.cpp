@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "block_forward.hpp"
+
 #include <assay/data/random.hpp>
 #include <assay/detail/dense_net.hpp>
 #include <assay/detail/generator_scope.hpp>
@@ -120,6 +122,7 @@ void DenseNet::bind(torch::Tensor memory) {
     weights_.push_back(leaf(views[i]));
     biases_.push_back(leaf(views[i + 1]));
   }
+  blocks_ = std::make_shared<BlockForward>();
 }
 
 void DenseNet::build(const DenseShape& shape) {
@@ -164,6 +167,11 @@ torch::Tensor DenseNet::forward(const torch::Tensor& x) const {
   torch::Tensor hidden = x;
   for (std::size_t i = 0; i + 1 < weights_.size(); ++i) hidden = activate(activation_, layer(i, hidden));
   return layer(weights_.size() - 1, hidden);
+}
+
+torch::Tensor DenseNet::outputs(const torch::Tensor& x) const {
+  const at::NoGradGuard no_grad;
+  return blocks_->run(*this, x);
 }
 
 void DenseNet::rescale_inputs(const Standardizer& before, const Standardizer& now) {

@@ -22,11 +22,12 @@ void for_each_tensor(Batch& batch, Visit&& visit) {
 
 }  // namespace
 
-BatchOrder::BatchOrder(std::vector<SampleId> ids)
+BatchOrder::BatchOrder(std::vector<SampleId> ids, torch::Device device)
     : ids_(std::move(ids)),
       bits_(ids_.size()),
       draws_(ids_.size()),
-      order_(at::empty({static_cast<std::int64_t>(ids_.size())}, torch::kInt64)) {}
+      order_(at::empty({static_cast<std::int64_t>(ids_.size())},
+                       torch::TensorOptions(torch::kInt64).pinned_memory(device.is_cuda()))) {}
 
 const torch::Tensor& BatchOrder::shuffled(const RandomKey& key) {
   // About one sample a bucket: placing by bucket leaves the draws nearly sorted, and insertion sort finishes the job.
@@ -77,7 +78,7 @@ BatchFeed::BatchFeed(Batch packed, std::int64_t batch_size)
 
 void BatchFeed::start(const torch::Tensor& order) {
   const torch::Device device = packed_.inputs.front().device();
-  order_ = device.is_cpu() ? order : order.to(device);
+  order_ = device.is_cpu() ? order : order.to(device, torch::kInt64, /*non_blocking=*/true);
 }
 
 void BatchFeed::fill(std::int64_t first_batch) {

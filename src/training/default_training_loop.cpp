@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <assay/training/default_training_loop.hpp>
 
+#include "precision.hpp"
 #include "training_run.hpp"
 
 #include <assay/detail/guest.hpp>
@@ -18,11 +19,6 @@ namespace assay {
 
 namespace {
 
-bool same_tensors(const std::vector<torch::Tensor>& a, const std::vector<torch::Tensor>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const torch::Tensor& x, const torch::Tensor& y) { return x.is_same(y); });
-}
-
 const std::string optimizer_part = "optimizer/";
 
 /// The part of a state that stands under `optimizer`.
@@ -36,7 +32,10 @@ State optimizer_state(const State& state) {
 DefaultTrainingLoop::DefaultTrainingLoop(DefaultTrainingLoopOptions options_)
     : options(std::move(options_)), optimizer_(options.optimizer) {
   require_valid(options, key);
-  detail::training_dtype(options.dtype);
+  if (detail::training_dtype(options.dtype) != torch::kFloat32 && options.mixed_precision != MixedPrecision::none) {
+    throw ConfigError({"assay.config.value", "/mixed_precision", "none with dtype float64", "bf16",
+                       "use dtype \"float32\", or leave mixed_precision out"});
+  }
 }
 
 TrainingReport DefaultTrainingLoop::train(LearnerRef learner, TrainingContext& context) try {
@@ -49,20 +48,31 @@ TrainingReport DefaultTrainingLoop::train(LearnerRef learner, TrainingContext& c
                                       : static_cast<int>(std::clamp<std::int64_t>(progress_->threads, 1, allowed));
   if (threads != allowed) at::set_num_threads(threads);
   const c10::OptionalDeviceGuard device(parameters_.front().device());
-  detail::TrainingRun run(options, learner, context, *progress_);
+  const std::string not_recorded = open_recording();
+  const auto stream = recorded_.held ? recorded_.held->own_stream() : nullptr;
+  const detail::Tf32Scope tf32(options.tf32);
+  detail::TrainingRun run(options, learner, context, *progress_, recorded_.held.get());
+  const auto report = [&](std::string ended_by) {
+    TrainingReport made = run.report(std::move(ended_by));
+    if (!not_recorded.empty()) made.not_recorded = not_recorded;
+    detail::clear_gradients(parameters_);
+    return made;
+  };
+  if (recorded_.held) {
+    const torch::Tensor& rate = recorded_.held->rate();
+    recorded_.held->begin({.step = [&](const Batch& batch) { return step(learner, batch, rate); },
+                           .readings = [&] { return run.readings(); }},
+                          options.batch_size);
+  }
   while (!run.finished()) {
     context.epoch_finished(train_epoch(learner, run));
-    if (!run.finished() && context.stop_requested()) {
-      detail::clear_gradients(parameters_);
-      return run.report("stop_requested");
-    }
+    if (!run.finished() && context.stop_requested()) return report("stop_requested");
   }
   run.restore_best();
-  TrainingReport report = run.report(run.ended_by());
-  detail::clear_gradients(parameters_);
+  TrainingReport done = report(run.ended_by());
   progress_.reset();
   if (options.reset_optimizer_states) forget_moments();
-  return report;
+  return done;
 } catch (const TrainingError&) {
   abandon(learner);
   throw;
@@ -78,28 +88,71 @@ TrainingReport DefaultTrainingLoop::train(LearnerRef learner, TrainingContext& c
 
 EpochReport DefaultTrainingLoop::train_epoch(const LearnerRef& learner, detail::TrainingRun& run) {
   const double rate = run.start_epoch();
-  const bool own_gradients = learner->has_own_gradients();
   try {
+    if (recorded_.held) {
+      recorded_.held->run_batches();
+      require_recording(recorded_.held->obstacle());
+      return run.finish_epoch(rate);
+    }
     for (std::int64_t i = 0; i < run.batches(); ++i) {
       const Batch& batch = run.batch(i);
-      torch::Tensor loss;
-      if (own_gradients) {
-        loss = learner->loss_and_gradients(batch);
-      } else {
-        loss = learner->training_step(batch);
-        detail::require_loss(loss);
-        loss.backward();
-      }
-      if (options.gradient_clip) detail::clip_gradients(parameters_, *options.gradient_clip);
-      optimizer_.step(rate);
-      if (!own_gradients) detail::clear_gradients(parameters_);
-      run.count(loss, batch.size());
+      run.count(step(learner, batch, rate), batch.size());
     }
     return run.finish_epoch(rate);
   } catch (...) {
     run.undo_epoch();
     throw;
   }
+}
+
+template <class Rate>
+torch::Tensor DefaultTrainingLoop::step(const LearnerRef& learner, const Batch& batch, const Rate& rate) {
+  const bool bf16 = options.mixed_precision == MixedPrecision::bf16;
+  const bool own_gradients = !bf16 && learner->has_own_gradients();
+  torch::Tensor loss;
+  if (own_gradients) {
+    loss = learner->loss_and_gradients(batch);
+  } else {
+    if (bf16) {
+      const detail::Bf16Scope scope(parameters_.front().device().type());
+      loss = learner->training_step(batch);
+    } else {
+      loss = learner->training_step(batch);
+    }
+    detail::require_loss(loss);
+    loss.backward();
+  }
+  if (options.gradient_clip) detail::clip_gradients(parameters_, *options.gradient_clip);
+  optimizer_.step(rate);
+  if (!own_gradients) detail::clear_gradients(parameters_);
+  return loss;
+}
+
+std::string DefaultTrainingLoop::open_recording() {
+  const torch::Device device = parameters_.front().device();
+  const detail::GraphSupport support = detail::graph_support(device.type());
+  std::string obstacle;
+  if (!support.backend) {
+    obstacle = support.why_not;
+  } else if (!optimizer_.takes_tensor_rate()) {
+    obstacle = "the optimizer takes its learning rate on the host: use sgd, adam or adamw";
+  }
+  if (!obstacle.empty() || options.graph_capture == GraphCapture::off) {
+    recorded_.held.reset();
+    require_recording(obstacle);
+    const bool nobody_asks = options.graph_capture == GraphCapture::off || (device.is_cpu() && !support.backend);
+    return nobody_asks ? "" : obstacle;
+  }
+  if (!recorded_.held || recorded_.held->device() != device) {
+    recorded_.held = std::make_shared<detail::DeviceEpochs>(support.backend, device);
+  }
+  return "";
+}
+
+void DefaultTrainingLoop::require_recording(const std::string& obstacle) const {
+  if (obstacle.empty() || options.graph_capture != GraphCapture::required) return;
+  throw TrainingError({"assay.training.graph", "/graph_capture", "a training whose steps can be recorded", obstacle,
+                       "set graph_capture to \"where_safe\" to train without"});
 }
 
 void DefaultTrainingLoop::prepare(const LearnerRef& learner, const TrainingContext& context) {
@@ -158,23 +211,38 @@ bool DefaultTrainingLoop::find_progress(const TrainingContext& context) {
 
 void DefaultTrainingLoop::give_parameters(std::vector<torch::Tensor> parameters, bool keep_moments) {
   const bool attached = !parameters_.empty() && !loaded_;
-  if (attached && keep_moments && same_tensors(parameters, parameters_)) return;
+  const bool same = attached && detail::same_tensors(parameters, parameters_);
+  const bool kept = attached && !forgotten_;
+  if (same && keep_moments && kept) return;
+  // A recorded step goes on to be right if the optimizer's memory stays where it is.
+  if (same && !keep_moments && recorded_.held && !key_of(optimizer_.spec()).empty() &&
+      optimizer_.spec() == options.optimizer.spec()) {
+    forgotten_ = false;
+    return optimizer_.init(std::move(parameters));
+  }
   const State moments = loaded_ ? optimizer_state(*loaded_) : optimizer_.save();
   optimizer_ = options.optimizer;
   optimizer_.init(parameters);
-  if (keep_moments && (loaded_ || attached)) optimizer_.load(moments);
+  if (keep_moments && (loaded_ || kept)) optimizer_.load(moments);
+  forgotten_ = false;
   parameters_ = std::move(parameters);
 }
 
 void DefaultTrainingLoop::forget_moments() {
+  forgotten_ = true;
+  if (!recorded_.held) drop_optimizer();
+}
+
+void DefaultTrainingLoop::drop_optimizer() {
   optimizer_ = options.optimizer;
   parameters_.clear();
+  recorded_.held.reset();
 }
 
 void DefaultTrainingLoop::abandon(const LearnerRef& learner) {
   learner->set_training(false);
   detail::clear_gradients(parameters_);
-  forget_moments();
+  drop_optimizer();
   progress_.reset();
   loaded_.reset();
 }
@@ -182,7 +250,8 @@ void DefaultTrainingLoop::abandon(const LearnerRef& learner) {
 State DefaultTrainingLoop::save() const {
   if (loaded_) return *loaded_;
   State state;
-  if (!parameters_.empty()) state.json["optimizer"] = detail::add_part(state, optimizer_.save(), optimizer_part);
+  if (!parameters_.empty() && !forgotten_)
+    state.json["optimizer"] = detail::add_part(state, optimizer_.save(), optimizer_part);
   if (progress_ && !progress_->mid_epoch) progress_->save(state);
   return state;
 }
@@ -193,7 +262,7 @@ void DefaultTrainingLoop::load(const State& state) {
     detail::TrainingProgress::load(state);
     state.json.at("training").at("has_best").get<bool>();
   });
-  forget_moments();
+  drop_optimizer();
   progress_.reset();
   loaded_ = state;
 }

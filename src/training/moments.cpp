@@ -6,6 +6,8 @@
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
+#include <algorithm>
+
 namespace assay::detail {
 
 namespace {
@@ -40,6 +42,11 @@ std::string shape_text(const torch::Tensor& tensor) {
 
 }  // namespace
 
+bool same_tensors(const std::vector<torch::Tensor>& a, const std::vector<torch::Tensor>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const torch::Tensor& x, const torch::Tensor& y) { return x.is_same(y); });
+}
+
 Moments::Moments(const Moments& other) : kinds_(other.kinds_) {
   if (!other.steps_.defined()) return;
   init(other.all_.parameters);
@@ -60,6 +67,7 @@ void Moments::init(std::vector<torch::Tensor> parameters) {
                            "use an adaptor around a torch::optim optimizer for it"});
     }
   }
+  if (lies_at(parameters)) return forget();
   all_ = {};
   whole_ = {};
   some_ = {};
@@ -89,6 +97,25 @@ void Moments::init(std::vector<torch::Tensor> parameters) {
       for (const torch::Tensor& parameter : all_.parameters) zeros.push_back(at::zeros_like(parameter.detach()));
     }
     all_.moments.push_back(std::move(zeros));
+  }
+}
+
+bool Moments::lies_at(const std::vector<torch::Tensor>& parameters) const {
+  if (!steps_.defined() || parameters.empty() || !same_tensors(parameters, all_.parameters)) return false;
+  // A module moves its parameters by giving them other memory.
+  if (!whole_.parameters.empty() && whole_.parameters.front().data_ptr() != parameters.front().data_ptr()) return false;
+  for (const std::vector<torch::Tensor>& kind : all_.moments) {
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      if (kind[i].device() != parameters[i].device() || kind[i].dtype() != parameters[i].dtype()) return false;
+    }
+  }
+  return true;
+}
+
+void Moments::forget() {
+  steps_.zero_();
+  for (const std::vector<torch::Tensor>& kind : all_.moments) {
+    for (const torch::Tensor& moment : kind) moment.zero_();
   }
 }
 

@@ -15,6 +15,7 @@
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
 #include <cmath>
@@ -155,7 +156,7 @@ void throw_bad_loss(const torch::Tensor& loss) {
 }
 
 TrainingRun::TrainingRun(const DefaultTrainingLoopOptions& options, LearnerRef learner, const TrainingContext& context,
-                         TrainingProgress& progress)
+                         TrainingProgress& progress, DeviceEpochs* recorded)
     : options_(options),
       learner_(learner),
       random_(context.random),
@@ -163,19 +164,32 @@ TrainingRun::TrainingRun(const DefaultTrainingLoopOptions& options, LearnerRef l
       epochs_(fine_tunes(options, context) ? options.fine_tuning_epochs : options.epochs),
       rate_(fine_tunes(options, context) ? options.fine_tuning_lr.value_or(options.optimizer.lr())
                                          : options.optimizer.lr()),
+      recorded_(recorded),
       parameters_(learner->parameters()),
       tracked_(parameters_),
-      parts_(split(context)),
-      order_(ids_of(parts_.training)),
-      feed_(parts_.training.packed, options.batch_size),
+      parts_(held_by(recorded, split(context))),
+      batch_size_(std::min(options.batch_size, parts_.training.packed.size())),
+      order_(ids_of(parts_.training), parameters_.front().device()),
       generator_(parameters_.front().device()) {
   const std::vector<torch::Tensor> buffers = learner_->buffers();
   tracked_.insert(tracked_.end(), buffers.begin(), buffers.end());
-  if (options.early_stopping && !parts_.validation.rows.empty()) {
+  if (options.early_stopping && validates()) {
     stopper_ = EarlyStopper{options.early_stopping->patience, options.early_stopping->min_delta};
   }
+  if (recorded) {
+    device_loss_ = recorded->loss_sum();
+    return;
+  }
+  feed_.emplace(parts_.training.packed, batch_size_);
   const torch::Device device = parts_.training.packed.inputs.front().device();
   if (!device.is_cpu()) device_loss_ = at::zeros({}, torch::TensorOptions(torch::kFloat64).device(device));
+}
+
+TrainingRun::Parts TrainingRun::held_by(DeviceEpochs* recorded, Parts parts) const {
+  if (!recorded) return parts;
+  parts.training.packed = recorded->hold_training(parts.training.packed);
+  if (!parts.validation.rows.empty()) parts.validation.packed = recorded->hold_validation(parts.validation.packed);
+  return parts;
 }
 
 TrainingRun::Parts TrainingRun::split(const TrainingContext& context) const {
@@ -198,11 +212,17 @@ double TrainingRun::start_epoch() {
   progress_.mid_epoch = true;
   generator_.seed(key.with("generator").bits());
   epoch_start_.take(tracked_);
-  feed_.start(order_.shuffled(key.with("order")));
+  const double rate = rate_ * options_.scheduler.factor({.epoch = epoch, .epochs = epochs_, .history = history()});
+  learner_->set_training(true);
+  const torch::Tensor& order = order_.shuffled(key.with("order"));
+  if (recorded_) {
+    recorded_->start_epoch(order, rate);
+    return rate;
+  }
+  feed_->start(order);
   host_loss_ = 0;
   if (device_loss_.defined()) device_loss_.zero_();
-  learner_->set_training(true);
-  return rate_ * options_.scheduler.factor({.epoch = epoch, .epochs = epochs_, .history = history()});
+  return rate;
 }
 
 void TrainingRun::count(const torch::Tensor& loss, std::int64_t samples) {
@@ -238,22 +258,23 @@ torch::Tensor TrainingRun::parameter_check() const {
   return at::stack(at::_foreach_norm(filled, std::numeric_limits<double>::infinity())).sum().to(torch::kFloat64);
 }
 
+torch::Tensor TrainingRun::readings() {
+  const torch::Tensor check = parameter_check();
+  return at::stack({device_loss_.defined() ? device_loss_ : at::scalar_tensor(host_loss_, torch::kFloat64), check,
+                    validates() ? validation_loss() : at::zeros_like(check)});
+}
+
 EpochReport TrainingRun::finish_epoch(double rate) {
   const at::NoGradGuard no_grad;
   learner_->set_training(false);
-  std::vector<torch::Tensor> readings{
-      device_loss_.defined() ? device_loss_ : at::scalar_tensor(host_loss_, torch::kFloat64), parameter_check()};
-  if (!parts_.validation.rows.empty()) readings.push_back(validation_loss());
-  const torch::Tensor read = at::stack(readings).cpu();  // the epoch's one sync
+  const torch::Tensor read = (recorded_ ? recorded_->finish_epoch() : readings()).cpu();  // the epoch's one sync
   const auto* value = read.const_data_ptr<double>();
   EpochReport report{.epoch = static_cast<std::int64_t>(history().size()) + 1,
                      .epochs = epochs_,
-                     .training_loss = value[0] / static_cast<double>(feed_.samples()),
+                     .training_loss = value[0] / static_cast<double>(parts_.training.packed.size()),
                      .learning_rate = rate};
-  if (readings.size() > 2) report.validation_loss = value[2];
-  const bool finite = std::isfinite(value[0]) && std::isfinite(value[1]) &&
-                      (readings.size() < 3 || std::isfinite(value[2]));
-  if (!finite) throw_not_finite(report);
+  if (validates()) report.validation_loss = value[2];
+  if (!std::isfinite(value[0]) || !std::isfinite(value[1]) || !std::isfinite(value[2])) throw_not_finite(report);
 
   progress_.history.push_back(report);
   progress_.mid_epoch = false;
@@ -265,11 +286,10 @@ void TrainingRun::throw_not_finite(const EpochReport& epoch) {
   epoch_start_.put_back(tracked_);
   Suspect suspect;
   look_for_suspect(parts_.training, suspect);
-  if (!parts_.validation.rows.empty()) look_for_suspect(parts_.validation, suspect);
-  const std::string what =
-      "training loss " + number_text(epoch.training_loss) +
-      (parts_.validation.rows.empty() ? "" : ", validation loss " + number_text(epoch.validation_loss)) + " in epoch " +
-      std::to_string(epoch.epoch);
+  if (validates()) look_for_suspect(parts_.validation, suspect);
+  const std::string what = "training loss " + number_text(epoch.training_loss) +
+                           (!validates() ? "" : ", validation loss " + number_text(epoch.validation_loss)) +
+                           " in epoch " + std::to_string(epoch.epoch);
   if (!std::isfinite(suspect.loss)) {
     throw TrainingError({"assay.training.not_finite", "sample " + std::to_string(suspect.id), "a finite loss",
                          number_text(suspect.loss) + suspect.bad_value + " (" + what + ")",
@@ -299,8 +319,10 @@ void TrainingRun::restore_best() {
 
 TrainingReport TrainingRun::report(std::string ended_by) const {
   TrainingReport report{.epochs = static_cast<std::int64_t>(history().size()),
-                        .batches = static_cast<std::int64_t>(history().size()) * feed_.batches(),
+                        .batches = static_cast<std::int64_t>(history().size()) * batches(),
                         .threads = at::get_num_threads(),
+                        .replayed = recorded_ ? recorded_->replayed() : 0,
+                        .not_recorded = recorded_ ? recorded_->obstacle() : "",
                         .ended_by = std::move(ended_by)};
   report.best_epoch = stopper_ ? stopper_->best_epoch(history()) : report.epochs;
   if (report.best_epoch > 0) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "device_epochs.hpp"
+
 #include <assay/detail/batch_feed.hpp>
 #include <assay/detail/generator_scope.hpp>
 #include <assay/training/default_training_loop.hpp>
@@ -47,15 +49,19 @@ class TrainingRun {
     Batch packed;
   };
 
+  /// With `recorded` the packed samples lie in its memory, and it runs the batches.
   TrainingRun(const DefaultTrainingLoopOptions& options, LearnerRef learner, const TrainingContext& context,
-              TrainingProgress& progress);
+              TrainingProgress& progress, DeviceEpochs* recorded);
 
   bool finished() const;
   /// Draws the epoch's order and gives its learning rate.
   double start_epoch();
-  std::int64_t batches() const { return feed_.batches(); }
-  const Batch& batch(std::int64_t index) { return feed_.batch(index); }
+  std::int64_t batches() const { return (parts_.training.packed.size() + batch_size_ - 1) / batch_size_; }
+  const Batch& batch(std::int64_t index) { return feed_->batch(index); }
   void count(const torch::Tensor& loss, std::int64_t samples);
+  /// What an epoch's end has to know, on the device: the sum of the losses, whether the parameters are finite, the
+  /// validation loss (0 without one).
+  torch::Tensor readings();
   /// Validates, reads all losses in one sync, and keeps the parameters if they are the best so far.
   /// Errors: `TrainingError` `assay.training.not_finite`.
   EpochReport finish_epoch(double rate);
@@ -72,6 +78,8 @@ class TrainingRun {
   };
 
   Parts split(const TrainingContext& context) const;
+  Parts held_by(DeviceEpochs* recorded, Parts parts) const;
+  bool validates() const { return !parts_.validation.rows.empty(); }
   bool stopped_early() const { return stopper_ && !history().empty() && stopper_->should_stop(history()); }
   const std::vector<EpochReport>& history() const { return progress_.history; }
   torch::Tensor validation_loss();
@@ -91,12 +99,14 @@ class TrainingRun {
   std::int64_t epochs_;
   double rate_;
 
+  DeviceEpochs* recorded_;
   std::vector<torch::Tensor> parameters_;
   std::vector<torch::Tensor> tracked_;  // parameters and buffers
   Snapshot epoch_start_;
   Parts parts_;
+  std::int64_t batch_size_;
   BatchOrder order_;
-  BatchFeed feed_;
+  std::optional<BatchFeed> feed_;  // unless recorded
   std::optional<EarlyStopper> stopper_;
   GeneratorScope generator_;
   double host_loss_ = 0;       // summed over samples, on the CPU

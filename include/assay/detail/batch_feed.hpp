@@ -15,8 +15,9 @@ namespace assay::detail {
 /// Cost: linear in the number of samples (a bucket sort by hashed id).
 class BatchOrder {
  public:
-  explicit BatchOrder(std::vector<SampleId> ids);
-  /// Positions 0 … n-1, [n] int64 on the CPU: valid until the next call.
+  /// `device`: where the order will be copied to.
+  explicit BatchOrder(std::vector<SampleId> ids, torch::Device device = torch::kCPU);
+  /// Positions 0 … n-1, [n] int64 on the CPU (in pinned memory, for a CUDA device): valid until the next call.
   const torch::Tensor& shuffled(const RandomKey& key);
 
  private:

@@ -3,6 +3,7 @@
 
 #include <assay/data/sample.hpp>
 #include <assay/detail/dense_net.hpp>
+#include <assay/detail/scratch.hpp>
 #include <assay/learner/batch.hpp>
 #include <assay/learner/capability.hpp>
 #include <assay/learner/fields.hpp>
@@ -32,23 +33,6 @@ struct DenseLearnerOptions {
 };
 
 class DenseGradients;
-
-/// A working state that copies of its owner do not share: they begin without.
-template <class T>
-class Scratch {
- public:
-  Scratch() = default;
-  Scratch(const Scratch&) noexcept {}
-  Scratch(Scratch&&) noexcept = default;
-  Scratch& operator=(const Scratch&) noexcept {
-    held.reset();
-    return *this;
-  }
-  Scratch& operator=(Scratch&&) noexcept = default;
-  ~Scratch() = default;
-
-  std::shared_ptr<T> held;
-};
 
 /// What `Mlp` and `Ensemble` have in common: fields, standardisation, and one network or several side by side.
 class DenseLearner {

@@ -5,10 +5,13 @@
 #include <assay/learner/scaler.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace assay::detail {
+
+class BlockForward;
 
 /// Sizes of a fully connected network. With `members` = 0 it is one network; else that many side by side.
 struct DenseShape {
@@ -63,6 +66,8 @@ class DenseNet {
 
   /// [n, inputs] → [n, outputs], or [members, n, outputs].
   torch::Tensor forward(const torch::Tensor& x) const;
+  /// The same as float64 on the CPU, without gradients: out of a recorded graph where the device allows it.
+  torch::Tensor outputs(const torch::Tensor& x) const;
   /// The input of the last layer: [n, width], or [members, n, width].
   torch::Tensor before_last(const torch::Tensor& x) const;
 
@@ -97,6 +102,7 @@ class DenseNet {
   torch::Tensor memory_;
   std::vector<torch::Tensor> weights_;
   std::vector<torch::Tensor> biases_;
+  std::shared_ptr<BlockForward> blocks_;  // for this memory
 };
 
 }  // namespace assay::detail

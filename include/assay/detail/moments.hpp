@@ -8,6 +8,9 @@
 
 namespace assay::detail {
 
+/// Whether two lists hold the same tensors, not only equal ones.
+bool same_tensors(const std::vector<torch::Tensor>& a, const std::vector<torch::Tensor>& b);
+
 /// The parameters an optimizer updates, with a step count and one tensor of each kind of moment for every parameter.
 ///
 /// Parameters that lie one behind the other in one piece of memory are updated as one tensor wherever their gradients
@@ -30,7 +33,8 @@ class Moments {
   Moments& operator=(Moments&&) noexcept = default;
   ~Moments() = default;
 
-  /// Takes parameters and forgets all moments. Errors: `TrainingError` for parameters the fused operators cannot take.
+  /// Takes parameters and forgets all moments; in place, if the parameters are those it has. Errors: `TrainingError`
+  /// for parameters the fused operators cannot take.
   void init(std::vector<torch::Tensor> parameters);
   /// The parameters that have a gradient now, their step counts raised by one.
   Lists& next_step();
@@ -44,6 +48,9 @@ class Moments {
   void load(const State& state);
 
  private:
+  /// Whether these are the parameters it was given, where they were.
+  bool lies_at(const std::vector<torch::Tensor>& parameters) const;
+  void forget();
   void count_step();
   /// The gradients as one tensor; undefined if they do not lie one behind the other.
   torch::Tensor whole_gradient();

@@ -25,7 +25,9 @@ struct TrainingReport {
   std::int64_t epochs = 0;      ///< run in this training
   std::int64_t best_epoch = 0;  ///< whose parameters the learner has now
   std::int64_t batches = 0;
-  std::int64_t threads = 0;  ///< of LibTorch while it ran; 0 for a loop that does not say
+  std::int64_t threads = 0;   ///< of LibTorch while it ran; 0 for a loop that does not say
+  std::int64_t replayed = 0;  ///< of the batches: out of a recorded graph, on a device
+  std::string not_recorded;   ///< why batches on a device were not recorded; empty where they were, and on the CPU
   double training_loss = 0;
   double validation_loss = std::numeric_limits<double>::quiet_NaN();
   std::string ended_by;  ///< "epochs", "early_stopping" or "stop_requested"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <assay/any/any_learner.hpp>
+#include <assay/detail/scratch.hpp>
 #include <assay/detail/training_progress.hpp>
 #include <assay/options.hpp>
 #include <assay/training/adamw.hpp>
@@ -19,6 +20,7 @@
 namespace assay {
 
 namespace detail {
+class DeviceEpochs;
 class TrainingRun;
 }  // namespace detail
 
@@ -49,6 +51,18 @@ struct ShrinkAndPerturbOptions {
   };
 };
 
+/// Whether the steps of a training on a device are recorded as a graph and replayed.
+enum class GraphCapture {
+  where_safe,  ///< unless the learner or the optimizer cannot be recorded, which the report then says
+  off,
+  required,  ///< as `where_safe`, but a training that cannot be recorded is an error
+};
+
+enum class MixedPrecision {
+  none,
+  bf16,  ///< products of matrices in bfloat16; parameters, sums, losses and updates as without
+};
+
 struct DefaultTrainingLoopOptions {
   std::int64_t epochs = 200;
   std::int64_t fine_tuning_epochs = 50;
@@ -64,6 +78,9 @@ struct DefaultTrainingLoopOptions {
   bool reset_optimizer_states = true;
   std::string device = "cpu";
   std::string dtype = "float32";
+  MixedPrecision mixed_precision = MixedPrecision::none;
+  bool tf32 = false;
+  GraphCapture graph_capture = GraphCapture::where_safe;
   std::optional<std::int64_t> threads = std::nullopt;
 
   static constexpr std::array describe{
@@ -85,6 +102,9 @@ struct DefaultTrainingLoopOptions {
       OptionInfo{.name = "reset_optimizer_states", .help = "start every training with fresh moments"},
       OptionInfo{.name = "device", .help = "cpu, cuda or cuda:N"},
       OptionInfo{.name = "dtype", .help = "float32 or float64, for the learner's parameters and batches"},
+      OptionInfo{.name = "mixed_precision", .help = "bf16: products of matrices in bfloat16, while training"},
+      OptionInfo{.name = "tf32", .help = "on CUDA, products of float32 matrices may round their factors to TF32"},
+      OptionInfo{.name = "graph_capture", .help = "on CUDA, steps are recorded once and replayed"},
       OptionInfo{.name = "threads",
                  .help = "of LibTorch while training; else as many as pay for the sizes, up to the host program's",
                  .min = 1,
@@ -102,6 +122,13 @@ struct DefaultTrainingLoopOptions {
 /// A learner with `loss_and_gradients` is trained without autograd. Without `threads`, their number is a function of
 /// the number of parameters and the batch size, at most what the host program allows; it is kept with the state of a
 /// training, so that one that is resumed goes on with as many.
+///
+/// On a device whose work can be recorded (CUDA, with assay::cuda) a step is recorded from its gather to its update and
+/// replayed from then on, in every round while the pool grows; the first steps of a training run as they are, watched
+/// for whatever a recording could not repeat: a number read by the host, a shape that depends on data, an optimizer
+/// that takes its rate on the host, steps that differ. Such a training runs as without, and its report says why.
+/// Numbers are the same bits either way, as far as the device's kernels are deterministic. `mixed_precision` needs
+/// float32 and goes through autograd. It makes small nets slower.
 ///
 /// Early stopping watches the validation pool. Without one it holds out one labeled sample in `holdout`, chosen by a
 /// hash of its id: the same ones in every round, since a learner that goes on from earlier weights must not be judged
@@ -135,17 +162,26 @@ class DefaultTrainingLoop {
 
  private:
   EpochReport train_epoch(const LearnerRef& learner, detail::TrainingRun& run);
+  /// One update of the parameters at a rate that is a number or lies on the device. Gives the loss.
+  template <class Rate>
+  torch::Tensor step(const LearnerRef& learner, const Batch& batch, const Rate& rate);
+  /// Makes `recorded_` ready for a training, or empty. Gives the reason why steps on a device are not recorded.
+  std::string open_recording();
+  void require_recording(const std::string& obstacle) const;
   void prepare(const LearnerRef& learner, const TrainingContext& context);
   void start_weights(const LearnerRef& learner, const TrainingContext& context) const;
   bool find_progress(const TrainingContext& context);
   void give_parameters(std::vector<torch::Tensor> parameters, bool keep_moments);
   void forget_moments();
+  void drop_optimizer();
   void abandon(const LearnerRef& learner);
 
   AnyOptimizer optimizer_;                 // working copy
   std::vector<torch::Tensor> parameters_;  // what optimizer_ was given
+  bool forgotten_ = false;                 // its moments are of a training that is over
   std::optional<detail::TrainingProgress> progress_;
   std::optional<State> loaded_;  // waits for the parameters, which `train` knows
+  detail::Scratch<detail::DeviceEpochs> recorded_;
 };
 
 }  // namespace assay

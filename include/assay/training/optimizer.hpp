@@ -17,6 +17,10 @@ namespace assay {
 ///  3. `c.lr()` gives the learning rate it is configured with;
 ///  4. it is `Stateful`: `load`, called after `init`, restores the moments that `save` gave;
 ///  5. it is copyable; a copy goes on as the original would.
+/// One with `o.step(lr)` for a `const torch::Tensor&` as well, a 0-dimensional float32 tensor on the parameters'
+/// device, can be part of a recorded graph: it then does the same operators every time, in memory that it keeps, and
+/// reads nothing on the host. Without it training on a device is not recorded. `init` with the tensors of before zeroes
+/// what it learnt in place.
 ///
 /// Not required: a base class; parameter groups.
 template <class T>
@@ -32,6 +36,8 @@ namespace detail {
 struct OptimizerInterface : ComponentInterface<OptimizerInterface> {
   virtual void init(std::vector<torch::Tensor> parameters) = 0;
   virtual void step(double lr) = 0;
+  virtual bool takes_tensor_rate() const = 0;
+  virtual void step(const torch::Tensor& lr) = 0;
   virtual double lr() const = 0;
 };
 
@@ -40,6 +46,15 @@ struct OptimizerModel final : ComponentModel<OptimizerInterface, OptimizerModel<
   using ComponentModel<OptimizerInterface, OptimizerModel<T>, T>::ComponentModel;
   void init(std::vector<torch::Tensor> parameters) override { this->held.init(std::move(parameters)); }
   void step(double lr) override { this->held.step(lr); }
+  static constexpr bool with_tensor = requires(T& o, const torch::Tensor& lr) { o.step(lr); };
+  bool takes_tensor_rate() const override { return with_tensor; }
+  void step(const torch::Tensor& lr) override {
+    if constexpr (with_tensor) {
+      this->held.step(lr);
+    } else {
+      this->held.step(lr.item<double>());
+    }
+  }
   double lr() const override { return this->held.lr(); }
 };
 
@@ -55,6 +70,9 @@ class AnyOptimizer {
 
   void init(std::vector<torch::Tensor> parameters) { self_->init(std::move(parameters)); }
   void step(double lr) { self_->step(lr); }
+  /// Whether `step` with a tensor leaves the rate on its device.
+  bool takes_tensor_rate() const { return self_->takes_tensor_rate(); }
+  void step(const torch::Tensor& lr) { self_->step(lr); }
   double lr() const { return self_->lr(); }
   Json spec() const { return self_->spec(); }
   State save() const { return self_->save(); }

@@ -41,6 +41,7 @@ class Sgd {
 
   void init(std::vector<torch::Tensor> parameters) { moments_.init(std::move(parameters)); }
   void step(double lr);
+  void step(const torch::Tensor& lr);
   double lr() const { return options.lr; }
   State save() const { return moments_.save(); }
   void load(const State& state) { moments_.load(state); }
