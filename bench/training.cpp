@@ -2,6 +2,8 @@
 // What a batch costs while a small regression net (SiLU, mean squared error, AdamW) is trained on one thread: assay's
 // loop with `Mlp`, `Ensemble` and a module of LibTorch's, beside loops written by hand on LibTorch that shuffle, gather
 // and sum up the loss as well. Prints one JSON object; microseconds of the processor a batch, over whole epochs.
+#include "training_data.hpp"
+
 #include <assay/config.hpp>
 #include <assay/learner/ensemble.hpp>
 #include <assay/learner/mlp.hpp>
@@ -18,9 +20,6 @@
 #include <ATen/ops/silu.h>
 #include <ATen/ops/silu_backward.h>
 #include <ATen/ops/sum.h>
-#include <torch/nn/modules/activation.h>
-#include <torch/nn/modules/container/sequential.h>
-#include <torch/nn/modules/linear.h>
 #include <torch/optim/adamw.h>
 
 #include <cmath>
@@ -41,25 +40,7 @@ double now() {
   return 1e6 * static_cast<double>(time.tv_sec) + 1e-3 * static_cast<double>(time.tv_nsec);
 }
 
-struct Net {
-  std::int64_t inputs, width, batch, samples, epochs;
-  std::string name() const {
-    return std::to_string(inputs) + "-" + std::to_string(width) + "-" + std::to_string(width) + "-1 batch " +
-           std::to_string(batch);
-  }
-  std::int64_t batches() const { return samples / batch; }
-};
-
-struct Data {
-  torch::Tensor x, y;
-  explicit Data(const Net& net) : x(torch::randn({net.samples, net.inputs})), y(x.sin().sum(1, true)) {}
-};
-
-torch::nn::Sequential make_module(const Net& net) {
-  using torch::nn::Linear, torch::nn::SiLU;
-  return torch::nn::Sequential(Linear(net.inputs, net.width), SiLU(), Linear(net.width, net.width), SiLU(),
-                               Linear(net.width, 1));
-}
+using bench::Data, bench::make_module, bench::Net;
 
 /// Microseconds a batch of a whole epoch, the first epoch left out.
 struct Timing {
@@ -68,10 +49,14 @@ struct Timing {
 
 /// assay's loop, as a campaign calls it.
 template <class Learner>
-Timing by_assay(const Net& net, const Data& data, Learner learner) {
+Timing by_assay(const Net& net, const Data& data, Learner learner,
+                assay::MixedPrecision precision = assay::MixedPrecision::none) {
   const assay::TensorPool labeled(assay::Values{{"x", data.x}, {"y", data.y}}), none;
-  assay::DefaultTrainingLoop loop(
-      {.epochs = net.epochs + 1, .batch_size = net.batch, .optimizer = assay::AdamW(), .early_stopping = std::nullopt});
+  assay::DefaultTrainingLoop loop({.epochs = net.epochs + 1,
+                                   .batch_size = net.batch,
+                                   .optimizer = assay::AdamW(),
+                                   .early_stopping = std::nullopt,
+                                   .mixed_precision = precision});
   Timing timing;
   double began = 0, ended = 0;
   assay::TrainingContext context{.labeled = labeled, .validation = none, .round = 1, .random = assay::RandomKey(1)};
@@ -220,7 +205,7 @@ int main() {
   torch::manual_seed(0);
   constexpr std::int64_t members = 16;
   assay::Json report;
-  for (const Net& net : {Net{8, 64, 32, 2048, 50}, Net{8, 256, 256, 4096, 10}, Net{16, 512, 1024, 8192, 3}}) {
+  for (const Net& net : bench::nets()) {
     const Data data(net);
     const std::vector<std::int64_t> hidden{net.width, net.width};
     const assay::Mlp mlp({.inputs = {"x"}, .targets = {"y"}, .hidden = hidden});
@@ -232,6 +217,7 @@ int main() {
            return by_assay(
                net, data, assay::ModuleLearner(make_module(net), {.inputs = {"x"}, .targets = {"y"}}, assay::mse_loss));
          }},
+        {"mlp, bf16", [&] { return by_assay(net, data, mlp, assay::MixedPrecision::bf16); }},
         {"by hand, fused", [&] { return fused(net, data); }},
         {"by hand, torch::optim", [&] { return torch_optim(net, data); }}};
     assay::Json& of_net = report[net.name()];
