@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The inner loops of training, in every instruction set that this processor has.
 #include "../src/learner/dense_kernels.hpp"
+#include "../src/learner/dense_losses.hpp"
 
 #include "support/catch.hpp"
 #include "support/one_thread.hpp"
@@ -124,5 +125,30 @@ TEST_CASE("the inner loops of training compute what they say in every instructio
     check_products(*kernels, 1e-14);
     check_activations(*kernels, 1e-15);
     check_rest(*kernels);
+  }
+}
+
+TEST_CASE("a device's losses and derivatives are those of the CPU's loops", "[learner]") {
+  const std::int64_t n = 7, members = 3;
+  for (const DenseLoss loss :
+       {DenseLoss::mse, DenseLoss::huber, DenseLoss::gaussian, DenseLoss::two_classes, DenseLoss::classes}) {
+    const std::int64_t k = loss == DenseLoss::two_classes ? 1 : 4;
+    const torch::Tensor target = loss == DenseLoss::classes ? torch::arange(n, torch::kInt64).remainder(k)
+                                 : loss == DenseLoss::two_classes
+                                     ? torch::arange(n, torch::kFloat64).remainder(2).unsqueeze(1)
+                                     : 2 * random<double>({n, loss == DenseLoss::gaussian ? k / 2 : k});
+    for (const bool stacked : {false, true}) {
+      for (const bool weighted : {false, true}) {
+        if (weighted && !stacked) continue;
+        INFO("loss " << static_cast<int>(loss) << ", stacked " << stacked << ", weighted " << weighted);
+        const torch::Tensor out = 2 * (stacked ? random<double>({members, n, k}) : random<double>({n, k}));
+        const torch::Tensor weights = weighted ? random<double>({n, members}).abs() : torch::Tensor();
+        torch::Tensor expected = torch::empty_like(out), got = torch::empty_like(out);
+        const torch::Tensor a = loss_with_derivative(loss, out, target, weights, expected);
+        const torch::Tensor b = loss_by_operators(loss, out, target, weights, got);
+        CHECK(b.item<double>() == Approx(a.item<double>()).epsilon(1e-12));
+        CHECK(torch::allclose(got, expected, 1e-12, 1e-14));
+      }
+    }
   }
 }

@@ -20,4 +20,8 @@ torch::Tensor sample_losses(DenseLoss loss, const torch::Tensor& out, const torc
 torch::Tensor loss_with_derivative(DenseLoss loss, const torch::Tensor& out, const torch::Tensor& target,
                                    const torch::Tensor& weights, torch::Tensor& derivative);
 
+/// The same by operators of the tensor library alone: what a device gets.
+torch::Tensor loss_by_operators(DenseLoss loss, const torch::Tensor& out, const torch::Tensor& target,
+                                const torch::Tensor& weights, torch::Tensor& derivative);
+
 }  // namespace assay::detail
