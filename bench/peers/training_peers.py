@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a batch costs in PhysicsNeMo's DefaultTrainingLoop and in loops of plain PyTorch, for the nets of
-bench/training.cpp. Prints one JSON object: microseconds of the processor a batch over whole epochs, the first left out.
+bench/training.cpp. Prints one JSON object: microseconds of the processor (on a GPU, of the wall clock) a batch over whole
+epochs, the first left out.
 
-usage: training_peers.py      (with nvidia-physicsnemo 2.2.2 and torch)
+usage: training_peers.py [cpu | cuda]      (with nvidia-physicsnemo 2.2.2 and torch)
 """
 import json
 import logging
+import sys
 import time
 import warnings
 
@@ -18,6 +20,7 @@ from physicsnemo.active_learning.loop import DefaultTrainingLoop  # noqa: E402
 
 torch.set_num_threads(1)
 torch.manual_seed(0)
+DEVICE = sys.argv[1] if len(sys.argv) > 1 else "cpu"
 NETS = [(8, 64, 32, 2048, 8), (8, 256, 256, 4096, 8), (16, 512, 1024, 8192, 3)]  # inputs, width, batch, samples, epochs
 
 
@@ -36,15 +39,22 @@ class Net(Module):
         return self.body(x)
 
 
+def now():
+    if DEVICE == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 def per_batch(train, epochs, batches):
     train(1)
-    began = time.process_time()
+    began = now()
     train(epochs)
-    return 1e6 * (time.process_time() - began) / (epochs * batches)
+    return 1e6 * (now() - began) / (epochs * batches)
 
 
 def reference(x, y, inputs, width, batch, epochs):
-    net = Net(inputs, width)
+    net = Net(inputs, width).to(DEVICE)
     optimizer = torch.optim.AdamW(net.parameters(), 1e-3)
     loop = DefaultTrainingLoop(use_progress_bars=False, enable_static_capture=False)
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=batch, shuffle=True)
@@ -52,12 +62,13 @@ def reference(x, y, inputs, width, batch, epochs):
     def step(model, rows):
         return torch.nn.functional.mse_loss(model(rows[0]), rows[1])
 
-    return per_batch(lambda n: loop(net, optimizer, loader, max_epochs=n, train_step_fn=step, device="cpu",
+    return per_batch(lambda n: loop(net, optimizer, loader, max_epochs=n, train_step_fn=step, device=DEVICE,
                                     dtype=torch.float32), epochs, len(loader))
 
 
 def plain(x, y, inputs, width, batch, epochs, fused):
-    net = layers(inputs, width)
+    net = layers(inputs, width).to(DEVICE)
+    x, y = x.to(DEVICE), y.to(DEVICE)
     optimizer = torch.optim.AdamW(net.parameters(), 1e-3, fused=fused)
 
     def train(count):
