@@ -7,6 +7,7 @@
 #include <assay/error.hpp>
 #include <assay/learner/mc_dropout.hpp>
 #include <assay/learner/module_learner.hpp>
+#include <assay/select/prob_cover.hpp>
 #include <assay/training/linear_schedule.hpp>
 
 #include <ATen/ops/cat.h>
@@ -115,7 +116,7 @@ TEST_CASE("an ensemble's gradients are its members' side by side", "[learner]") 
   REQUIRE(layers.size() == 6);
   // The output of a member is its last layer's inner product: the embeddings stand in `input`, members one by one.
   const torch::Tensor hidden = learner.embeddings(samples);
-  CHECK(largest(layers[3].input.narrow(1, 0, 6) * std::sqrt(6.0) - hidden.narrow(1, 6, 6)) < 1e-12);
+  CHECK(largest(layers[3].input - hidden.narrow(1, 6, 6)) < 1e-12);
   const GradientOptions exact{.sketch = 0};
   CHECK(largest(kernel(learner.gradient_features(samples, exact)) - gradient_inner_products(layers, layers)) < 1e-10);
 }
@@ -209,6 +210,7 @@ TEST_CASE("a module of recorded layers has the gradients that autograd gives, in
     CHECK(learner.capabilities().has(Capability::gradient_features));
     AnyLearner erased = std::move(learner);
     with_context(erased, data(9), data(30, 60).pick({"a", "b"}), [](const QueryContext& context) {
+      const torch::NoGradGuard no_gradients;  // as a driver asks
       CHECK(Lcmd({.max_samples = 5}).select(context).positions.size() == 5);
     });
   }
@@ -315,6 +317,30 @@ TEST_CASE("greedy sampling looks at inputs, outputs or their product", "[query]"
     CHECK(both.scores[1] == Approx(2 * std::sqrt(8.0) / scale));
     CHECK(both.scores[2] == 0);
   });
+}
+
+TEST_CASE("prob_cover without a radius takes that of pure balls, for as many clusters as there are classes",
+          "[query]") {
+  Values labeled = data(30);
+  labeled.set("c", (labeled["a"] > 0).to(torch::kInt64) + (labeled["b"] > 1).to(torch::kInt64));
+  AnyLearner classifier = prepared(Mlp({.inputs = {"a", "b"}, .targets = {"c"}, .hidden = {7}, .classes = 3}), labeled);
+  AnyLearner regression = mlp("silu");
+  for (const auto& [learner, clusters] : {std::pair{&classifier, 3}, {&regression, 10}}) {
+    with_context(*learner, labeled, data(60, 90), [&](const QueryContext& context) {
+      const ProbCoverQueryOptions published{.max_samples = 6};
+      const FeaturePair pair = make_features(context, published.features);
+      const SelectionProblem problem{.pool = FeatureMatrix(pair.unlabeled),
+                                     .train = FeatureMatrix(pair.labeled),
+                                     .seed = context.random().with("choice").bits(),
+                                     .ids = context.unlabeled().ids()};
+      ProbCoverQueryOptions given = published;
+      given.radius = pure_radius(problem, {.clusters = clusters});
+      const Selection chosen = ProbCover(published).select(context);
+      CHECK(chosen.positions == ProbCover(given).select(context).positions);
+      CHECK(chosen.scores == ProbCover(given).select(context).scores);
+      CHECK(*given.radius != pure_radius(problem, {.clusters = clusters - 1}));
+    });
+  }
 }
 
 TEST_CASE("methods that condition on the labels themselves refuse posterior features", "[query]") {

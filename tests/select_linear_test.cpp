@@ -8,6 +8,7 @@
 #include <assay/data/safetensors.hpp>
 #include <assay/detail/files.hpp>
 #include <assay/select/methods.hpp>
+#include <assay/select/prob_cover.hpp>
 #include <assay/select/plan.hpp>
 #include <assay/select/stochastic.hpp>
 
@@ -112,6 +113,54 @@ TEST_CASE("typiclust chooses dense places of different clusters", "[select]") {
   const SelectedBatch two = select_batch(
       "typiclust", {.pool = FeatureMatrix(pool), .train = FeatureMatrix(pool.narrow(0, 0, 1)), .count = 2, .seed = 1});
   for (const std::int64_t row : two.rows) CHECK(row >= 30);
+}
+
+TEST_CASE("the pure radius of two groups on a line is the one worked out by hand", "[select]") {
+  // Distances to the nearest of the other group: 10, 9, 8 and 8, 9, 10.
+  const torch::Tensor pool = torch::tensor({0.0, 12.0, 1.0, 10.0, 2.0, 11.0}, torch::kFloat64);
+  const SelectionProblem problem{.pool = FeatureMatrix(pool), .seed = 4};
+  const auto below = [](double number) { return std::nextafter(number, 0.0); };
+  CHECK(pure_radius(problem, {.clusters = 2}) == below(8));
+  CHECK(pure_radius(problem, {.clusters = 2, .purity = 0.6}) == below(9));  // four of six
+  CHECK(pure_radius(problem, {.clusters = 2, .purity = 0.3}) == below(10));
+  CHECK(pure_radius(problem, {.clusters = 1}) == 0);
+  // Labeled rows are balls, too: one at 7.5 joins the second group, which then comes as near as 5.5 to the first.
+  const SelectionProblem more{
+      .pool = FeatureMatrix(pool), .train = FeatureMatrix(torch::tensor({7.5}, torch::kFloat64)), .seed = 4};
+  CHECK(pure_radius(more, {.clusters = 2}) == below(5.5));
+  CHECK_THROWS_AS(pure_radius(problem, {.clusters = 0}), ConfigError);
+}
+
+TEST_CASE("at the pure radius 95 % of the balls hold one group, and a little above it fewer", "[select]") {
+  constexpr std::int64_t each = 700, n = 3 * each;
+  torch::Tensor pool = normal(n, 3, 5);
+  pool.narrow(0, each, each).select(1, 0) += 9;
+  pool.narrow(0, 2 * each, each).select(1, 1) += 9;
+  const torch::Tensor square = (pool.unsqueeze(1) - pool.unsqueeze(0)).square().sum(2);
+  const torch::Tensor group = torch::arange(n).div(each, "floor");
+  const torch::Tensor foreign = at::where(group.unsqueeze(1) == group.unsqueeze(0), INFINITY, square);
+  const torch::Tensor reach = std::get<0>(foreign.min(1));
+  std::vector<SampleId> ids(n), moved(n);
+  const torch::Tensor order = normal(n, 1, 6).flatten().argsort();
+  for (std::int64_t i = 0; i < n; ++i) {
+    ids[static_cast<std::size_t>(i)] = i;
+    moved[static_cast<std::size_t>(i)] = order[i].item<std::int64_t>();
+  }
+  const double radius = pure_radius({.pool = FeatureMatrix(pool), .seed = 2, .ids = ids}, {.clusters = 3});
+  CHECK((reach > radius * radius).to(torch::kFloat64).mean().item<double>() == Approx(0.95).margin(0.004));
+  // The order of the candidates says nothing, other draws little.
+  const auto other = [&](std::uint64_t seed) {
+    return pure_radius({.pool = FeatureMatrix(pool.index_select(0, order)), .seed = seed, .ids = moved},
+                       {.clusters = 3});
+  };
+  CHECK(other(2) == radius);
+  CHECK(other(3) == Approx(radius).epsilon(0.02));
+  // Of at most 2,000 rows every one is a ball: 570 of 600 are pure, and fewer a little farther out.
+  const torch::Tensor reach_of_few = std::get<0>(foreign.narrow(0, 400, 600).narrow(1, 400, 600).min(1));
+  const double exact = pure_radius({.pool = FeatureMatrix(pool.narrow(0, 400, 600)), .seed = 2}, {.clusters = 2});
+  const auto pure = [&](double r) { return (reach_of_few > r * r).sum().item<std::int64_t>(); };
+  CHECK(pure(exact * (1 - 1e-12)) >= 570);
+  CHECK(pure(exact * (1 + 1e-12)) < 570);
 }
 
 TEST_CASE("stochastic top-k draws with the chances it should", "[select]") {

@@ -4,12 +4,14 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/addmm.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/mm.h>
-#include <ATen/ops/ones.h>
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
+#include <vector>
 
 namespace assay::detail {
 
@@ -26,12 +28,12 @@ LayerGradients gradients_of(const std::vector<torch::Tensor>& parameters, Activa
     after.push_back(activate(activation, before.back()));
   }
   LayerGradients gradients(layers);
-  const auto input_with_one = [&](const torch::Tensor& input) {
-    const double width = options.by_width ? 1 / std::sqrt(static_cast<double>(input.size(1))) : 1;
-    return at::cat({input * width, at::ones({n, 1}, input.options())}, 1);
+  const auto part = [&](const torch::Tensor& input, torch::Tensor output) {
+    const double weight = options.by_width ? 1 / std::sqrt(static_cast<double>(input.size(1))) : 1;
+    return LayerGradient{input, std::move(output), weight, 1};
   };
   // The last layer's result is the output: the same for all samples, so that only its norm counts.
-  gradients.back() = {input_with_one(after.back()), at::full({n, 1}, directions.norm().item<double>(), x.options())};
+  gradients.back() = part(after.back(), at::full({n, 1}, directions.norm().item<double>(), x.options()));
   if (options.layers == GradientLayers::last) return {gradients.back()};
   // One column block a combination: [n, combinations · out].
   torch::Tensor gradient;
@@ -43,36 +45,73 @@ LayerGradients gradients_of(const std::vector<torch::Tensor>& parameters, Activa
     const auto for_all = [&](const torch::Tensor& tensor) { return tensor.unsqueeze(1).expand_as(back); };
     gradient = back.contiguous();
     activate_backward_(activation, gradient, for_all(before[i]).contiguous(), for_all(after[i + 1]).contiguous());
-    gradients[i] = {input_with_one(after[i]), gradient.flatten(1)};
+    gradients[i] = part(after[i], gradient.flatten(1));
   }
   return gradients;
 }
+
+/// Samples whose layers fit the cache together with their sketch, at widths of some hundreds.
+constexpr std::int64_t block_rows = 1024;
+
+/// The layers' gradients of one network, or of members side by side.
+class Gradients {
+ public:
+  Gradients(const DenseNet& net, const torch::TensorOptions& like, const GradientOptions& options)
+      : activation_(net.activation()),
+        directions_(output_directions(net.shape().outputs, options).to(like)),
+        options_(options) {
+    const std::int64_t members = net.shape().members;
+    networks_.resize(static_cast<std::size_t>(std::max<std::int64_t>(1, members)));
+    share_ = 1 / std::sqrt(static_cast<double>(networks_.size()));
+    for (const torch::Tensor& parameter : net.parameters()) {
+      for (std::size_t i = 0; i < networks_.size(); ++i) {
+        const torch::Tensor plain = parameter.detach();
+        networks_[i].push_back(members > 0 ? plain.select(0, static_cast<std::int64_t>(i)) : plain);
+      }
+    }
+  }
+
+  LayerGradients of(const torch::Tensor& x) const {
+    LayerGradients all;
+    for (const std::vector<torch::Tensor>& parameters : networks_) {
+      for (LayerGradient& layer : gradients_of(parameters, activation_, x, directions_, options_)) {
+        layer.weight *= share_;
+        layer.bias *= share_;
+        all.push_back(std::move(layer));
+      }
+    }
+    return all;
+  }
+
+ private:
+  std::vector<std::vector<torch::Tensor>> networks_;
+  Activation activation_;
+  torch::Tensor directions_;
+  GradientOptions options_;
+  double share_;
+};
 
 }  // namespace
 
 LayerGradients DenseLearner::layer_gradients(const Values& inputs, const GradientOptions& options) const {
   const at::NoGradGuard no_grad;
   const torch::Tensor x = standardised_inputs(inputs);
-  std::vector<torch::Tensor> parameters;
-  for (const torch::Tensor& parameter : net_.parameters()) parameters.push_back(parameter.detach());
-  const Activation activation = net_.activation();
-  const torch::Tensor directions = output_directions(net_.shape().outputs, options).to(x.options());
-  if (options_.members == 0) return gradients_of(parameters, activation, x, directions, options);
-  LayerGradients all;
-  const double share = 1 / std::sqrt(static_cast<double>(options_.members));
-  for (std::int64_t member = 0; member < options_.members; ++member) {
-    std::vector<torch::Tensor> own;
-    for (const torch::Tensor& parameter : parameters) own.push_back(parameter.select(0, member));
-    for (LayerGradient& layer : gradients_of(own, activation, x, directions, options)) {
-      all.push_back({std::move(layer.input), layer.output.mul_(share)});
-    }
-  }
-  return all;
+  return Gradients(net_, x.options(), options).of(x);
 }
 
 torch::Tensor DenseLearner::gradient_features(const Values& inputs, const GradientOptions& options) const {
   const at::NoGradGuard no_grad;
-  return assay::gradient_features(layer_gradients(inputs, options), options).cpu();
+  const torch::Tensor x = standardised_inputs(inputs);
+  const Gradients gradients(net_, x.options(), options);
+  if (options.sketch == 0) return assay::gradient_features(gradients.of(x), options).cpu();
+  GradientSketch sketch(options.sketch, options.seed);
+  const std::int64_t n = x.size(0), rows = x.is_cpu() ? block_rows : std::max<std::int64_t>(1, n);
+  torch::Tensor features = at::empty({n, options.sketch}, x.options().device(torch::kCPU));
+  for (std::int64_t first = 0; first < n; first += rows) {
+    const std::int64_t count = std::min(rows, n - first);
+    features.narrow(0, first, count).copy_(sketch.features(gradients.of(x.narrow(0, first, count))));
+  }
+  return features;
 }
 
 }  // namespace assay::detail

@@ -5,7 +5,6 @@
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/full.h>
 #include <torch/autograd.h>
 
 #include <cmath>
@@ -44,10 +43,9 @@ void RecordedLinearImpl::reset_parameters() {
 torch::Tensor RecordedLinearImpl::forward(const torch::Tensor& x) {
   const torch::Tensor result = at::addmm(bias, x, weight, bias_factor_, weight_factor_);
   if (recording) {
-    const torch::Tensor input = x.detach();
-    recording->inputs.push_back(input);
-    recording->with_one.push_back(
-        at::cat({input * weight_factor_, at::full({x.size(0), 1}, bias_factor_, input.options())}, 1));
+    recording->inputs.push_back(x.detach());
+    recording->weights.push_back(weight_factor_);
+    recording->biases.push_back(bias_factor_);
     recording->results.push_back(result);
   }
   return result;
@@ -79,6 +77,7 @@ Recording record(const std::function<torch::Tensor()>& forward) {
 }
 
 LayerGradients layer_gradients(const Recording& recorded, const GradientOptions& options) {
+  const at::AutoGradMode gradients(true);  // strategies are asked without
   const torch::Tensor directions = output_directions(recorded.output.size(1), options).to(recorded.output.options());
   const bool last = options.layers == GradientLayers::last;
   const std::vector<torch::Tensor> results = last ? std::vector{recorded.results.back()} : recorded.results;
@@ -92,7 +91,8 @@ LayerGradients layer_gradients(const Recording& recorded, const GradientOptions&
   LayerGradients layers;
   const std::size_t first = recorded.results.size() - results.size();
   for (std::size_t i = 0; i < results.size(); ++i) {
-    layers.push_back({recorded.with_one[first + i], at::cat(parts[i], 1)});
+    const std::size_t layer = first + i;
+    layers.push_back({recorded.inputs[layer], at::cat(parts[i], 1), recorded.weights[layer], recorded.biases[layer]});
   }
   return layers;
 }

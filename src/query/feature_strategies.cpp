@@ -17,6 +17,8 @@
 #include <assay/select/prob_cover.hpp>
 #include <assay/select/typiclust.hpp>
 
+#include <optional>
+
 namespace assay {
 
 namespace {
@@ -34,6 +36,13 @@ Selection select_by_features(const QueryContext& context, const FeatureOptions& 
   if (labeled && pair.labeled.defined()) problem.train = FeatureMatrix(pair.labeled, "labeled samples");
   SelectedBatch batch = choose(problem);
   return {.positions = std::move(batch.rows), .scores = std::move(batch.scores), .strategies = {}};
+}
+
+/// The classes that the learner tells apart, if it does.
+std::optional<std::int64_t> classes_of(const QueryContext& context) {
+  if (!context.learner().capabilities().has(Capability::class_probabilities)) return std::nullopt;
+  const std::vector<std::int64_t> one{0};
+  return detail::class_probabilities(context.learner(), context.unlabeled().subset(one)).size(1);
 }
 
 template <class Options>
@@ -88,8 +97,11 @@ Selection Typiclust::select(const QueryContext& context) const {
 ProbCover::ProbCover(ProbCoverQueryOptions options_) : options(options_) { require_valid(options, key); }
 Selection ProbCover::select(const QueryContext& context) const {
   return select_by_features(
-      context, options.features, options.labeled, options.max_samples,
-      [&](const SelectionProblem& problem) { return prob_cover(problem, {.radius = options.radius}); });
+      context, options.features, options.labeled, options.max_samples, [&](const SelectionProblem& problem) {
+        const double radius = options.radius ? *options.radius
+                                             : pure_radius(problem, {.clusters = classes_of(context).value_or(10)});
+        return prob_cover(problem, {.radius = radius});
+      });
 }
 
 Selection Badge::select(const QueryContextWith<Embeddings, ClassProbabilities>& context) const {

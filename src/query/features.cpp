@@ -54,7 +54,7 @@ torch::Tensor raw(const QueryContext& context, const PoolView& pool, const Featu
       const torch::Tensor p = detail::class_probabilities(context.learner(), pool).to(torch::kFloat64);
       const torch::Tensor slope = p - at::one_hot(p.argmax(1), p.size(1));
       if (hidden.size(1) * p.size(1) <= gradients.sketch) gradients.sketch = 0;
-      return gradient_features({{hidden, slope}}, gradients);
+      return gradient_features({{.input = hidden, .output = slope}}, gradients);
     }
   }
   return detail::embeddings(context.learner(), pool);

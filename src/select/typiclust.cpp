@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kmeans_pp.hpp"
+#include "kmeans.hpp"
 
 #include <assay/select/typiclust.hpp>
 
@@ -14,19 +14,20 @@ using namespace detail;
 template <class T>
 class Typiclust {
  public:
-  Typiclust(Run<T>& run, const TypiclustOptions& options) : run_(run), options_(options), state_(run, true) {}
+  Typiclust(Run<T>& run, const TypiclustOptions& options) : run_(run), options_(options), means_(run) {}
 
   SelectedBatch choose() {
     std::vector<std::int64_t> rows;
     std::vector<double> scores;
     if (run_.count == 0) return run_.finish(rows, scores);
-    cluster();
+    means_.cluster(std::min({run_.known_rows + run_.count, options_.max_clusters, run_.n()}), options_.iterations);
     struct Group {
       std::int64_t known = 0;
       std::vector<std::int64_t> rows;
     };
-    std::vector<Group> groups(static_cast<std::size_t>(clusters_));
-    for (std::int64_t i = 0; i < run_.n(); ++i) groups[static_cast<std::size_t>(state_.nearest[i])].rows.push_back(i);
+    std::vector<Group> groups(static_cast<std::size_t>(means_.size()));
+    for (std::int64_t i = 0; i < run_.n(); ++i)
+      groups[static_cast<std::size_t>(means_.cluster_of(i))].rows.push_back(i);
     for (const std::int32_t c : clusters_of_known()) ++groups[static_cast<std::size_t>(c)].known;
     std::vector<std::size_t> order;
     for (std::size_t c = 0; c < groups.size(); ++c) {
@@ -52,46 +53,6 @@ class Typiclust {
   }
 
  private:
-  /// Lloyd's rounds; sums in float64 over fixed stretches of rows, added in their order.
-  void cluster() {
-    const std::int64_t d = run_.d();
-    clusters_ = std::min({run_.known_rows + run_.count, options_.max_clusters, run_.n()});
-    std::vector<double> distances;
-    const std::vector<std::int64_t> start = draw_kmeans_pp(run_, state_, clusters_, distances);
-    centers_ = Array<T>(run_.meter, clusters_ * d);
-    for (std::int64_t c = 0; c < clusters_; ++c)
-      run_.copy_row(start[static_cast<std::size_t>(c)], centers_.data() + c * d);
-    assign();
-    Array<double> sums(run_.meter, clusters_ * d);
-    Array<std::int32_t> before(run_.meter, run_.n());
-    for (std::int64_t round = 0; round < options_.iterations; ++round) {
-      std::copy_n(state_.nearest.data(), run_.n(), before.data());
-      std::fill_n(sums.data(), sums.size(), 0.0);
-      std::vector<std::int64_t> sizes(static_cast<std::size_t>(clusters_), 0);
-      RowReader<T> reader(run_.meter, run_.pool, run_.plan.block_rows);
-      for (std::int64_t first = 0; first < run_.n(); first += run_.plan.block_rows) {
-        const std::int64_t count = std::min(run_.plan.block_rows, run_.n() - first);
-        const T* rows = reader.block(first, count);
-        for (std::int64_t i = 0; i < count; ++i) {
-          const std::int32_t c = state_.nearest[first + i];
-          ++sizes[static_cast<std::size_t>(c)];
-          for (std::int64_t j = 0; j < d; ++j) sums[c * d + j] += static_cast<double>(rows[i * d + j]);
-        }
-      }
-      run_.touch(run_.n());
-      for (std::int64_t c = 0; c < clusters_; ++c) {
-        const auto size = static_cast<double>(sizes[static_cast<std::size_t>(c)]);
-        for (std::int64_t j = 0; size > 0 && j < d; ++j) centers_[c * d + j] = static_cast<T>(sums[c * d + j] / size);
-      }
-      assign();
-      if (std::equal(before.data(), before.data() + run_.n(), state_.nearest.data())) break;
-    }
-  }
-  void assign() {
-    state_.reset();
-    state_.add(centers_.data(), clusters_);
-  }
-
   std::vector<std::int32_t> clusters_of_known() {
     std::vector<std::int32_t> nearest;
     for (const FeatureMatrix& matrix : run_.known) {
@@ -101,8 +62,8 @@ class Typiclust {
         run_.require_finite(matrix, row, i);
         double least = std::numeric_limits<double>::infinity();
         std::int32_t at = 0;
-        for (std::int64_t c = 0; c < clusters_; ++c) {
-          const double square = run_.kernel.square_distance(row, centers_.data() + c * run_.d(), run_.d());
+        for (std::int64_t c = 0; c < means_.size(); ++c) {
+          const double square = run_.kernel.square_distance(row, means_.center(c), run_.d());
           if (square < least) least = square, at = static_cast<std::int32_t>(c);
         }
         nearest.push_back(at);
@@ -141,9 +102,7 @@ class Typiclust {
 
   Run<T>& run_;
   TypiclustOptions options_;
-  Nearest<T> state_;
-  Array<T> centers_;
-  std::int64_t clusters_ = 0;
+  KMeans<T> means_;
 };
 
 template <class T>

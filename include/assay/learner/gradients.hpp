@@ -20,13 +20,15 @@ struct GradientOptions {
 };
 
 /// A linear layer's part of the gradients of a batch: the gradient of sample i with respect to weights and bias is the
-/// outer product of the rows i of `input` and `output`.
+/// outer product of (`weight` · row i of `input`, `bias`) and row i of `output`.
 ///
-/// Shapes: `input` [n, in + 1], the layer's input and a one for the bias; `output` [n, r · out], the gradients of r
-/// (combinations of) outputs with respect to the layer's result, side by side.
+/// Shapes: `input` [n, in], the layer's input; `output` [n, r · out], the gradients of r (combinations of) outputs with
+/// respect to the layer's result, side by side.
 struct LayerGradient {
   torch::Tensor input;
   torch::Tensor output;
+  double weight = 1;
+  double bias = 0;  ///< 0: a layer without one
 };
 using LayerGradients = std::vector<LayerGradient>;
 
@@ -37,20 +39,44 @@ using LayerGradients = std::vector<LayerGradient>;
 /// Source: the open question of Holzmüller et al. 2023, JMLR 24(164), section 7, on several outputs.
 torch::Tensor output_directions(std::int64_t outputs, const GradientOptions& options);
 
-/// Inner products of the samples' gradients in `a` [n] with those in `b` [m], exact: Σ_layers (A Aᵀ) ∘ (B Bᵀ), [n, m].
+/// Inner products of the samples' gradients in `a` [n] with those in `b` [m], exact, [n, m]:
+/// Σ_layers (weight² A Aᵀ + bias²) ∘ (B Bᵀ).
 torch::Tensor gradient_inner_products(const LayerGradients& a, const LayerGradients& b);
 
-/// Features whose inner products are those of the gradients: exact with `sketch` 0, else in expectation, without the
-/// gradients ever being formed:
+/// Features whose inner products are those of the gradients in expectation, without the gradients ever being formed:
 ///
 ///     φ(x) = 1/√m Σ_layers (R₁ᵀ a) ∘ (R₂ᵀ b),   R₁, R₂ of random signs, drawn for each layer
 ///
-/// Shapes: [n, sketch], or [n, number of parameters · r]. Cost: two products n × width × sketch a layer.
+/// with a the input's row and b the output's. Signs are drawn when a layer is first seen and kept, for samples that
+/// come block after block.
+///
+/// Cost: two products n × width × sketch a layer. Memory: the signs, and 3 · n · sketch numbers.
 /// The standard deviation of an inner product is at most 3 |φ(x)| |φ(y)| √layers / √m.
-/// Errors: `ConfigError` `assay.features.size` for more than 65,536 exact features.
 /// Source: Holzmüller, Zaverkin, Kästner and Steinwart 2023, "A framework and benchmark for deep batch active learning
 /// for regression", JMLR 24(164), section 3.2.3 (sketching of products and sums); signs in place of normal numbers,
 /// whose fourth moment is smaller.
+class GradientSketch {
+ public:
+  /// \param size features of a sample, at least 1.
+  GradientSketch(std::int64_t size, std::uint64_t seed) : size_(size), seed_(seed) {}
+  /// \return [n, size]. The layers' widths, types and devices are the same in every call.
+  torch::Tensor features(const LayerGradients& layers);
+
+ private:
+  struct Signs {
+    torch::Tensor input, bias, output;  // [in, size], [1, size] times the bias, [r · out, size]
+  };
+  const Signs& signs_of(std::size_t layer, const LayerGradient& gradient);
+
+  std::int64_t size_;
+  std::uint64_t seed_;
+  std::vector<Signs> signs_;
+};
+
+/// Features whose inner products are those of the gradients: a `GradientSketch`, or exact with `sketch` 0.
+///
+/// Shapes: [n, sketch], or [n, number of parameters · r].
+/// Errors: `ConfigError` `assay.features.size` for more than 65,536 exact features.
 torch::Tensor gradient_features(const LayerGradients& layers, const GradientOptions& options);
 
 }  // namespace assay

@@ -41,8 +41,8 @@ namespace detail {
 /// What the recorded layers of one forward pass saw, in their order.
 struct Recording {
   std::vector<torch::Tensor> inputs;    ///< of each layer, [n, in]
-  std::vector<torch::Tensor> with_one;  ///< as in `LayerGradient::input`
   std::vector<torch::Tensor> results;   ///< of each layer, [n, out], in the graph
+  std::vector<double> weights, biases;  ///< factors of each layer, as in `LayerGradient`
   torch::Tensor output;                 ///< of the network, [n, k]
 };
 
