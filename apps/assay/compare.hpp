@@ -16,7 +16,7 @@
 namespace assay::app {
 
 struct CompareArguments {
-  std::filesystem::path data, config, report = "compare.jsonl", plot;
+  std::filesystem::path data, test_data, config, report = "compare.jsonl", plot;
   std::string learner = "mlp", run;
   std::vector<std::string> targets, strategies;
   std::int64_t seeds = 10, initial = 256, batch = 256, rounds = 16, validation = -1, seed = 0, jobs = 0;
@@ -25,15 +25,16 @@ struct CompareArguments {
 };
 
 /// Samples with inputs `x` [n, d] and targets `y` [n, k], float64; of a classification, `y` [n, 1] holds positions in
-/// `classes`.
+/// `classes`. A sample that lacks a target (NaN) is a simulation that failed: it can be chosen, and teaches nothing.
 struct CompareData {
   torch::Tensor x, y;
+  torch::Tensor done;  ///< [n] bool: which have all targets
   std::vector<std::string> inputs, targets, classes;
 };
 
 /// Reads `.csv` (a header; text columns become one column a value), `.npy` (targets are column numbers) or `.npz`
 /// (targets are names of arrays), or the samples that a campaign in a directory has learnt from. A target of text is a
-/// classification; one of numbers with `classify`.
+/// classification; one of numbers with `classify`. A target's empty cell or NaN is a missing one, of a regression.
 /// Errors: `DataError` `assay.compare.data`.
 CompareData read_compare_data(const std::filesystem::path& file, const std::vector<std::string>& targets,
                               bool classify);

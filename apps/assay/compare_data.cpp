@@ -52,6 +52,17 @@ void add_columns(const std::string& name, const std::vector<std::string>& cells,
   }
 }
 
+/// The numbers of a target, NaN for a sample without one: a simulation that failed. Nothing if a cell holds text.
+std::optional<torch::Tensor> target_numbers(const std::vector<std::string>& cells) {
+  torch::Tensor numbers = torch::empty({static_cast<std::int64_t>(cells.size())}, torch::kFloat64);
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const std::optional<double> number = cells[i].empty() ? std::optional<double>(NAN) : csv_number(cells[i]);
+    if (!number) return std::nullopt;
+    numbers.mutable_data_ptr<double>()[i] = *number;
+  }
+  return numbers;
+}
+
 /// Text of samples as positions in the sorted list of all values. \param classes that list.
 torch::Tensor positions(const std::vector<std::string>& cells, std::vector<std::string>& classes) {
   const std::set<std::string> values(cells.begin(), cells.end());
@@ -74,11 +85,12 @@ Columns csv_columns(const std::filesystem::path& file, const std::vector<std::st
     std::vector<std::string> cells;
     for (const std::vector<std::string>& row : table.rows) cells.push_back(row[c]);
     const bool target = std::find(targets.begin(), targets.end(), table.names[c]) != targets.end();
-    if (target && !std::all_of(cells.begin(), cells.end(),
-                               [](const std::string& cell) { return csv_number(cell).has_value(); })) {
-      columns.emplace_back(table.names[c], positions(cells, classes));
-    } else {
+    if (!target) {
       add_columns(table.names[c], cells, columns);
+    } else if (const std::optional<torch::Tensor> numbers = target_numbers(cells)) {
+      columns.emplace_back(table.names[c], *numbers);
+    } else {
+      columns.emplace_back(table.names[c], positions(cells, classes));
     }
   }
   return columns;
@@ -180,9 +192,12 @@ CompareData read_compare_data(const std::filesystem::path& file, const std::vect
   for (const auto& [name, values] : columns) {
     if (values.size(0) != columns.front().second.size(0))
       fail(file, "columns of one length", "'" + name + "' of another");
-    if (!torch::isfinite(values).all().item<bool>()) fail(file, "finite numbers", "others in '" + name + "'");
     const auto is_target = [&](const std::string& target) { return name == target || name.starts_with(target + "/"); };
     const auto target = std::find_if(targets.begin(), targets.end(), is_target);
+    const bool may_lack = target != targets.end() && !classify;
+    if (!(may_lack ? torch::isfinite(values) | torch::isnan(values) : torch::isfinite(values)).all().item<bool>()) {
+      fail(file, "finite numbers", "others in '" + name + "'");
+    }
     if (target != targets.end()) found.insert(*target);
     (target != targets.end() ? y : x).push_back(values);
     (target != targets.end() ? data.targets : data.inputs).push_back(name);
@@ -201,6 +216,8 @@ CompareData read_compare_data(const std::filesystem::path& file, const std::vect
   if (!data.classes.empty() && data.y.size(1) != 1) {
     fail(file, "one target, of a classification", std::to_string(data.y.size(1)));
   }
+  data.done = torch::isfinite(data.y).all(1);
+  if (!data.done.any().item<bool>()) fail(file, "samples with targets", "none");
   if (data.classes.size() == 1) fail(file, "a target of at least two classes", "'" + data.classes.front() + "' alone");
   return data;
 }

@@ -55,19 +55,46 @@ Values batch_of(const CompareData& data, const std::vector<std::int64_t>& rows) 
   return {{"x", data.x.index_select(0, index)}, {"y", data.y.index_select(0, index)}};
 }
 
-/// The file of a design for one seed; its name in the configuration is relative to that.
-std::filesystem::path design_file(const CompareArguments& arguments, const Json& design, std::int64_t seed) {
+/// Those of the samples that have labels: the others are simulations that failed.
+std::vector<std::int64_t> done_rows(const CompareData& data, std::vector<std::int64_t> rows) {
+  const bool* done = data.done.const_data_ptr<bool>();
+  std::erase_if(rows, [&](std::int64_t row) { return !done[row]; });
+  return rows;
+}
+
+std::int64_t labels_in(const CompareArguments& arguments, std::int64_t round) {
+  return arguments.initial + round * arguments.batch;
+}
+
+constexpr std::string_view seed_mark = "{seed}", labels_mark = "{labels}";
+
+/// The file of a design for one seed and number of labels; its name in the configuration is relative to that.
+std::filesystem::path design_file(const CompareArguments& arguments, const Json& design, std::int64_t seed,
+                                  std::int64_t labels) {
   std::string file = design.at("data").get<std::string>();
-  const std::string mark = "{seed}";
-  if (const std::size_t at = file.find(mark); at != std::string::npos) {
-    file.replace(at, mark.size(), std::to_string(seed));
+  for (const auto& [mark, number] : {std::pair{seed_mark, seed}, {labels_mark, labels}}) {
+    if (const std::size_t at = file.find(mark); at != std::string::npos) {
+      file.replace(at, mark.size(), std::to_string(number));
+    }
   }
   return arguments.config.parent_path() / file;
 }
 
 bool is_design(const Json& strategy) { return strategy.value("type", "") == "design"; }
 
-/// A design as it stands in the plan: with the digest of each seed's file.
+/// Whether each number of labels has a design of its own.
+bool by_labels(const Json& design) {
+  return design.at("data").get<std::string>().find(labels_mark) != std::string::npos;
+}
+
+std::string digest_of(const std::filesystem::path& file) {
+  detail::Sha256 digest;
+  const std::string bytes = detail::read_file(file);
+  digest.update(std::as_bytes(std::span(bytes)));
+  return digest.hex();
+}
+
+/// A design as it stands in the plan: with the digests of its files.
 Json design_plan(const CompareArguments& arguments, const Json& file) {
   if (!file.is_string()) {
     throw ConfigError({"assay.compare.design", "/designs", "a file, with {seed} for one a seed", file.dump(), ""});
@@ -75,26 +102,32 @@ Json design_plan(const CompareArguments& arguments, const Json& file) {
   Json design{{"type", "design"}, {"data", file}};
   Json files = Json::object();
   for (std::int64_t seed = 0; seed < arguments.seeds; ++seed) {
-    detail::Sha256 digest;
-    const std::string bytes = detail::read_file(design_file(arguments, design, seed));
-    digest.update(std::as_bytes(std::span(bytes)));
-    files[std::to_string(seed)] = digest.hex();
+    for (std::int64_t round = by_labels(design) ? 0 : arguments.rounds; round <= arguments.rounds; ++round) {
+      const std::int64_t labels = labels_in(arguments, round);
+      const std::string name = std::to_string(seed) + (by_labels(design) ? "/" + std::to_string(labels) : "");
+      files[name] = digest_of(design_file(arguments, design, seed, labels));
+    }
   }
   design["files"] = files;
   return design;
 }
 
-/// The samples of a design. Errors: `DataError` `assay.compare.design` for other columns than the data's, or too few.
-CompareData read_design(const CompareArguments& arguments, const CompareData& data, const Json& design,
-                        std::int64_t seed) {
-  const std::filesystem::path file = design_file(arguments, design, seed);
+/// Samples beside the data. Errors: `DataError` `assay.compare.columns` for other columns than the data's.
+CompareData read_beside(const CompareArguments& arguments, const CompareData& data, const std::filesystem::path& file) {
   CompareData samples = read_compare_data(file, arguments.targets, arguments.classify);
-  const std::int64_t needed = arguments.initial + arguments.rounds * arguments.batch;
   if (samples.inputs != data.inputs || samples.targets != data.targets || samples.classes != data.classes) {
-    throw DataError({"assay.compare.design", file.string(), "the columns of the data, in their order", "others", ""});
+    throw DataError({"assay.compare.columns", file.string(), "the columns of the data, in their order", "others", ""});
   }
-  if (samples.x.size(0) < needed) {
-    throw DataError({"assay.compare.design", file.string(), std::to_string(needed) + " samples",
+  return samples;
+}
+
+/// The samples of a design. Errors: `DataError` `assay.compare.design` for too few.
+CompareData read_design(const CompareArguments& arguments, const CompareData& data, const Json& design,
+                        std::int64_t seed, std::int64_t labels) {
+  const std::filesystem::path file = design_file(arguments, design, seed, labels);
+  CompareData samples = read_beside(arguments, data, file);
+  if (samples.x.size(0) < labels) {
+    throw DataError({"assay.compare.design", file.string(), std::to_string(labels) + " samples",
                      std::to_string(samples.x.size(0)), ""});
   }
   return samples;
@@ -128,11 +161,12 @@ Split split_of(const CompareArguments& arguments, std::int64_t n, std::int64_t s
     order.resize(order.size() - static_cast<std::size_t>(count));
     return rows;
   };
-  const auto test = static_cast<std::int64_t>(arguments.test * static_cast<double>(n));
+  const bool own_tests = arguments.test_data.empty();
+  const auto test = own_tests ? static_cast<std::int64_t>(arguments.test * static_cast<double>(n)) : 0;
   const std::int64_t validation = arguments.validation >= 0 ? arguments.validation
                                                             : std::min<std::int64_t>(1024, n / 10);
   const std::int64_t needed = test + validation + arguments.initial + arguments.rounds * arguments.batch;
-  if (test < 1 || needed > n) {
+  if ((own_tests && test < 1) || needed > n) {
     throw DataError({"assay.compare.size", "data",
                      std::to_string(needed) + " samples: " + std::to_string(test) + " for tests, " +
                          std::to_string(validation) + " for validation, the others to learn from",
@@ -145,6 +179,11 @@ Split split_of(const CompareArguments& arguments, std::int64_t n, std::int64_t s
   split.pool = std::move(order);
   std::sort(split.pool.begin(), split.pool.end());
   return split;
+}
+
+/// The deviation of the targets of all samples that have some.
+torch::Tensor deviation_of(const CompareData& data) {
+  return data.y.index_select(0, data.done.nonzero().flatten()).std(0, /*unbiased=*/false).clamp_min(1e-300);
 }
 
 /// Errors in units of the targets' deviation over all data, or, without one, the share of right classes.
@@ -205,9 +244,11 @@ Json compare_plan(const CompareArguments& arguments, const CompareData& data) {
     learner = Json{{"type", plain}};
   }
   if (learner.is_object()) {
-    learner["inputs"] = {"x"};
-    learner["targets"] = {"y"};
-    if (classify) learner["classes"] = data.classes.size();
+    Json* innermost = &learner;  // of transformed targets
+    while (innermost->contains("learner")) innermost = &innermost->at("learner");
+    (*innermost)["inputs"] = {"x"};
+    (*innermost)["targets"] = {"y"};
+    if (classify) (*innermost)["classes"] = data.classes.size();
     learner = registries.learner.make(learner, registries).spec();
   } else if (plain != "mlp") {
     throw ConfigError({"assay.compare.learner", "--learner", "mlp, ensemble or gaussian_process, or one from --config",
@@ -233,6 +274,7 @@ Json compare_plan(const CompareArguments& arguments, const CompareData& data) {
             {"targets", data.targets},
             {"data", digest.hex()}};
   if (classify) plan["classes"] = data.classes;
+  if (!arguments.test_data.empty()) plan["test_data"] = digest_of(arguments.test_data);
   return plan;
 }
 
@@ -242,12 +284,7 @@ void run_campaign(const CompareArguments& arguments, const CompareData& data, co
   Split split = split_of(arguments, data.x.size(0), seed);
   const Json& spec = plan.at("strategies").at(strategy);
   std::optional<AnyQuery> query;
-  CompareData design;
-  if (is_design(spec)) {
-    design = read_design(arguments, data, spec, seed);
-  } else {
-    query = registries.query.make(spec, registries);
-  }
+  if (!is_design(spec)) query = registries.query.make(spec, registries);
   AnyLearner learner = make_learner(plan.at("learner"), data, registries);
   AnyTrainingLoop loop = make_loop(plan.at("loop"), registries);
   if (const CapabilitySet missing = (query ? query->requirements() : CapabilitySet{}).without(learner.capabilities());
@@ -256,19 +293,27 @@ void run_campaign(const CompareArguments& arguments, const CompareData& data, co
                        plan.at("learner").dump(), "choose another learner"});
   }
   const RandomKey random = RandomKey(static_cast<std::uint64_t>(arguments.seed)).with("campaign").with(seed);
-  const torch::Tensor deviation = data.classes.empty() ? data.y.std(0, /*unbiased=*/false).clamp_min(1e-300)
-                                                       : torch::Tensor();
-  const Values test = batch_of(data, split.test);
+  const torch::Tensor deviation = data.classes.empty() ? deviation_of(data) : torch::Tensor();
+  const CompareData tests = arguments.test_data.empty() ? data : read_beside(arguments, data, arguments.test_data);
+  if (!arguments.test_data.empty()) split.test = counting(tests.x.size(0));
+  const Values test = batch_of(tests, done_rows(tests, split.test));
   TensorPool validation;
-  if (!split.validation.empty()) validation.append(batch_of(data, split.validation), split.validation);
+  if (const std::vector<std::int64_t> rows = done_rows(data, split.validation); !rows.empty()) {
+    validation.append(batch_of(data, rows), rows);
+  }
   const AnyPool all(Values{{"x", data.x}, {"y", data.y}});
   for (std::int64_t round = 0; round <= arguments.rounds; ++round) {
+    // Failed simulations are paid for, and teach nothing.
     TensorPool labeled;
+    std::int64_t spent = labels_in(arguments, round);
     if (query) {
-      labeled.append(batch_of(data, split.labeled), split.labeled);
+      spent = static_cast<std::int64_t>(split.labeled.size());
+      const std::vector<std::int64_t> rows = done_rows(data, split.labeled);
+      labeled.append(batch_of(data, rows), rows);
     } else {
-      const std::vector<std::int64_t> first = counting(arguments.initial + round * arguments.batch);
-      labeled.append(batch_of(design, first), first);
+      const CompareData design = read_design(arguments, data, spec, seed, spent);
+      const std::vector<std::int64_t> rows = done_rows(design, counting(spent));
+      labeled.append(batch_of(design, rows), rows);
     }
     auto start = std::chrono::steady_clock::now();
     TrainingContext context{
@@ -277,7 +322,11 @@ void run_campaign(const CompareArguments& arguments, const CompareData& data, co
     const double train_seconds = seconds_since(start);
     const torch::NoGradGuard no_gradients;
     const LearnerView view{LearnerRef(learner), detail::target_variance(labeled, {"y"})};
-    Json line{{"strategy", strategy}, {"seed", seed}, {"round", round}, {"labels", labeled.size()}};
+    Json line{{"strategy", strategy},
+              {"seed", seed},
+              {"round", round},
+              {"labels", spent},
+              {"failed", spent - labeled.size()}};
     line.update(measure(view, test, deviation));
     line["train_seconds"] = train_seconds;
     if (query && round < arguments.rounds) {

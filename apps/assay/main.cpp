@@ -116,6 +116,7 @@ int main(int argc, char** argv) {
   compare->add_option("--plot", compared.plot, "SVG; by default beside the report");
   compare->add_option("--test", compared.test, "share of the data that is only measured on")
       ->check(CLI::Range(0.0, 1.0));
+  compare->add_option("--test-data", compared.test_data, "file of samples to measure on, in place of --test");
   compare->add_option("--validation", compared.validation,
                       "samples for the best epoch; by default a tenth, at most 1024");
   compare->add_option("--seed", compared.seed, "of the first split");
