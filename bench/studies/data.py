@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data of the studies as CSV files, and assay's splits of them."""
 import csv
+import hashlib
+import json
 import pathlib
 
 import numpy as np
@@ -161,3 +163,93 @@ def oscillator(folder, n=3000, seed=0, times=16):
     pulse = np.sqrt(stiffness / mass - decay ** 2)
     y = rest + np.exp(-decay * t) * ((start - rest) * np.cos(pulse * t) + (speed + decay * (start - rest)) / pulse * np.sin(pulse * t))
     return write(folder / "oscillator.csv", [f"u{i}" for i in range(6)] + [f"y{i}" for i in range(times)], [u, y])
+
+
+PLATES = pathlib.Path(__file__).resolve().parent / "results" / "plates.npz"
+PLATE_INPUTS = ("width", "height", "radius", "offset_x", "offset_y", "angle")
+PLATE_LOW = np.array([80, 80, 8, -24, -24, -45.0])
+PLATE_HIGH = np.array([140, 140, 24, 24, 24, 45.0])
+RIM_STEP = 0.1  # MPa
+
+
+def plates(part):
+    """Plates with a hole, computed by CalculiX (`plate_table`, `plate_pack`): `plates` to choose from, `tests` drawn at random.
+    Arrays designs, max_stress, opening, rim_stress; NaN where the simulation failed."""
+    with np.load(PLATES) as file:
+        digest = hashlib.sha256()
+        for name in ("plates", "tests"):
+            for key in ("designs", "max_stress", "opening", "rim"):
+                digest.update(file[f"{name}_{key}"].tobytes())
+        assert digest.hexdigest() == json.loads(str(file["about"]))["sha256"], f"{PLATES} is damaged"
+        table = {key: file[f"{part}_{key}"].astype(np.float64) for key in ("designs", "max_stress", "opening")}
+        rim = np.cumsum(file[f"{part}_rim"].astype(np.int64), 1) * RIM_STEP
+    table["rim_stress"] = np.where(np.isnan(table["max_stress"])[:, None], np.nan, rim)
+    return table
+
+
+def pack_rim(rim):
+    """Stresses around the rim in steps of 0.1 MPa, as differences from angle to angle: small numbers."""
+    steps = np.diff(np.rint(np.nan_to_num(rim) / RIM_STEP).astype(np.int64), axis=1, prepend=0)
+    assert np.abs(steps).max() < 1 << 15
+    return steps.astype(np.int16)
+
+
+def plate_ligament(designs):
+    """The thinnest strip of material between the hole and an edge, mm."""
+    width, height, radius, x, y, _ = designs.T
+    return np.minimum(width / 2 - np.abs(x), height / 2 - np.abs(y)) - radius
+
+
+def plate_possible(designs):
+    """The rule of examples/02_plate/design.hpp."""
+    return plate_ligament(designs) >= 0.14 * designs[:, 2]
+
+
+SMALL_TARGETS = {"plate": ("max_stress", "plate_tests.csv")}  # by name: target, file of tests
+
+
+def plate_files(folder):
+    """plate.csv and plate_tests.csv: designs and the maximum stress, empty where the simulation failed."""
+    for part, name in (("plates", "plate"), ("tests", "plate_tests")):
+        table = plates(part)
+        write_plates(folder / f"{name}.csv", table["designs"], table["max_stress"])
+
+
+def write_plates(file, designs, stress):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow([*PLATE_INPUTS, "max_stress"])
+        for design, value in zip(designs, stress):
+            writer.writerow([*map(repr, map(float, design)), "" if np.isnan(value) else repr(float(value))])
+    return file
+
+
+def plate_design(folder, name, kind, n, seed):
+    """A design of n feasible plates in the order of the sequence: each the nearest of the table that is not taken yet."""
+    table = plates("plates")
+    unit = (table["designs"] - PLATE_LOW) / (PLATE_HIGH - PLATE_LOW)
+    points = feasible_sobol(n, seed) if kind == "sobol" else feasible_maximin(n, seed)
+    taken = []
+    for point in points:
+        distance = ((unit - point) ** 2).sum(1)
+        distance[taken] = np.inf
+        taken.append(int(distance.argmin()))
+    return write_plates(folder / f"{name}_{kind}_{seed}.csv", table["designs"][taken], table["max_stress"][taken])
+
+
+def feasible_sobol(n, seed):
+    points = scrambled_sobol(2 * n, 6, seed)
+    return points[plate_possible(PLATE_LOW + points * (PLATE_HIGH - PLATE_LOW))][:n]
+
+
+def feasible_maximin(n, seed):
+    """A maximin design of the box that has n feasible points, or a few more of which the last are left out."""
+    share = plate_possible(PLATE_LOW + np.random.default_rng(0).uniform(size=(100_000, 6)) * (PLATE_HIGH - PLATE_LOW)).mean()
+    m = round(n / share)
+    while True:
+        points = maximin(m, 6, seed)
+        points = points[plate_possible(PLATE_LOW + points * (PLATE_HIGH - PLATE_LOW))]
+        if len(points) >= n:
+            return points[:n]
+        m += n - len(points)
