@@ -6,6 +6,9 @@
 #include <assay/error.hpp>
 #include <assay/label/process_label.hpp>
 
+#include <assay/ledger.hpp>
+
+#include <algorithm>
 #include <fstream>
 
 using namespace assay;
@@ -140,4 +143,79 @@ TEST_CASE("a function's exceptions become failures", "[label][threads]") {
   CHECK(queue.accepted.size() == 39);
   REQUIRE(queue.failures.size() == 1);
   CHECK(queue.failures[0].reason == "seven");
+}
+
+TEST_CASE("a function says that a design is infeasible, and that is no failure", "[label]") {
+  const toy::Folder folder;
+  Queue queue(folder.path(), 3);
+  run(FunctionLabel({.provides = {"y"}},
+                    [](const Values& x) -> Values {
+                      if (x.scalar("x") == 0) throw Infeasible("no wing");
+                      if (x.scalar("x") == 1) throw std::runtime_error("diverged");
+                      return {{"y", 1.0}};
+                    }),
+      queue);
+  REQUIRE(queue.failures.size() == 2);
+  CHECK(queue.failures[0].reason == "no wing");
+  CHECK(queue.failures[0].verdict == Verdict::infeasible);
+  CHECK(queue.failures[1].verdict == Verdict::failed);
+}
+
+TEST_CASE("who writes the input or reads the output of a program says that a design is infeasible", "[label]") {
+  const toy::Folder folder;
+  Queue queue(folder.path(), 2);
+  ProcessLabelOptions options = shell("echo the hole is too wide; echo 1 > y.txt");
+  options.attempts = 3;  // an infeasible design has one
+  const auto writes = [](const std::filesystem::path& directory, const Values& x) {
+    if (x.scalar("x") == 0) throw Infeasible("no mesh");
+    write_x(directory, x);
+  };
+  const auto reads = [](const std::filesystem::path&) -> Values { throw Infeasible("the bolt does not fit"); };
+  run(ProcessLabel(options, writes, reads), queue);
+  REQUIRE(queue.failures.size() == 2);
+  CHECK(queue.failures[0].reason == "no mesh");
+  CHECK(queue.failures[1].reason == "the bolt does not fit");
+  CHECK(queue.failures[1].output == "the hole is too wide\n");
+  CHECK(queue.failures[1].exit_status == 0);
+  for (const Failure& failure : queue.failures) CHECK(failure.verdict == Verdict::infeasible);
+}
+
+TEST_CASE("an exit code that means infeasible is counted as spent, and never offered again", "[label]") {
+  const toy::Folder folder;
+  ProcessLabelOptions options = shell("echo run >> ../../runs; echo no design; exit 7");
+  options.infeasible_status = 7;
+  options.attempts = 3;
+  DriverOptions campaign = toy::options(folder / "c");
+  campaign.label_budget = 6;
+  const auto driver = [&] {
+    return Driver(campaign, toy::pools(), toy::mlp(), Random({.max_samples = 4}), ProcessLabel(options, {}, read_y),
+                  NoMetrology(), toy::loop());
+  };
+  std::vector<SampleId> infeasible;
+  {
+    auto first = driver();
+    CHECK(first.run() == RunStatus::finished);
+    CHECK(first.report().at("finished_by") == "label_budget");
+    CHECK(first.counts().infeasible == 6);
+    CHECK(first.counts().failed == 0);
+    CHECK(first.counts().simulations == 6);
+    const Ledger ledger = Ledger::open_read_only(folder / "c/ledger.sqlite", folder / "c/labels/objects");
+    infeasible = ledger.in_state(SampleState::infeasible);
+    REQUIRE(infeasible.size() == 6);
+    const std::vector<LedgerAttempt> attempts = ledger.attempts(infeasible.front());
+    REQUIRE(attempts.size() == 1);
+    CHECK(attempts[0].outcome == "infeasible");
+    CHECK(attempts[0].exit_status == 7);
+    CHECK(attempts[0].output == "no design\n");
+  }
+  // With more to spend, other designs are chosen.
+  campaign.label_budget = 8;
+  campaign.resume = Resume::required;
+  auto second = driver();
+  CHECK(second.run() == RunStatus::finished);
+  CHECK(second.counts().infeasible == 8);
+  const std::vector<SampleId> left = second.unlabeled().ids();
+  for (const SampleId id : infeasible) CHECK(std::find(left.begin(), left.end(), id) == left.end());
+  std::ifstream runs(folder / "c/runs");
+  CHECK(std::count(std::istreambuf_iterator<char>(runs), {}, '\n') == 8);
 }

@@ -41,7 +41,7 @@ TEST_CASE("a ledger gives back what was committed, after it is opened again", "[
     CHECK(ledger.start_attempt(100, "d") == 1);
     ledger.complete(100, 1, Values{{"y", 0.1}}, 2.0);
     ledger.start_attempt(101, "d");
-    ledger.fail(101, 1, Failure("bad", true), 1.0);
+    ledger.fail(101, 1, Failure("bad", Verdict::retry), 1.0);
     ledger.start_attempt(101, "d");
   }
   Ledger ledger = Ledger::open(folder / "l.sqlite", folder / "objects");

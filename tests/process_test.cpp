@@ -422,8 +422,8 @@ TEST_CASE("interrupted attempts are none of those that a sample has", "[label]")
   options.attempts = 2;
   run(ProcessLabel(options, {}, read_y), queue);
   REQUIRE(queue.failures.size() == 2);
-  CHECK(queue.failures[0].retry);
-  CHECK_FALSE(queue.failures[1].retry);
+  CHECK(queue.failures[0].verdict == Verdict::retry);
+  CHECK(queue.failures[1].verdict == Verdict::failed);
 }
 
 TEST_CASE("an exception of one worker ends what the others run and what they would take", "[label][threads]") {

@@ -63,6 +63,8 @@ int64_t assay_ask(assay_campaign* campaign, int64_t count, int64_t* ids, double*
 int assay_tell(assay_campaign* campaign, int64_t id, const double* targets, int64_t count);
 /* A simulation that gave no targets; with `retry` the sample is offered again. */
 int assay_tell_failed(assay_campaign* campaign, int64_t id, const char* reason, int retry);
+/* A design that cannot be: no failure, counted as a simulation, never offered again. */
+int assay_tell_infeasible(assay_campaign* campaign, int64_t id, const char* reason);
 /* What the learner says of `count` points. `deviations` may be null. */
 int assay_predict(const assay_campaign* campaign, int64_t count, const double* inputs, double* means,
                   double* deviations);

@@ -63,6 +63,13 @@ module assay
       integer(c_int), value :: retry
       integer(c_int) :: status
     end function
+    function c_tell_infeasible(campaign, id, reason) bind(c, name='assay_tell_infeasible') result(status)
+      import :: c_char, c_int, c_int64_t, c_ptr
+      type(c_ptr), value :: campaign
+      integer(c_int64_t), value :: id
+      character(kind=c_char), intent(in) :: reason(*)
+      integer(c_int) :: status
+    end function
     function assay_predict(campaign, count, inputs, means, deviations) bind(c) result(status)
       import :: c_double, c_int, c_int64_t, c_ptr
       type(c_ptr), value :: campaign
@@ -82,7 +89,7 @@ module assay
       integer(c_size_t) :: length
     end function
   end interface
-  private :: c_new, c_open, c_tell_failed, c_message, c_strlen
+  private :: c_new, c_open, c_tell_failed, c_tell_infeasible, c_message, c_strlen
 
 contains
 
@@ -104,6 +111,13 @@ contains
     character(*), intent(in) :: reason
     logical, intent(in) :: retry
     assay_tell_failed = c_tell_failed(campaign, id, trim(reason)//c_null_char, merge(1_c_int, 0_c_int, retry))
+  end function
+
+  integer(c_int) function assay_tell_infeasible(campaign, id, reason)
+    type(c_ptr), intent(in) :: campaign
+    integer(c_int64_t), intent(in) :: id
+    character(*), intent(in) :: reason
+    assay_tell_infeasible = c_tell_infeasible(campaign, id, trim(reason)//c_null_char)
   end function
 
   function assay_message() result(text)

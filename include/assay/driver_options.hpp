@@ -4,6 +4,7 @@
 #include <assay/any/any_observer.hpp>
 #include <assay/any/any_pool.hpp>
 #include <assay/any/any_stop.hpp>
+#include <assay/label/context.hpp>
 #include <assay/options.hpp>
 #include <assay/storage.hpp>
 
@@ -103,21 +104,20 @@ struct Pools {
 /// What came of one simulation, for `Driver::tell`.
 struct Outcome {
   std::optional<Values> labels;
-  std::string reason;
-  bool retry = false;
-  bool infeasible = false;
+  std::string reason = {};            ///< without labels: why there are none
+  Verdict verdict = Verdict::failed;  ///< and what that means
 };
 
 /// A simulation that gave its labels.
-inline Outcome done(Values labels) { return {.labels = std::move(labels), .reason = {}}; }
+inline Outcome done(Values labels) { return {.labels = std::move(labels)}; }
 /// A simulation that gave none. \param retry puts the sample back into the queue.
 inline Outcome failed(std::string reason, bool retry = false) {
-  return {.labels = std::nullopt, .reason = std::move(reason), .retry = retry};
+  return {.labels = std::nullopt, .reason = std::move(reason), .verdict = retry ? Verdict::retry : Verdict::failed};
 }
 
 /// A simulation that found its design impossible: the sample is set aside for good, and is no failure.
 inline Outcome infeasible(std::string reason) {
-  return {.labels = std::nullopt, .reason = std::move(reason), .infeasible = true};
+  return {.labels = std::nullopt, .reason = std::move(reason), .verdict = Verdict::infeasible};
 }
 
 /// The outcome of one sample that was asked for.

@@ -171,6 +171,14 @@ int assay_tell_failed(assay_campaign* campaign, int64_t id, const char* reason, 
   });
 }
 
+int assay_tell_infeasible(assay_campaign* campaign, int64_t id, const char* reason) {
+  if (!campaign || !reason) return failed_with(ASSAY_ERROR_ARGUMENT, "assay_tell_infeasible: a null pointer");
+  return guarded([&] {
+    campaign->driver.tell(id, infeasible(reason));
+    return static_cast<int>(ASSAY_OK);
+  });
+}
+
 int assay_predict(const assay_campaign* campaign, int64_t count, const double* inputs, double* means,
                   double* deviations) {
   if (!campaign || !inputs || !means || count < 0)

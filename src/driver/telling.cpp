@@ -57,7 +57,7 @@ bool Campaign::told_before(const Told& told) {
     if (labels && same_values(ledger_->labels(told.id), on_cpu(*labels))) return true;
   } else if (entry->state == SampleState::failed || entry->state == SampleState::infeasible) {
     const LedgerAttempt attempt = ledger_->attempts(told.id).back();
-    const bool same_kind = told.outcome.infeasible == (entry->state == SampleState::infeasible);
+    const bool same_kind = (told.outcome.verdict == Verdict::infeasible) == (entry->state == SampleState::infeasible);
     if (!labels && same_kind && attempt.reason == told.outcome.reason) return true;
     if (labels && attempt.refused && same_values(*attempt.refused, on_cpu(*labels))) return true;
   } else {
@@ -122,13 +122,14 @@ void Campaign::fail(const Job& job, const Failure& failure) {
   know_duration(job);
   const Running running = begin_telling(job.id);
   end_telling({&job.id, 1}, [&] { ledger_->fail(job.id, running.attempt, failure, running.duration()); });
-  if (failure.infeasible) {
-    simulation_ended(Event::Kind::simulation_failed, sample_name(job.id) + " is infeasible: " + failure.reason);
-  } else if (failure.retry) {
-    say(sample_name(job.id) + " failed and is queued again: " + failure.reason);
-  } else {
-    simulation_ended(Event::Kind::simulation_failed, sample_name(job.id) + ": " + failure.reason);
+  const std::string name = sample_name(job.id);
+  switch (failure.verdict) {
+    case Verdict::retry: return say(name + " failed and is queued again: " + failure.reason);
+    case Verdict::infeasible:
+      return simulation_ended(Event::Kind::simulation_failed, name + " is infeasible: " + failure.reason);
+    case Verdict::failed: break;
   }
+  simulation_ended(Event::Kind::simulation_failed, name + ": " + failure.reason);
 }
 
 void Campaign::refuse(SampleId id, const Running& running, const Values& labels, const std::string& reason) {
@@ -175,9 +176,7 @@ bool Campaign::tell(const Told& told) {
   if (told_before(told)) return true;
   Job job;
   job.id = told.id;
-  Failure failure(told.outcome.reason, told.outcome.retry);
-  failure.infeasible = told.outcome.infeasible;
-  fail(job, failure);
+  fail(job, Failure(told.outcome.reason, told.outcome.verdict));
   return true;
 }
 

@@ -22,8 +22,12 @@ void FunctionLabel::label(LabelContext& context) {
       if (!job) return;
       std::optional<Values> labels;
       std::string reason;
+      Verdict verdict = Verdict::failed;
       try {
         labels = function_(*job);
+      } catch (const Infeasible& said) {
+        reason = said.what();
+        verdict = Verdict::infeasible;
       } catch (const c10::Error& error) {
         reason = error.what_without_backtrace();
       } catch (const std::exception& error) {
@@ -34,7 +38,7 @@ void FunctionLabel::label(LabelContext& context) {
       if (labels) {
         context.accept(*job, *labels);
       } else {
-        context.fail(*job, Failure(detail::valid_utf8(reason)));
+        context.fail(*job, Failure(detail::valid_utf8(reason), verdict));
       }
     }
   });

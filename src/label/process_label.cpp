@@ -223,8 +223,10 @@ void ProcessLabel::run(LabelContext& context, const Job& job, const Setup& setup
   }
   try {
     if (writer_) writer_(job.directory, job.inputs);
+  } catch (const Infeasible& said) {
+    return fail(context, job, Failure(said.what(), Verdict::infeasible));
   } catch (const std::exception& error) {
-    return fail(context, job, "input files: " + what(error), std::nullopt, "");
+    return fail(context, job, "input files: " + what(error));
   }
   const detail::SimulationOrder order = order_for(setup, cores);
   detail::write_order(job.directory, order);
@@ -234,15 +236,12 @@ void ProcessLabel::run(LabelContext& context, const Job& job, const Setup& setup
   context.set_handle(job, "process " + std::to_string(simulation.process()));
   const std::optional<detail::SimulationOutcome> outcome = simulation.wait(stop);
   if (outcome) return settle(context, job, *outcome, /*files_are_whole=*/true);
-  if (!stop()) fail(context, job, "its runner was killed", std::nullopt, "");
+  if (!stop()) fail(context, job, "its runner was killed");
 }
 
-void ProcessLabel::fail(LabelContext& context, const Job& job, const std::string& reason, std::optional<int> status,
-                        const std::string& tail) const {
-  Failure failure(detail::valid_utf8(reason), job.failures + 1 < options.attempts);
-  failure.infeasible = status && status == options.infeasible_status;
-  failure.exit_status = status;
-  failure.output = tail;
+void ProcessLabel::fail(LabelContext& context, const Job& job, Failure failure) const {
+  failure.reason = detail::valid_utf8(failure.reason);
+  if (failure.verdict == Verdict::failed && job.failures + 1 < options.attempts) failure.verdict = Verdict::retry;
   context.fail(job, failure);
   if (options.keep == KeepDirectories::none) fs::remove_all(job.directory);
 }
@@ -251,23 +250,33 @@ void ProcessLabel::settle(LabelContext& context, Job job, const detail::Simulati
                           bool files_are_whole) const {
   using Kind = detail::SimulationOutcome::Kind;
   job.seconds = outcome.seconds;
+  Failure failure(in_words(outcome, options));
+  failure.output = outcome.tail;
+  if (outcome.kind == Kind::exited) failure.exit_status = outcome.status;
   switch (outcome.kind) {
     case Kind::stopped: return context.give_back(job);
     case Kind::not_started:
       throw LabelError(
           {"assay.label.program", options.command.front(), "a program that can be started", outcome.problem, ""});
     case Kind::signaled:
-    case Kind::timed_out: return fail(context, job, in_words(outcome, options), std::nullopt, outcome.tail);
+    case Kind::timed_out: return fail(context, job, std::move(failure));
     case Kind::exited:
       if (outcome.status == 0) break;
-      return fail(context, job, in_words(outcome, options), outcome.status, outcome.tail);
+      if (outcome.status == options.infeasible_status) failure.verdict = Verdict::infeasible;
+      return fail(context, job, std::move(failure));
   }
   Values labels;
   try {
     labels = read_outputs(job.directory);
+  } catch (const Infeasible& said) {
+    if (!files_are_whole) return context.give_back(job);
+    failure.reason = said.what();
+    failure.verdict = Verdict::infeasible;
+    return fail(context, job, std::move(failure));
   } catch (const std::exception& error) {
     if (!files_are_whole) return context.give_back(job);
-    return fail(context, job, "output cannot be read: " + what(error), 0, outcome.tail);
+    failure.reason = "output cannot be read: " + what(error);
+    return fail(context, job, std::move(failure));
   }
   const bool accepted = context.accept(job, labels);
   if (options.keep == KeepDirectories::none || (accepted && options.keep == KeepDirectories::failed)) {

@@ -12,6 +12,20 @@ namespace assay {
 
 using detail::Statement;
 
+namespace {
+
+/// Where a sample stands after an attempt without a label.
+SampleState state_after(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::retry: return SampleState::queued;
+    case Verdict::infeasible: return SampleState::infeasible;
+    case Verdict::failed: break;
+  }
+  return SampleState::failed;
+}
+
+}  // namespace
+
 std::string detail::now() {
   const std::time_t time = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   std::tm parts{};
@@ -86,15 +100,14 @@ void Ledger::complete(std::span<const Completion> completions) {
 void Ledger::fail(SampleId id, int attempt, const Failure& failure, double seconds, const Values* refused) {
   impl_->change([&] {
     impl_->database.prepare("UPDATE sample SET state = ? WHERE id = ?")
-        .all(std::string_view(failure.infeasible ? "infeasible"
-                              : failure.retry    ? "queued"
-                                                 : "failed"),
-             id)
+        .all(to_string(state_after(failure.verdict)), id)
         .run();
     Statement update = impl_->database.prepare(
         "UPDATE attempt SET outcome = ?, seconds = ?, exit_status = ?, reason = ?, output = ?, refused = ? "
         "WHERE id = ? AND attempt = ?");
-    update.bind(1, std::string_view(refused ? "refused" : failure.infeasible ? "infeasible" : "failed"));
+    update.bind(1, std::string_view(refused                                  ? "refused"
+                                    : failure.verdict == Verdict::infeasible ? "infeasible"
+                                                                             : "failed"));
     update.bind(2, seconds);
     update.bind(3, failure.exit_status);
     update.bind(4, failure.reason);

@@ -75,11 +75,14 @@ int main(int argc, char** argv) {
     char* other = malloc(strlen(argv[1]) + 7);
     strcat(strcpy(other, argv[1]), "_other");
     require(assay_new(other, argv[2], &campaign) == ASSAY_OK, "a second campaign");
-    require(assay_advance(campaign) == ASSAY_WAITING && assay_ask(campaign, 2, ids, inputs) == 2, "two samples");
+    require(assay_advance(campaign) == ASSAY_WAITING && assay_ask(campaign, 3, ids, inputs) == 3, "three samples");
     targets[0] = nan;
     require(assay_tell(campaign, ids[0], targets, 1) == ASSAY_REFUSED, "not a number");
     require(assay_tell_failed(campaign, ids[1], "no licence", 0) == ASSAY_OK, "a failure");
     require(assay_tell_failed(campaign, ids[1], NULL, 0) == ASSAY_ERROR_ARGUMENT, "a failure without a reason");
+    require(assay_tell_infeasible(campaign, ids[2], "no such wing") == ASSAY_OK, "a design that cannot be");
+    require(assay_tell_infeasible(campaign, ids[2], "no such wing") == ASSAY_OK, "the same again");
+    require(assay_tell_failed(campaign, ids[2], "no such wing", 0) == ASSAY_ERROR_LABEL, "it is no failure");
     assay_close(campaign);
     free(other);
   }

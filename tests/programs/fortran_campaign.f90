@@ -33,6 +33,7 @@ program fortran_campaign
   call require(all(deviations > 0), 'deviations')
   call require(assay_predict(campaign, 2_c_int64_t, inputs(1, 1), means) == assay_ok, 'assay_predict without deviations')
   call require(assay_tell_failed(campaign, 1_c_int64_t, 'too late', .false.) == assay_error_label, 'assay_tell_failed')
+  call require(assay_tell_infeasible(campaign, 1_c_int64_t, 'too late') == assay_error_label, 'assay_tell_infeasible')
   call assay_close(campaign)
 
 contains

@@ -53,7 +53,7 @@ class Queue final : public LabelQueue {
   void fail(const Job& job, const Failure& failure) override {
     const std::lock_guard lock(mutex_);
     failures.push_back(failure);
-    if (failure.retry) waiting.push_back({job.id, job.attempt + 1, job.failures + 1});
+    if (failure.verdict == Verdict::retry) waiting.push_back({job.id, job.attempt + 1, job.failures + 1});
   }
   void set_handle(const Job&, const std::string& handle) override {
     const std::lock_guard lock(mutex_);

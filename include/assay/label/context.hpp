@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,16 +27,29 @@ struct Job {
       std::nullopt;  ///< it took, where the strategy knows better than the clock since `next`
 };
 
+/// What a simulation without a label means for its sample.
+enum class Verdict {
+  failed,      ///< set aside, until somebody asks for another attempt
+  retry,       ///< failed, and back in the queue for another attempt
+  infeasible,  ///< the design cannot be: no failure, and nothing to try again
+};
+
 /// Why a simulation gave no label.
 struct Failure {
   std::string reason;
-  bool retry = false;       ///< put the sample back into the queue for another attempt
-  bool infeasible = false;  ///< the design is impossible: no failure, and nothing to try again
+  Verdict verdict = Verdict::failed;
   std::optional<int> exit_status = std::nullopt;
   std::string output = {};  ///< the tail of what the program printed, or a refused label as it came
 
-  Failure(std::string reason_, bool retry_ = false) : reason(std::move(reason_)), retry(retry_) {}
+  Failure(std::string reason_, Verdict verdict_ = Verdict::failed) : reason(std::move(reason_)), verdict(verdict_) {}
   Failure(const char* reason_) : reason(reason_) {}
+};
+
+/// What a function that labels, writes input files or reads output throws to say that a design cannot be
+/// (`Verdict::infeasible`). Anything else that it throws is a failure.
+class Infeasible : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
 };
 
 /// Where jobs come from and outcomes go to: implemented by the campaign, and by tests.

@@ -27,7 +27,8 @@ struct FunctionLabelOptions {
 
 /// Labels by calling a function of the program, `Values(const Values& inputs)` or `Values(const Job&)`.
 ///
-/// What the function throws becomes a failed simulation, with the text of the exception as the reason.
+/// What the function throws becomes a failed simulation, with the text of the exception as the reason; an
+/// `assay::Infeasible` says that the design cannot be.
 class FunctionLabel {
  public:
   using Function = std::function<Values(const Job&)>;

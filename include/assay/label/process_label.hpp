@@ -111,9 +111,10 @@ struct ProcessLabelOptions {
 /// meanwhile when it goes on, and waits for those that still run (`left_running`): none is repeated.
 class ProcessLabel {
  public:
-  /// Writes the input files of a sample into a directory.
+  /// Writes the input files of a sample into a directory. What it throws is the reason of the failure, an `Infeasible`
+  /// says that the design cannot be; so it is with a reader.
   using Writer = std::function<void(const std::filesystem::path& directory, const Values& inputs)>;
-  /// Reads the labels from a directory. What it throws is the reason of the failure.
+  /// Reads the labels from a directory.
   using Reader = std::function<Values(const std::filesystem::path& directory)>;
 
   static constexpr std::string_view key = "process";
@@ -137,8 +138,7 @@ class ProcessLabel {
            const std::function<bool()>& stop) const;
   void settle(LabelContext& context, Job job, const detail::SimulationOutcome& outcome, bool files_are_whole) const;
   bool settle_left(LabelContext& context, const Job& job, bool wait, const std::function<bool()>& stop) const;
-  void fail(LabelContext& context, const Job& job, const std::string& reason, std::optional<int> status,
-            const std::string& tail) const;
+  void fail(LabelContext& context, const Job& job, Failure failure) const;
   Values read_outputs(const std::filesystem::path& directory) const;
 
   Writer writer_;
