@@ -5,6 +5,7 @@
 #include <assay/campaign_hash.hpp>
 #include <assay/checkpoint.hpp>
 #include <assay/config.hpp>
+#include <assay/data/fresh_candidates.hpp>
 #include <assay/data/npy.hpp>
 #include <assay/data/range_pool.hpp>
 #include <assay/data/safetensors.hpp>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <assay/data/csv.hpp>
+#include <assay/data/fresh_candidates.hpp>
 #include <assay/data/npy.hpp>
 #include <assay/data/safetensors.hpp>
 #include <assay/data/space.hpp>
@@ -50,6 +51,24 @@ struct SobolPoolOptions {
       OptionInfo{.name = "count", .help = "points", .min = 1},
       OptionInfo{.name = "skip", .help = "points of the sequence to leave out at its start", .min = 0},
       OptionInfo{.name = "scramble", .help = "seed to randomise the sequence by; null: as it is"},
+  };
+};
+
+struct FreshPoolOptions {
+  std::vector<Variable> space = {};
+  std::vector<Constraint> constraints = {};
+  std::int64_t count = 1000;
+  Design design = Design::sobol;
+  std::int64_t skip = 0;
+  std::optional<std::uint64_t> seed = std::nullopt;
+
+  static constexpr std::array describe{
+      space_info,
+      constraints_info,
+      OptionInfo{.name = "count", .help = "candidates a round", .min = 1},
+      OptionInfo{.name = "design", .help = "which points: Sobol's sequence goes on from round to round"},
+      OptionInfo{.name = "skip", .help = "points of Sobol's sequence to leave out at its start", .min = 0},
+      OptionInfo{.name = "seed", .help = "of the draws, of Sobol's scrambling; null: not scrambled, or 0"},
   };
 };
 
@@ -130,6 +149,10 @@ Values read_csv_pool(const CsvPoolOptions& options) {
 void add_pools(Registry<AnyPool>& pool) {
   pool.add<SobolPoolOptions>("sobol", "points of Sobol's sequence", [](SobolPoolOptions o, const ConfigReader&) {
     return AnyPool(sobol(Space(o.space, o.constraints), o.count, {.skip = o.skip, .scramble = o.scramble}));
+  });
+  pool.add<FreshPoolOptions>("fresh", "candidates drawn anew each round", [](FreshPoolOptions o, const ConfigReader&) {
+    return AnyPool(FreshCandidates(Space(o.space, o.constraints),
+                                   {.count = o.count, .design = o.design, .skip = o.skip, .seed = o.seed}));
   });
   pool.add<RandomPoolOptions>("latin_hypercube", "a Latin hypercube", [](RandomPoolOptions o, const ConfigReader&) {
     return AnyPool(latin_hypercube(Space(o.space, o.constraints), o.count, RandomKey(o.seed)));

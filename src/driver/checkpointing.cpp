@@ -182,7 +182,7 @@ bool Campaign::restore() {
     fixed["label_version"] = part(saved, "driver").value("label_version", "");
     check_fixed(fixed, "checkpoint");
     say_what_changed(saved);
-    drop_labeled_candidates();
+    if (fresh_.size() == 0) drop_labeled_candidates();
     restore_position(saved);
     restore_pools(integer_from_json<std::int64_t>(saved.at("integrated")));
     restore_slots(*found);
@@ -201,6 +201,7 @@ bool Campaign::restore() {
         .round = position_.round - 1, .phase = Phase::labeling, .trained = position_.trained, .finished_by = {}};
     std::erase_if(records_, [&](const MetricRecord& record) { return record.round > position_.round; });
   }
+  restore_candidates();
   return true;
 }
 
@@ -256,6 +257,11 @@ void Campaign::restore_pools(std::int64_t integrated) {
                            std::to_string(there), "'assay check' tells more"});
   }
   integrated_ = integrated;
+}
+
+/// Those that are still in play where the campaign stands.
+void Campaign::restore_candidates() {
+  renew_candidates();
   const std::int64_t last = position_.round - (position_.phase > Phase::query ? 0 : 1);
   if (last < 1) return;
   const std::vector<SampleId> ids = ledger_->picked(1, last);

@@ -186,6 +186,7 @@ std::vector<NewEntry> Campaign::choose(const std::function<Selection(const Query
 
 void Campaign::query(const std::function<Selection(const QueryInputs&)>& select) {
   begin_phase();
+  renew_candidates();
   Slot& slot = *std::find_if(slots_.begin(), slots_.end(), [](const Slot& s) { return s.name == "query"; });
   std::optional<CommittedBatch> committed = ledger_->batch(position_.round);
   if (committed) {
@@ -233,6 +234,7 @@ void Campaign::integrate() {
   for (const Sample& sample : samples) pool_of(ledger_->entry(sample.id).purpose).append({&sample, 1});
   integrated_ += static_cast<std::int64_t>(ids.size());
   end_phase(Phase::training, position_.round + 1);
+  if (!finished()) renew_candidates();
 }
 
 }  // namespace assay::detail

@@ -92,12 +92,9 @@ void Campaign::take_pools(Pools pools) {
   labeled_ = take_pool(std::move(pools.labeled), Purpose::initial, "labeled");
   validation_ = take_pool(std::move(pools.validation), Purpose::validation, "validation");
   test_ = take_pool(std::move(pools.test), Purpose::test, "test");
-  candidates_ = std::move(pools.unlabeled);
-  require_fields(candidates_, learner_->inputs(), "unlabeled");
-  for_each_block(candidates_, [](const Values& batch, std::int64_t first) {
-    require_finite(batch, "unlabeled pool, rows from " + std::to_string(first));
-  });
-  live_ = counting(0, candidates_.size());
+  first_fresh_id_ = first_candidate_id_;
+  if (pools.unlabeled.fresh_spec()) fresh_ = pools.unlabeled;
+  take_candidates(std::move(pools.unlabeled));
   for (const TensorPool* pool : {&labeled_, &validation_, &test_}) {
     if (pool->empty()) continue;
     const Schema targets = schema_of_batch(pool->all().pick(learner_->targets()));
@@ -128,21 +125,67 @@ void Campaign::take_pools(Pools pools) {
   pools_digest_ = pools_digest();
 }
 
-void Campaign::drop_labeled_candidates() {
-  if (labeled_.empty() || candidates_.size() == 0 || options_.duplicates == Duplicates::replicate) return;
+void Campaign::take_candidates(AnyPool pool) {
+  candidates_ = std::move(pool);
+  require_fields(candidates_, learner_->inputs(), "unlabeled");
+  for_each_block(candidates_, [](const Values& batch, std::int64_t first) {
+    require_finite(batch, "unlabeled pool, rows from " + std::to_string(first));
+  });
+  live_ = counting(0, candidates_.size());
+}
+
+/// Draws the candidates of the round that the campaign stands in, where they are drawn anew each round.
+void Campaign::renew_candidates() {
+  if (fresh_.size() == 0 || drawn_for_ == position_.round) return;
+  const std::int64_t round = std::max<std::int64_t>(position_.round, 1);
+  Values drawn = fresh_.draw(round);
+  if (batch_size(drawn) != fresh_.size()) {
+    throw DataError({"assay.pool.fresh", "unlabeled pool, round " + std::to_string(round),
+                     std::to_string(fresh_.size()) + " candidates, as in every round",
+                     std::to_string(batch_size(drawn)), ""});
+  }
+  take_candidates(std::move(drawn));
+  first_candidate_id_ = first_fresh_id_ + (round - 1) * fresh_.size();
+  drawn_for_ = position_.round;
+  drop_labeled_candidates();
+}
+
+/// What no candidate is to be again: samples with labels, and of those drawn anew what was chosen in earlier rounds.
+std::unordered_set<std::string> Campaign::known_contents() const {
   const std::vector<std::string> inputs = learner_->inputs();
-  const std::vector<std::string> keys = row_bytes(labeled_.all().pick(inputs));
-  const std::unordered_set<std::string> known(keys.begin(), keys.end());
+  std::unordered_set<std::string> known;
+  if (!labeled_.empty()) {
+    for (std::string& key : row_bytes(labeled_.all().pick(inputs))) known.insert(std::move(key));
+  }
+  if (fresh_.size() == 0 || position_.round == 0) return known;
+  std::vector<Values> picked;
+  for (const SampleId id : ledger_->picked(0, position_.round - 1)) picked.push_back(ledger_->inputs(id).pick(inputs));
+  if (picked.empty()) return known;
+  for (std::string& key : row_bytes(stack(picked))) known.insert(std::move(key));
+  return known;
+}
+
+void Campaign::drop_labeled_candidates() {
+  if (candidates_.size() == 0 || options_.duplicates == Duplicates::replicate) return;
+  std::unordered_set<std::string> known = known_contents();
+  if (known.empty() && fresh_.size() == 0) return;
+  const std::vector<std::string> inputs = learner_->inputs();
   std::unordered_set<std::int64_t> dropped;
   for_each_block(candidates_, [&](const Values& batch, std::int64_t first) {
     const std::vector<std::string> rows = row_bytes(batch.pick(inputs));
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (known.contains(rows[i])) dropped.insert(first + static_cast<std::int64_t>(i));
+      const bool again = fresh_.size() > 0 ? !known.insert(rows[i]).second : known.contains(rows[i]);
+      if (again) dropped.insert(first + static_cast<std::int64_t>(i));
     }
   });
   if (dropped.empty()) return;
   std::erase_if(live_, [&](std::int64_t row) { return dropped.contains(row); });
-  warn(std::to_string(dropped.size()) + " candidates are in the labeled pool already and were dropped");
+  if (fresh_.size() > 0) {
+    say(std::to_string(dropped.size()) +
+        " candidates are labeled, were chosen before or were drawn twice, and were left out");
+  } else {
+    warn(std::to_string(dropped.size()) + " candidates are in the labeled pool already and were dropped");
+  }
 }
 
 std::string Campaign::pools_digest() const {
@@ -158,7 +201,11 @@ std::string Campaign::pools_digest() const {
   for (const auto& [purpose, sample] : unlabeled_at_start_) {
     digest.update(std::string(to_string(purpose)) + fingerprint(sample.values));
   }
-  for_each_block(candidates_, [&](const Values& batch, std::int64_t) { add("unlabeled", batch); });
+  if (const std::optional<Json> spec = fresh_.fresh_spec()) {
+    digest.update("fresh " + spec->dump() + "\n");
+  } else {
+    for_each_block(candidates_, [&](const Values& batch, std::int64_t) { add("unlabeled", batch); });
+  }
   return digest.hex();
 }
 

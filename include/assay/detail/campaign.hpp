@@ -110,7 +110,10 @@ class Campaign final : private LabelQueue {
   void take_pools(Pools pools);
   TensorPool take_pool(AnyPool pool, Purpose purpose, std::string_view name);
   void drop_labeled_candidates();
+  void take_candidates(AnyPool pool);
   std::string pools_digest() const;
+  void renew_candidates();
+  std::unordered_set<std::string> known_contents() const;
   TensorPool& pool_of(Purpose purpose);
   MetrologyInputs metrology_inputs() const;
   QueryInputs query_inputs() const;
@@ -141,6 +144,7 @@ class Campaign final : private LabelQueue {
   void restore_pools(std::int64_t integrated);
   void restore_slots(const Checkpoint& checkpoint);
   void say_what_changed(const Json& saved);
+  void restore_candidates();
   Json configuration() const;
   void write_metrics_lines() const;
   void record(MetricRecord record);
@@ -192,8 +196,10 @@ class Campaign final : private LabelQueue {
   TensorPool labeled_, validation_, test_;
   std::vector<std::pair<Purpose, Sample>> unlabeled_at_start_;  // pools that came without targets
   AnyPool candidates_;
-  SampleId first_candidate_id_ = 0;
-  std::vector<std::int64_t> live_;  // rows of candidates_ still in play
+  AnyPool fresh_;  // where candidates are drawn anew each round; an empty pool where not
+  SampleId first_candidate_id_ = 0, first_fresh_id_ = 0;
+  std::optional<std::int64_t> drawn_for_;  // round
+  std::vector<std::int64_t> live_;         // rows of candidates_ still in play
   std::string pools_digest_;
   Schema target_schema_;
 
