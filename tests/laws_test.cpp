@@ -161,6 +161,7 @@ TEST_CASE("every registered query strategy keeps the laws of selection", "[laws]
         {"mix", {{"max_samples", 7}, {"strategies", {{{"type", "random"}}, one}}, {"shares", {1, 2}}}},
         {"subsample", {{"strategy", one}, {"candidates", 40}}},
         {"random_share", {{"strategy", one}, {"share", 0.4}}},
+        {"expected_value", {{"strategy", {{"type", "core_set"}, {"max_samples", 20}}}, {"max_samples", 7}}},
         {"cold_start", {{"start", one}, {"strategy", one}}},
         {"filter", {{"strategy", one}, {"predicate", "all"}}}};
     if (const auto found = combined.find(row.key); found != combined.end()) {

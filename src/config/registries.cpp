@@ -290,6 +290,7 @@ Registries::Registries() {
   query.add<Subsample>();
   query.add<ColdStart>();
   query.add<RandomShare>();
+  query.add<ExpectedValue>();
   add_filter(query);
 
   metrology.add<NoMetrology>();

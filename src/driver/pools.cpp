@@ -249,7 +249,8 @@ QueryInputs Campaign::query_inputs() const {
           .round = position_.round,
           .random = random_.with("query").with(position_.round),
           .remaining_budget = remaining,
-          .artifacts = ArtifactFolders(options_.dir / "artifacts" / "query")};
+          .artifacts = ArtifactFolders(options_.dir / "artifacts" / "query"),
+          .history = [this] { return simulation_history(); }};
 }
 
 MetrologyInputs Campaign::metrology_inputs() const {

@@ -118,6 +118,7 @@ class Campaign final : private LabelQueue {
   MetrologyInputs metrology_inputs() const;
   QueryInputs query_inputs() const;
 
+  SimulationHistory simulation_history() const;
   // opening.cpp: the directory
   void open();
   bool open_ledger();

@@ -5,9 +5,11 @@
 #include <assay/data/pool_view.hpp>
 #include <assay/data/random.hpp>
 #include <assay/learner/learner_view.hpp>
+#include <assay/query/history.hpp>
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -23,6 +25,7 @@ struct QueryInputs {
   RandomKey random{0};
   std::optional<std::int64_t> remaining_budget = std::nullopt;
   ArtifactFolders artifacts = {};
+  std::function<SimulationHistory()> history = [] { return SimulationHistory(); };
 };
 
 /// What a query strategy is given; the capabilities it needs of the learner stand in the type.
@@ -46,6 +49,9 @@ class QueryContextWith {
   const RandomKey& random() const noexcept { return inputs_->random; }
   /// Labels the campaign can still pay for; nothing if there is no budget.
   std::optional<std::int64_t> remaining_budget() const noexcept { return inputs_->remaining_budget; }
+
+  /// What the simulations of the earlier rounds came to, failures and run times with them. Cost: reads the ledger.
+  SimulationHistory history() const { return inputs_->history(); }
 
   /// A folder for the strategy's own files, `artifacts/query/NAME`: see `ArtifactFolders::folder`.
   std::filesystem::path artifacts(std::string_view name) const { return inputs_->artifacts.folder(name); }

@@ -10,6 +10,7 @@
 #include <assay/query/cold_start.hpp>
 #include <assay/query/core_set.hpp>
 #include <assay/query/entropy.hpp>
+#include <assay/query/expected_value.hpp>
 #include <assay/query/features.hpp>
 #include <assay/query/filter.hpp>
 #include <assay/query/frank_wolfe.hpp>
