@@ -141,7 +141,7 @@ TEST_CASE("every registered component comes back from its own specification", "[
                     {{"default",
                       {{"scheduler", registries.scheduler.make({{"type", "warmup"}}, registries).spec()},
                        {"optimizer", registries.optimizer.make({{"type", "rmsprop"}}, registries).spec()},
-                       {"early_stopping", {{"patience", 3}, {"min_delta", 0.5}}},
+                       {"early_stopping", {{"patience", 3}, {"min_delta", 0.5}, {"watch", "out_of_bag"}}},
                        {"gradient_clip", 2.0},
                        {"dtype", "float64"}}}});
 }

@@ -130,6 +130,13 @@ torch::Tensor DenseLearner::validation_step(const Batch& batch) {
   return losses(net_.forward(batch.inputs.front()), unweighted).mean();
 }
 
+torch::Tensor DenseLearner::out_of_bag_step(const Batch& batch) {
+  const torch::Tensor each = sample_losses(loss_of(options_), net_.forward(batch.inputs.front()),
+                                           batch.targets.front());
+  const torch::Tensor left_out = (batch.weights.t() == 0).to(each.scalar_type());
+  return ((each * left_out).sum(0) / left_out.sum(0)).mean();
+}
+
 torch::Tensor DenseLearner::loss_and_gradients(const Batch& batch) {
   std::shared_ptr<DenseGradients>& gradients = gradients_.held;
   if (!gradients || !gradients->belongs_to(net_)) gradients = std::make_shared<DenseGradients>(net_);

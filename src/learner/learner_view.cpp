@@ -107,6 +107,14 @@ void throw_no_own_gradients() {
                        .advice = "call 'training_step(batch).backward()'"});
 }
 
+void throw_no_out_of_bag() {
+  throw ConfigError({.id = "assay.training.out_of_bag",
+                     .where = "loop/early_stopping/watch",
+                     .expected = "an ensemble with 'bootstrap', whose members leave samples out",
+                     .got = "a learner that trains on every sample",
+                     .advice = "use watch \"holdout\", or give a validation pool"});
+}
+
 void require_cpu_only(torch::Device device) {
   if (device.is_cpu()) return;
   throw ConfigError({.id = "assay.training.device",

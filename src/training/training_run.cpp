@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "training_run.hpp"
 
+#include "out_of_bag.hpp"
+
 #include <assay/error.hpp>
 
 #include <ATen/Context.h>
@@ -196,6 +198,10 @@ TrainingRun::Parts TrainingRun::split(const TrainingContext& context) const {
   Part labeled = whole(learner_, context.labeled);
   if (!context.validation.empty()) return {std::move(labeled), whole(learner_, context.validation)};
   if (!options_.early_stopping) return {std::move(labeled), {}};
+  if (options_.early_stopping->watch == Watch::out_of_bag) {
+    Part left_out = some(labeled, out_of_bag_rows(learner_, labeled.packed));
+    return {std::move(labeled), std::move(left_out), /*out_of_bag=*/true};
+  }
   std::vector<std::int64_t> kept, held;
   for (const std::int64_t row : labeled.rows) {
     (held_out(context.labeled.ids()[static_cast<std::size_t>(row)], options_.holdout) ? held : kept).push_back(row);
@@ -241,8 +247,8 @@ torch::Tensor TrainingRun::validation_loss() {
   torch::Tensor sum;
   for (std::int64_t first = 0; first < packed.size(); first += validation_rows) {
     const Batch block = packed.slice(first, std::min(validation_rows, packed.size() - first));
-    const torch::Tensor loss = learner_->validation_step(block).detach().to(torch::kFloat64) *
-                               static_cast<double>(block.size());
+    const torch::Tensor mean = parts_.out_of_bag ? learner_->out_of_bag_step(block) : learner_->validation_step(block);
+    const torch::Tensor loss = mean.detach().to(torch::kFloat64) * static_cast<double>(block.size());
     sum = sum.defined() ? sum + loss : loss;
   }
   return sum / static_cast<double>(packed.size());

@@ -75,6 +75,7 @@ class TrainingRun {
   struct Parts {
     Part training;
     Part validation;
+    bool out_of_bag = false;
   };
 
   Parts split(const TrainingContext& context) const;

@@ -20,6 +20,8 @@ class AnyLearner {
   Batch pack(const Values& samples, std::span<const SampleId> ids) const { return self_->pack(samples, ids); }
   torch::Tensor training_step(const Batch& batch) { return self_->training_step(batch); }
   torch::Tensor validation_step(const Batch& batch) { return self_->validation_step(batch); }
+  bool has_out_of_bag() const { return self_->has_out_of_bag(); }
+  torch::Tensor out_of_bag_step(const Batch& batch) { return self_->out_of_bag_step(batch); }
   bool has_own_gradients() const { return self_->has_own_gradients(); }
   torch::Tensor loss_and_gradients(const Batch& batch) { return self_->loss_and_gradients(batch); }
   Values predict(const Values& inputs) const { return self_->predict(inputs); }

@@ -21,6 +21,8 @@ struct LearnerInterface {
   virtual Batch pack(const Values& samples, std::span<const SampleId> ids) const = 0;
   virtual torch::Tensor training_step(const Batch& batch) = 0;
   virtual torch::Tensor validation_step(const Batch& batch) = 0;
+  virtual bool has_out_of_bag() const = 0;
+  virtual torch::Tensor out_of_bag_step(const Batch& batch) = 0;
   virtual bool has_own_gradients() const = 0;
   virtual torch::Tensor loss_and_gradients(const Batch& batch) = 0;
   virtual Values predict(const Values& inputs) const = 0;
@@ -42,6 +44,7 @@ struct LearnerInterface {
 
 [[noreturn]] void throw_missing_capability(Capability capability);
 [[noreturn]] void throw_no_own_gradients();
+[[noreturn]] void throw_no_out_of_bag();
 void require_cpu_only(torch::Device device);
 
 /// Adapts a learner held as `T` or referred to as `T&`.
@@ -71,6 +74,17 @@ struct LearnerModel final : LearnerInterface {
     } else {
       return learner.training_step(batch);
     }
+  }
+  bool has_out_of_bag() const override {
+    if constexpr (LeavesSamplesOut<T>) {
+      return held().has_out_of_bag();
+    } else {
+      return false;
+    }
+  }
+  torch::Tensor out_of_bag_step(const Batch& batch) override {
+    if constexpr (LeavesSamplesOut<T>) return learner.out_of_bag_step(batch);
+    throw_no_out_of_bag();
   }
   bool has_own_gradients() const override {
     if constexpr (requires {

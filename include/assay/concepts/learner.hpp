@@ -33,6 +33,8 @@ namespace assay {
 ///  - `buffers()`: tensors that training changes besides the parameters (batch-norm statistics), so that the best epoch
 ///    is restored with them;
 ///  - `validation_step(batch)`: a loss for early stopping; else `training_step` without gradients;
+///  - `has_out_of_bag()` and `out_of_bag_step(batch)`: the loss of samples, each averaged over the members that never
+///    learn from it (at least one), averaged: early stopping that holds no samples out;
 ///  - `loss_and_gradients(batch)`: the loss of `training_step(batch)` as a number without a graph, its gradients left
 ///  in
 ///    the parameters' `grad()` in place of what was there; both are valid until the next call. A training loop then
@@ -62,6 +64,14 @@ concept LearnerProtocol = requires(T& learner, const T& c, const Values& samples
 template <class T>
 concept ComputesGradients = requires(T& learner, const Batch& batch) {
   { learner.loss_and_gradients(batch) } -> std::same_as<torch::Tensor>;
+};
+
+/// A learner of members that never learn from some samples each: those with a weight of 0 in `Batch::weights`,
+/// [n, members].
+template <class T>
+concept LeavesSamplesOut = requires(T& learner, const T& c, const Batch& batch) {
+  { c.has_out_of_bag() } -> std::same_as<bool>;
+  { learner.out_of_bag_step(batch) } -> std::same_as<torch::Tensor>;
 };
 
 /// \name Capabilities: what a strategy may ask of a learner beyond `predict`

@@ -45,6 +45,8 @@ class DenseLearner {
   Batch pack(const Values& samples, std::span<const SampleId> ids) const;
   torch::Tensor training_step(const Batch& batch);
   torch::Tensor validation_step(const Batch& batch);
+  bool has_out_of_bag() const noexcept { return options_.bootstrap; }
+  torch::Tensor out_of_bag_step(const Batch& batch);
   torch::Tensor loss_and_gradients(const Batch& batch);
   Values predict(const Values& inputs) const;
   void set_training(bool) {}

@@ -55,10 +55,12 @@ class Ensemble : private detail::DenseLearner {
   using DenseLearner::embeddings;
   using DenseLearner::fit_scaling;
   using DenseLearner::gradient_features;
+  using DenseLearner::has_out_of_bag;
   using DenseLearner::inputs;
   using DenseLearner::layer_gradients;
   using DenseLearner::load;
   using DenseLearner::loss_and_gradients;
+  using DenseLearner::out_of_bag_step;
   using DenseLearner::pack;
   using DenseLearner::parameters;
   using DenseLearner::predict;

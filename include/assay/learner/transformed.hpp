@@ -37,6 +37,8 @@ class Transformed {
   }
   torch::Tensor training_step(const Batch& batch) { return learner_.training_step(batch); }
   torch::Tensor validation_step(const Batch& batch) { return learner_.validation_step(batch); }
+  bool has_out_of_bag() const { return learner_.has_out_of_bag(); }
+  torch::Tensor out_of_bag_step(const Batch& batch) { return learner_.out_of_bag_step(batch); }
   bool has_own_gradients() const { return learner_.has_own_gradients(); }
   torch::Tensor loss_and_gradients(const Batch& batch) { return learner_.loss_and_gradients(batch); }
   void set_training(bool training) { learner_.set_training(training); }

@@ -24,13 +24,23 @@ class DeviceEpochs;
 class TrainingRun;
 }  // namespace detail
 
+/// What early stopping watches where there is no validation pool.
+enum class Watch {
+  holdout,     ///< some labeled samples that are never trained on
+  out_of_bag,  ///< of an ensemble: each sample by the members whose bootstrap left it out; all are trained on
+};
+
 struct EarlyStoppingOptions {
   std::int64_t patience = 20;
   double min_delta = 0;
+  Watch watch = Watch::holdout;
 
   static constexpr std::array describe{
       OptionInfo{.name = "patience", .help = "epochs without improvement after which training ends", .min = 1},
       OptionInfo{.name = "min_delta", .help = "decrease of the validation loss that counts as improvement", .min = 0},
+      OptionInfo{.name = "watch",
+                 .help = "what stands in for a validation pool: held-out samples, or those that members "
+                         "of an ensemble leave out"},
   };
 };
 
@@ -134,7 +144,10 @@ struct DefaultTrainingLoopOptions {
 /// hash of its id: the same ones in every round, since a learner that goes on from earlier weights must not be judged
 /// on what those were fitted to. They are never trained on, in the campaign's final training neither; set
 /// `early_stopping` to null, or give a validation pool, to train on every labeled sample. With fewer than two such
-/// samples nothing is held out and training runs all its epochs.
+/// samples nothing is held out and training runs all its epochs. With `Watch::out_of_bag` an `Ensemble` loses no label:
+/// each sample is judged by the members whose bootstrap left it out (about 37 % of them, the same in every round); all
+/// members stop at the same epoch. Cost: a forward pass of all members over the labeled pool each epoch, about a third
+/// of what training on it costs. Source: Breiman 1996, "Out-of-bag estimation".
 ///
 /// Cost: a batch costs the learner's own step and the optimizer's kernel; one device sync an epoch. The packed pool
 /// (in `dtype`, on `device`) and at most 16 MiB beside it.
