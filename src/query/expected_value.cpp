@@ -2,10 +2,12 @@
 #include "outcome_models.hpp"
 #include "within.hpp"
 
+#include <assay/detail/guest.hpp>
 #include <assay/learner/fields.hpp>
 #include <assay/learner/scaler.hpp>
 #include <assay/query/expected_value.hpp>
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/tensor.h>
 
@@ -30,6 +32,8 @@ class Outlook {
     const SimulationHistory history = context.history();
     const std::int64_t n = std::min(history.size(), most_simulations);
     if (n == 0) return;
+    const detail::GuestScope scope;
+    at::set_num_threads(1);  // the matrices are small: threads would wait for each other
     const auto newest = [&](const torch::Tensor& rows) { return rows.narrow(0, history.size() - n, n); };
     fields_.learn(history.inputs);
     const torch::Tensor x = newest(fields_.flatten(history.inputs)), succeeded = newest(history.succeeded),
