@@ -50,8 +50,8 @@ LayerGradients gradients_of(const std::vector<torch::Tensor>& parameters, Activa
   return gradients;
 }
 
-/// Samples whose layers fit the cache together with their sketch, at widths of some hundreds.
-constexpr std::int64_t block_rows = 1024;
+/// Samples at a time: fewer leave threads waiting for each other at every operation.
+constexpr std::int64_t block_rows = 4096;
 
 /// The layers' gradients of one network, or of members side by side.
 class Gradients {
