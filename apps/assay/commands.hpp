@@ -60,6 +60,7 @@ struct RecommendArguments {
   std::filesystem::path data, dir = "recommend";
   std::vector<std::string> targets;
   std::int64_t seeds = 10, jobs = 0;
+  std::int64_t labels = 0, batch = 0;  ///< 0: by the number of samples
   bool json = false, classify = false;
 };
 /// Compares learners and strategies on labeled samples, and says which to take. \param program this program's file.

@@ -232,10 +232,11 @@ void recommend(const RecommendArguments& asked, const std::string& program) {
     arguments.jobs = asked.jobs;
     // A third of the samples is left to choose from in the end, or there would be no choice. A Gaussian process grows
     // with the cube of its labels, and says what it has to say below a few hundred.
-    const std::int64_t budget = std::min<std::int64_t>(data.x.size(0) * 2 / 5, 400);
+    const std::int64_t budget = asked.labels > 0 ? asked.labels : std::min<std::int64_t>(data.x.size(0) * 2 / 5, 400);
     arguments.initial = std::max<std::int64_t>(2, budget / 5);
     arguments.rounds = 4;
-    arguments.batch = std::max<std::int64_t>(1, budget / 5);
+    arguments.batch = asked.batch > 0 ? asked.batch : std::max<std::int64_t>(1, budget / 5);
+    if (asked.batch > 0) arguments.rounds = std::max<std::int64_t>(1, (budget - arguments.initial) / arguments.batch);
     std::vector<std::string> command{program,     "compare",
                                      "--data",    asked.data.string(),
                                      "--config",  config,

@@ -130,6 +130,11 @@ int main(int argc, char** argv) {
   recommend->add_option("--target", recommended.targets, "columns to predict; of a campaign, its learner's targets")
       ->delimiter(',');
   recommend->add_flag("--classify", recommended.classify, "the target's numbers are classes (text always is)");
+  recommend
+      ->add_option("--labels", recommended.labels, "labels to spend; by default two fifths of the samples, at most 400")
+      ->check(CLI::PositiveNumber);
+  recommend->add_option("--batch", recommended.batch, "of them a round; by default a fifth")
+      ->check(CLI::PositiveNumber);
   recommend->add_option("--seeds", recommended.seeds, "splits to measure on")->check(CLI::Range(2, 1000));
   recommend->add_option("--jobs", recommended.jobs, "campaigns at once; by default one a core")
       ->check(CLI::PositiveNumber);
