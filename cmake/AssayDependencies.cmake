@@ -31,6 +31,8 @@ if(ASSAY_BUILD_APPS)
     message(FATAL_ERROR "assay's command needs libzip, which was not found: run scripts/setup, or install it "
                         "(Debian and Ubuntu: apt install libzip-dev).")
   endif()
+  # Without HDF5 the command says so when it is given such a file.
+  pkg_search_module(hdf5 QUIET IMPORTED_TARGET hdf5 hdf5-serial)
 endif()
 if(ASSAY_BUILD_TESTS)
   assay_require(Catch2 catch2)

@@ -43,7 +43,7 @@ void import(const std::filesystem::path& campaign, const std::filesystem::path& 
             const std::vector<std::string>& map);
 /// Prints the first difference. \return true if there is none.
 bool diff(const std::filesystem::path& a, const std::filesystem::path& b);
-/// Writes all labels of a campaign. \param format csv, npz or safetensors. An empty `out` is stdout, for csv alone.
+/// Writes all labels of a campaign. \param format csv, npz, h5 or safetensors. An empty `out` is stdout, for csv alone.
 void export_labels(const std::filesystem::path& campaign, const std::string& format, const std::filesystem::path& out);
 struct SelectArguments {
   std::string method, pool, train, pending, weight, cost, memory, out, device = "cpu";

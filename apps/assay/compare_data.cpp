@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "archives.hpp"
 #include "compare.hpp"
 
 #include <assay/data/csv.hpp>
 #include <assay/data/npy.hpp>
-#include <assay/detail/files.hpp>
 #include <assay/error.hpp>
 #include <assay/tools/labels.hpp>
 #include <assay/tools/status.hpp>
 
-#include <zip.h>
-
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <map>
-#include <memory>
 #include <optional>
 #include <set>
 
@@ -104,35 +100,9 @@ void add_matrix(const std::string& name, const torch::Tensor& array, Columns& co
   }
 }
 
-/// The arrays of an `.npz` file, by way of a temporary file each: `read_npy` checks what it reads.
 Columns npz_columns(const std::filesystem::path& file) {
-  int code = 0;
-  const std::unique_ptr<zip_t, decltype(&zip_discard)> archive(zip_open(file.c_str(), ZIP_RDONLY, &code), &zip_discard);
-  if (!archive) fail(file, "a zip file of .npy arrays", "something else");
-  std::string name = (std::filesystem::temp_directory_path() / "assay_npz_XXXXXX").string();
-  if (!::mkdtemp(name.data())) fail(file, "a folder for temporary files", "none");
-  const std::filesystem::path folder = name;
   Columns columns;
-  try {
-    for (zip_int64_t i = 0; i < zip_get_num_entries(archive.get(), 0); ++i) {
-      zip_stat_t stat;
-      if (zip_stat_index(archive.get(), static_cast<zip_uint64_t>(i), 0, &stat) != 0)
-        fail(file, "readable entries", "a damaged one");
-      std::string bytes(stat.size, '\0');
-      const std::unique_ptr<zip_file_t, decltype(&zip_fclose)> entry(
-          zip_fopen_index(archive.get(), static_cast<zip_uint64_t>(i), 0), &zip_fclose);
-      if (!entry || zip_fread(entry.get(), bytes.data(), stat.size) != static_cast<zip_int64_t>(stat.size)) {
-        fail(file, "readable entries", std::string("'") + stat.name + "' is not");
-      }
-      detail::write_file(folder / "array.npy", bytes);
-      const std::string entry_name = stat.name;
-      add_matrix(entry_name.substr(0, entry_name.rfind(".npy")), read_npy(folder / "array.npy"), columns);
-    }
-  } catch (...) {
-    std::filesystem::remove_all(folder);
-    throw;
-  }
-  std::filesystem::remove_all(folder);
+  for (const std::string& name : npz_names(file)) add_matrix(name, read_npz(file, name), columns);
   return columns;
 }
 

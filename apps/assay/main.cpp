@@ -159,16 +159,17 @@ int main(int argc, char** argv) {
   std::filesystem::path other;
   CLI::App* import = app.add_subcommand("import", "take labels that were paid for elsewhere");
   import->add_option("CAMPAIGN", campaign, "campaign directory")->required();
-  import->add_option("OTHER", other, "another campaign's directory, or a .csv or .safetensors file of results")
+  import
+      ->add_option("OTHER", other, "another campaign's directory, or a .csv, .npz, .h5 or .safetensors file of results")
       ->required();
   std::vector<std::string> map;
   import->add_option("--map", map, "field=column, where a field is not called like its column")->delimiter(',');
   std::string format;
   CLI::App* exported = app.add_subcommand("export", "write all labeled samples with their history");
   exported->add_option("CAMPAIGN", campaign, "campaign directory")->required();
-  exported->add_option("--to", format, "csv, npz or safetensors")
+  exported->add_option("--to", format, "csv, npz, h5 or safetensors")
       ->required()
-      ->check(CLI::IsMember({"csv", "npz", "safetensors"}));
+      ->check(CLI::IsMember({"csv", "npz", "h5", "safetensors"}));
   exported->add_option("--out", out, "file; without it csv goes to standard output");
   CLI::App* diff = app.add_subcommand("diff",
                                       "the first pick, label, metric or parameter in which two campaigns differ");

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "archives.hpp"
 #include "commands.hpp"
 
 #include <assay/error.hpp>
@@ -44,6 +45,21 @@ void abandon(const std::filesystem::path& campaign, const std::vector<std::int64
   std::cout << abandon_samples(campaign, ids) << " samples are given up\n";
 }
 
+namespace {
+
+ImportReport import_file(const std::filesystem::path& campaign, const std::filesystem::path& file,
+                         const std::map<std::string, std::string>& columns) {
+  const std::string kind = file.extension().string();
+  const auto from = [&](torch::Tensor (*read)(const std::filesystem::path&, const std::string&)) {
+    return import_columns(campaign, file, [&](const std::string& column) { return read(file, column); }, columns);
+  };
+  if (kind == ".npz") return from(&read_npz);
+  if (kind == ".h5" || kind == ".hdf5") return from(&read_hdf5);
+  return import_table(campaign, file, columns);
+}
+
+}  // namespace
+
 void import(const std::filesystem::path& campaign, const std::filesystem::path& other,
             const std::vector<std::string>& map) {
   std::map<std::string, std::string> columns;
@@ -54,7 +70,7 @@ void import(const std::filesystem::path& campaign, const std::filesystem::path& 
     columns[pair.substr(0, equals)] = pair.substr(equals + 1);
   }
   const ImportReport report = std::filesystem::is_directory(other) ? import_labels(campaign, other)
-                                                                   : import_table(campaign, other, columns);
+                                                                   : import_file(campaign, other, columns);
   for (const std::string& line : report.refused) std::cout << "refused   " << line << '\n';
   std::cout << report.added << " labels added, " << report.known << " were there, " << report.refused.size()
             << " refused\n";

@@ -26,15 +26,16 @@ constexpr std::pair<std::string_view, torch::Dtype> dtypes[] = {
 
 }  // namespace
 
-torch::Tensor read_npy(const std::filesystem::path& file) {
-  const std::string bytes = detail::read_file(file);
+torch::Tensor read_npy(const std::filesystem::path& file) { return from_npy(detail::read_file(file), file); }
+
+torch::Tensor from_npy(std::string_view bytes, const std::filesystem::path& file) {
   if (bytes.size() < 12 || bytes.compare(0, 6, "\x93NUMPY") != 0) fail(file, "a .npy file", "something else");
   const bool first_version = bytes[6] == 1;
   std::uint32_t length = 0;
   std::memcpy(&length, bytes.data() + 8, first_version ? 2 : 4);
   const std::size_t start = first_version ? 10 : 12;
   if (length > bytes.size() - start) fail(file, "a whole header", "a file that ends inside it");
-  const std::string header = bytes.substr(start, length);
+  const std::string header(bytes.substr(start, length));
   std::smatch found;
   if (!std::regex_search(header, found, std::regex("'descr':\\s*'([^']*)'"))) fail(file, "a dtype", header);
   const std::string descr = found[1];

@@ -129,25 +129,25 @@ class CsvRows final : public Rows {
 
 class TensorRows final : public Rows {
  public:
-  TensorRows(const fs::path& file, Columns columns, const std::vector<Schema>& schemas)
-      : columns_(std::move(columns)), batch_(read_safetensors(file)) {
-    Values used;
+  TensorRows(const std::function<torch::Tensor(const std::string&)>& column, Columns columns,
+             const std::vector<Schema>& schemas)
+      : columns_(std::move(columns)) {
     for (const Schema& schema : schemas) {
-      for (const Field& field : schema) used.set(field.name, batch_.at(column_of(columns_, field.name)));
+      for (const Field& field : schema) batch_.set(field.name, column(column_of(columns_, field.name)));
     }
-    batch_ = std::move(used);
     count_ = batch_size(batch_);
   }
   std::int64_t count() const override { return count_; }
   std::string name(std::int64_t row) const override { return "row " + std::to_string(row); }
   std::optional<std::string> read(std::int64_t row, const Schema& fields, Values& values) const override {
     for (const Field& field : fields) {
-      const torch::Tensor value = batch_[field.name][row];
-      if (value.sizes() != torch::IntArrayRef(field.shape))
-        return name(row) + ": " + field.name + ": expected " + describe(field) + ", got another shape";
-      values.set(field.name, value.to(field.dtype));
+      const std::string where = name(row) + ": " + column_of(columns_, field.name) + ": expected ";
+      const torch::Tensor value = batch_.at(field.name)[row];
+      if (value.numel() != c10::multiply_integers(field.shape))
+        return where + describe(field) + ", got " + std::to_string(value.numel()) + " numbers";
+      if (!all_finite({{field.name, value}})) return where + "a number, got one that is not finite";
+      values.set(field.name, value.reshape(field.shape).to(field.dtype));
     }
-    if (!all_finite(values)) return name(row) + ": a number that is not finite";
     return std::nullopt;
   }
 
@@ -157,19 +157,13 @@ class TensorRows final : public Rows {
   std::int64_t count_ = 0;
 };
 
-}  // namespace
+using Open = std::function<std::unique_ptr<Rows>(const std::vector<Schema>&)>;
 
-ImportReport import_table(const fs::path& campaign, const fs::path& file,
-                          const std::map<std::string, std::string>& columns) {
+ImportReport import_rows(const fs::path& campaign, const fs::path& source, const Columns& columns, const Open& open) {
   tools::HeldLedger held(campaign);
   const Shape shape = shape_of(campaign, held.ledger);
-  require_known(columns, shape, file);
-  std::unique_ptr<Rows> rows;
-  if (file.extension() == ".safetensors") {
-    rows = std::make_unique<TensorRows>(file, columns, std::vector<Schema>{shape.inputs, shape.targets});
-  } else {
-    rows = std::make_unique<CsvRows>(file, columns, std::vector<Schema>{shape.inputs, shape.targets});
-  }
+  require_known(columns, shape, source);
+  const std::unique_ptr<Rows> rows = open({shape.inputs, shape.targets});
   ImportReport report;
   std::unordered_map<std::string, std::string> seen;  // content to the row it stood in
   std::vector<ArchivedLabel> labels;
@@ -194,11 +188,30 @@ ImportReport import_table(const fs::path& campaign, const fs::path& file,
     labels.push_back({.fingerprint = std::move(content),
                       .inputs = std::move(inputs),
                       .labels = std::move(targets),
-                      .source = file.filename().string() + ", " + name});
+                      .source = source.filename().string() + ", " + name});
   }
   report.added = held.ledger.add_to_archive(labels);
   report.known = static_cast<std::int64_t>(labels.size()) - report.added;
   return report;
+}
+
+}  // namespace
+
+ImportReport import_table(const fs::path& campaign, const fs::path& file, const Columns& columns) {
+  if (file.extension() == ".safetensors") {
+    const Values batch = read_safetensors(file);
+    return import_columns(campaign, file, [&](const std::string& column) { return batch.at(column); }, columns);
+  }
+  return import_rows(campaign, file, columns, [&](const std::vector<Schema>& schemas) -> std::unique_ptr<Rows> {
+    return std::make_unique<CsvRows>(file, columns, schemas);
+  });
+}
+
+ImportReport import_columns(const fs::path& campaign, const fs::path& source,
+                            const std::function<torch::Tensor(const std::string&)>& read, const Columns& columns) {
+  return import_rows(campaign, source, columns, [&](const std::vector<Schema>& schemas) -> std::unique_ptr<Rows> {
+    return std::make_unique<TensorRows>(read, columns, schemas);
+  });
 }
 
 }  // namespace assay

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 namespace assay {
 
@@ -12,6 +13,8 @@ namespace assay {
 /// Source: NumPy enhancement proposal 1, "A simple file format for NumPy arrays".
 /// Errors: `DataError` `assay.npy`, naming the file and what is wrong.
 torch::Tensor read_npy(const std::filesystem::path& file);
+/// The same of a file's bytes. \param where names the source in messages.
+torch::Tensor from_npy(std::string_view bytes, const std::filesystem::path& where);
 /// A tensor as the bytes of such a file. Errors: `DataError` `assay.npy` for a dtype that NumPy lacks.
 std::string to_npy(const torch::Tensor& tensor);
 void write_npy(const std::filesystem::path& file, const torch::Tensor& tensor);

@@ -3,7 +3,10 @@
 
 #include <assay/tools/labels.hpp>
 
+#include <torch/types.h>
+
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -21,5 +24,12 @@ namespace assay {
 /// Errors: `DataError` for a file without one of the campaign's inputs or targets; else as `retry_samples`.
 ImportReport import_table(const std::filesystem::path& campaign, const std::filesystem::path& file,
                           const std::map<std::string, std::string>& columns = {});
+
+/// The same from anything that gives columns by name, rows along the first axis: arrays in memory, a data base, a file
+/// of another format. \param source what the labels are said to come from. \param read throws for a column that is not
+/// there. Numbers that are missing are NaN there.
+ImportReport import_columns(const std::filesystem::path& campaign, const std::filesystem::path& source,
+                            const std::function<torch::Tensor(const std::string& column)>& read,
+                            const std::map<std::string, std::string>& columns = {});
 
 }  // namespace assay

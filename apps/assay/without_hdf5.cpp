@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "archives.hpp"
+
+#include <assay/error.hpp>
+
+namespace assay::app {
+
+namespace {
+
+[[noreturn]] void fail(const std::filesystem::path& file) {
+  throw DataError(
+      {"assay.hdf5", file.string(), "an assay that was built with HDF5", "one without",
+       "install the library (Debian and Ubuntu: apt install libhdf5-dev) and build assay again, or use .npz"});
+}
+
+}  // namespace
+
+torch::Tensor read_hdf5(const std::filesystem::path& file, const std::string&) { fail(file); }
+void write_hdf5(const std::filesystem::path& file, const Values&, const Texts&) { fail(file); }
+
+}  // namespace assay::app
