@@ -1,4 +1,4 @@
-# The install tree: headers, library, CMake package, pkg-config file.
+# The install tree: headers, libraries, CMake package, pkg-config files.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS assay assay_surrogate EXPORT assayTargets)
@@ -22,5 +22,7 @@ if(BUILD_SHARED_LIBS)
 else()
   set(ASSAY_PC_REQUIRES_KEYWORD "Requires")
 endif()
-configure_file("${CMAKE_CURRENT_LIST_DIR}/assay.pc.in" "${PROJECT_BINARY_DIR}/assay.pc" @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/assay.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+foreach(name IN ITEMS assay assay_surrogate)
+  configure_file("${CMAKE_CURRENT_LIST_DIR}/${name}.pc.in" "${PROJECT_BINARY_DIR}/${name}.pc" @ONLY)
+  install(FILES "${PROJECT_BINARY_DIR}/${name}.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+endforeach()

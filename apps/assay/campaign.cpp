@@ -7,6 +7,7 @@
 #include <assay/detail/asked_campaign.hpp>
 #include <assay/detail/files.hpp>
 #include <assay/error.hpp>
+#include <assay/label/external_label.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -33,6 +34,19 @@ void put(const std::filesystem::path& out, const std::string& text) {
   } else {
     detail::write_file(out, text);
   }
+}
+
+/// Whether nothing simulates for the campaign: its samples are asked for, and told.
+bool is_told(const std::filesystem::path& campaign) {
+  const std::filesystem::path file = campaign / "campaign.json";
+  const Json configuration = parse_json(detail::read_own_file(file), file.string());
+  return configuration.value("/label/type"_json_pointer, "") == ExternalLabel::key;
+}
+
+/// What to do with a campaign that has samples to simulate and nothing that simulates.
+std::string how_to_tell(const std::filesystem::path& campaign) {
+  return "'assay ask " + campaign.string() + " -n 8 --out batch.csv' gives samples to simulate, 'assay tell " +
+         campaign.string() + " results.csv' takes what came of them";
 }
 
 /// A batch of samples, in the same fields each.
@@ -104,8 +118,16 @@ class Results {
 
 void start_campaign(const std::filesystem::path& campaign, const std::filesystem::path& config) {
   const AnyDriver driver = assay::detail::start_asked_campaign(campaign, config, Registries());
-  std::cout << "campaign in " << campaign.string() << ": " << driver.labeled().size() << " labeled samples, "
-            << driver.unlabeled().size() << " candidates\n";
+  std::cout << campaign.string() << " is made: " << driver.unlabeled().size() << " candidates";
+  if (driver.to_label_first() > 0) std::cout << ", " << driver.to_label_first() << " samples to simulate first";
+  const std::pair<const char*, std::int64_t> given[] = {{" labeled samples to train on", driver.labeled().size()},
+                                                        {" for validation", driver.validation().size()},
+                                                        {" for tests", driver.test().size()}};
+  for (const auto& [what, count] : given) {
+    if (count > 0) std::cout << ", " << count << what;
+  }
+  std::cout << "\nnext: "
+            << (is_told(campaign) ? how_to_tell(campaign) : "'assay run " + campaign.string() + "' runs it") << '\n';
 }
 
 int run_campaign(const std::filesystem::path& campaign, const std::string& wall_time,
@@ -115,7 +137,12 @@ int run_campaign(const std::filesystem::path& campaign, const std::string& wall_
   if (!wall_time.empty()) changes["wall_time"] = wall_time;
   AnyDriver driver = open_campaign(campaign, Registries(), changes);
   stop_on_signals(driver);
-  const RunStatus status = driver.run();
+  const bool told = is_told(campaign);
+  const RunStatus status = told ? driver.advance() : driver.run();
+  if (status == RunStatus::waiting) {
+    throw ConfigError({"assay.run.told", campaign.string(), "a campaign whose configuration says what simulates",
+                       "one that is asked and told, with samples waiting", how_to_tell(campaign)});
+  }
   if (json) std::cout << driver.report().dump() << std::endl;
   if (status == RunStatus::finished) return 0;
   std::cerr << "assay: stopped; 'assay run " << campaign.string() << "' goes on\n";
@@ -128,7 +155,13 @@ int ask(const std::filesystem::path& campaign, std::int64_t count, bool again, c
   if (!wall_time.empty()) changes["wall_time"] = wall_time;
   AnyDriver driver = open_campaign(campaign, Registries(), changes);
   stop_on_signals(driver);
-  const RunStatus status = driver.advance();
+  std::vector<Sample> samples;
+  RunStatus status = RunStatus::waiting;
+  // Once more where labels from elsewhere answered all that was to be asked for.
+  do {
+    status = driver.advance();
+    if (status == RunStatus::waiting) samples = again ? driver.asked() : driver.ask(count, Asked::until_told);
+  } while (status == RunStatus::waiting && !again && samples.empty() && driver.asked().empty());
   if (status == RunStatus::stopped) {
     std::cerr << "assay: stopped; the same command goes on\n";
     return stopped_code;
@@ -138,7 +171,6 @@ int ask(const std::filesystem::path& campaign, std::int64_t count, bool again, c
               << driver.report().at("finished_by").get<std::string>() << ")\n";
     return nothing_code;
   }
-  const std::vector<Sample> samples = again ? driver.asked() : driver.ask(count, Asked::until_told);
   if (samples.empty()) {
     std::cerr << "assay: nothing to ask for: " << driver.asked().size() << " samples are out and not told\n";
     return nothing_code;

@@ -133,6 +133,8 @@ class Driver {
   const TensorPool& labeled() const noexcept { return campaign_->labeled(); }
   const TensorPool& validation() const noexcept { return campaign_->validation(); }
   const TensorPool& test() const noexcept { return campaign_->test(); }
+  /// Samples of the pools that came without labels: round 0 has them simulated.
+  std::int64_t to_label_first() const noexcept { return campaign_->to_label_first(); }
   PoolView unlabeled() const { return campaign_->unlabeled(); }
   const std::vector<MetricRecord>& records() const noexcept { return campaign_->records(); }
   Counts counts() const { return campaign_->counts(); }

@@ -86,6 +86,7 @@ class Campaign final : private LabelQueue {
   const TensorPool& labeled() const noexcept { return labeled_; }
   const TensorPool& validation() const noexcept { return validation_; }
   const TensorPool& test() const noexcept { return test_; }
+  std::int64_t to_label_first() const noexcept { return static_cast<std::int64_t>(unlabeled_at_start_.size()); }
   PoolView unlabeled() const;
   const std::vector<MetricRecord>& records() const noexcept { return records_; }
   Counts counts() const { return ledger_->counts(); }
@@ -109,16 +110,16 @@ class Campaign final : private LabelQueue {
   // pools.cpp
   void take_pools(Pools pools);
   TensorPool take_pool(AnyPool pool, Purpose purpose, std::string_view name);
-  void drop_labeled_candidates();
   void take_candidates(AnyPool pool);
-  std::string pools_digest() const;
+  void drop_labeled_candidates();
   void renew_candidates();
   std::unordered_set<std::string> known_contents() const;
+  std::string pools_digest() const;
   TensorPool& pool_of(Purpose purpose);
   MetrologyInputs metrology_inputs() const;
   QueryInputs query_inputs() const;
-
   SimulationHistory simulation_history() const;
+
   // opening.cpp: the directory
   void open();
   bool open_ledger();
@@ -143,9 +144,9 @@ class Campaign final : private LabelQueue {
   bool restore();
   void restore_position(const Json& saved);
   void restore_pools(std::int64_t integrated);
+  void restore_candidates();
   void restore_slots(const Checkpoint& checkpoint);
   void say_what_changed(const Json& saved);
-  void restore_candidates();
   Json configuration() const;
   void write_metrics_lines() const;
   void record(MetricRecord record);

@@ -5,6 +5,7 @@
 #include <assay/config.hpp>
 #include <assay/data/space.hpp>
 #include <assay/learner/ensemble.hpp>
+#include <assay/learner/export.hpp>
 #include <assay/select/top_k.hpp>
 
 #include <cfenv>
@@ -61,6 +62,7 @@ int main(int argc, char** argv) {
   assay::AnyDriver driver = assay::rebuild_campaign(argv[1], pools, registries, {{"max_rounds", 2}});
   driver.run();
   check_traps("after the campaign");
+  assay::export_learner(driver.learner(), std::string(argv[1]) + "/surrogate");
   const assay::Counts counts = driver.counts();
   std::printf("%lld labels, %lld refused\n", static_cast<long long>(counts.labels),
               static_cast<long long>(counts.failed));
