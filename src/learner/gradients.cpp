@@ -4,7 +4,6 @@
 #include <assay/error.hpp>
 #include <assay/learner/gradients.hpp>
 
-#include <ATen/ops/addcmul.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
