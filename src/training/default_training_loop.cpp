@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <assay/training/default_training_loop.hpp>
 
+#include "kept_memory.hpp"
 #include "precision.hpp"
 #include "training_run.hpp"
 
@@ -51,6 +52,7 @@ TrainingReport DefaultTrainingLoop::train(LearnerRef learner, TrainingContext& c
   const std::string not_recorded = open_recording();
   const auto stream = recorded_.held ? recorded_.held->own_stream() : nullptr;
   const detail::Tf32Scope tf32(options.tf32);
+  const detail::KeptMemory memory;
   detail::TrainingRun run(options, learner, context, *progress_, recorded_.held.get());
   const auto report = [&](std::string ended_by) {
     TrainingReport made = run.report(std::move(ended_by));
