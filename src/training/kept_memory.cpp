@@ -4,6 +4,7 @@
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/impl/alloc_cpu.h>
 
+#include <atomic>
 #include <mutex>
 #include <unordered_map>
 #include <vector>
@@ -46,7 +47,7 @@ class KeepingAllocator final : public c10::Allocator {
   }
 
   c10::DataPtr allocate(std::size_t bytes) override {
-    if (bytes < smallest) return before_->allocate(bytes);
+    if (bytes < smallest) return before_.load()->allocate(bytes);
     void* data = take(bytes);
     if (!data) {
       data = c10::alloc_cpu(bytes);
@@ -89,7 +90,7 @@ class KeepingAllocator final : public c10::Allocator {
 
   std::mutex mutex_;
   int users_ = 0;
-  c10::Allocator* before_ = nullptr;
+  std::atomic<c10::Allocator*> before_ = nullptr;
   std::unordered_map<void*, std::size_t> sizes_;              // of what was given in this scope, and not yet freed
   std::unordered_map<std::size_t, std::vector<void*>> kept_;  // by size
   std::size_t kept_bytes_ = 0;
