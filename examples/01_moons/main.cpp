@@ -43,9 +43,7 @@ assay::Json run(const example::Flags& flags) {
       std::move(learner), example::make_query(assay::Registries(), flags.query, 10), label,
       assay::Metrics(assay::ClassificationReport(), assay::Accuracy()), loop);
   example::run_to_end(driver);
-  assay::Json report = driver.report();
-  report["hash"] = assay::campaign_hash(flags.dir);
-  return report;
+  return example::report_of(driver, flags.dir);
 }
 
 }  // namespace

@@ -14,12 +14,8 @@
 
 namespace {
 
-struct PlateFlags : example::Flags {
+struct PlateFlags : example::SolverFlags {
   bool compare = false;
-  std::int64_t initial = 48;
-  std::int64_t batch = 16;
-  std::int64_t tests = 200;
-  std::int64_t parallel = 2;
 };
 
 /// Rows of a batch of designs that can be made.
@@ -79,9 +75,7 @@ assay::Json run_one(const PlateFlags& flags) {
                        training(flags));
   example::run_to_end(driver);
   driver.learner().export_to(flags.dir / "surrogate");
-  assay::Json report = driver.report();
-  report["hash"] = assay::campaign_hash(flags.dir);
-  return report;
+  return example::report_of(driver, flags.dir);
 }
 
 struct Arm {
@@ -132,9 +126,7 @@ assay::Json run_comparison(const PlateFlags& flags) {
                          training(flags));
     example::run_to_end(driver);
     driver.learner().export_to(dir / "surrogate");
-    assay::Json report = driver.report();
-    report["hash"] = assay::campaign_hash(dir);
-    return Arm{key, driver.records(), report};
+    return Arm{key, driver.records(), example::report_of(driver, dir)};
   };
   const Arm random = run_arm("random"), chosen = run_arm(flags.query);
   print_comparison(random, chosen);
@@ -152,18 +144,10 @@ int main(int argc, char** argv) {
   flags.dir = "campaigns/plate";
   flags.query = "variance";
   flags.rounds = 12;
-  example::add_flags(app, flags);
+  flags.initial = 48;
+  flags.tests = 200;
+  example::add_solver_flags(app, flags, "plates");
   app.add_flag("--compare", flags.compare, "also run random choice from the same start");
-  app.add_option("--initial", flags.initial, "plates computed before the first training")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  app.add_option("--batch", flags.batch, "plates a round")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--tests", flags.tests, "plates the surrogate is measured on")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  app.add_option("--parallel", flags.parallel, "simulations at once")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
   return example::run_program(argc, argv, app, flags,
                               [&] { return flags.compare ? run_comparison(flags) : run_one(flags); });
 }

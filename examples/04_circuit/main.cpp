@@ -16,13 +16,6 @@
 
 namespace {
 
-struct CircuitFlags : example::Flags {
-  std::int64_t initial = 40;
-  std::int64_t batch = 16;
-  std::int64_t tests = 400;
-  std::int64_t parallel = 2;
-};
-
 /// Has filters computed, `parallel` at once.
 assay::ProcessLabel simulations(std::int64_t parallel) {
   return assay::ProcessLabel(
@@ -43,7 +36,7 @@ assay::Transformed surrogate() {
       {{"cutoff", assay::LogTransform()}});
 }
 
-assay::Json run_campaign(const CircuitFlags& flags) {
+assay::Json run_campaign(const example::SolverFlags& flags) {
   const assay::Space& space = circuit::space();
   const assay::RandomKey random(flags.seed);
   assay::Driver driver(example::driver_options(flags),
@@ -69,29 +62,17 @@ assay::Json run_campaign(const CircuitFlags& flags) {
       std::printf("%8lld %8.3f\n", static_cast<long long>(record.labels), *error);
     }
   }
-  assay::Json report = driver.report();
-  report["hash"] = assay::campaign_hash(flags.dir);
-  return report;
+  return example::report_of(driver, flags.dir);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app("A surrogate of a low-pass filter, computed by ngspice", "circuit");
-  CircuitFlags flags;
+  example::SolverFlags flags;
   flags.dir = "campaigns/circuit";
   flags.query = "core_set";
   flags.rounds = 10;
-  example::add_flags(app, flags);
-  app.add_option("--initial", flags.initial, "filters computed before the first training")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  app.add_option("--batch", flags.batch, "filters a round")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--tests", flags.tests, "filters the surrogate is measured on")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  app.add_option("--parallel", flags.parallel, "simulations at once")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  example::add_solver_flags(app, flags, "filters");
   return example::run_program(argc, argv, app, flags, [&] { return run_campaign(flags); });
 }

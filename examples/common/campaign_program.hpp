@@ -49,6 +49,14 @@ struct Flags {
   bool quiet = false;
 };
 
+/// What programs around a solver ask for beside.
+struct SolverFlags : Flags {
+  std::int64_t initial = 40;
+  std::int64_t batch = 16;
+  std::int64_t tests = 400;
+  std::int64_t parallel = 2;
+};
+
 /// Exit code of a program that stopped before its campaign was finished: start it again with --resume.
 constexpr int stopped_code = 3;
 
@@ -84,6 +92,21 @@ inline void add_flags(CLI::App& app, Flags& flags) {
       ->type_name("TIME");
   app.add_flag("--json", flags.json, "end with one JSON object on stdout");
   app.add_flag("--quiet", flags.quiet, "no log on the terminal");
+}
+
+/// Adds the flags of `SolverFlags`. \param what the things that are computed, in the plural.
+inline void add_solver_flags(CLI::App& app, SolverFlags& flags, const std::string& what) {
+  add_flags(app, flags);
+  app.add_option("--initial", flags.initial, what + " computed before the first training")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--batch", flags.batch, what + " a round")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--tests", flags.tests, what + " the surrogate is measured on")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--parallel", flags.parallel, "simulations at once")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
 }
 
 /// Seconds since this process was started, in the kernel's clock ticks: what loading the program took.
@@ -128,6 +151,14 @@ template <class Driver>
 void run_to_end(Driver& driver) {
   driver.stop_when(stop_flag);
   if (driver.run() == assay::RunStatus::stopped) throw Stopped();
+}
+
+/// A driver's report, with the hash of its campaign in `dir`.
+template <class Driver>
+assay::Json report_of(const Driver& driver, const std::filesystem::path& dir) {
+  assay::Json report = driver.report();
+  report["hash"] = assay::campaign_hash(dir);
+  return report;
 }
 
 /// Runs `campaign`, which takes a driver to its end and gives its report, and ends as the programs do: 0 for a

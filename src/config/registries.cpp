@@ -20,6 +20,7 @@
 #include <assay/training/adamw.hpp>
 #include <assay/training/default_training_loop.hpp>
 #include <assay/training/full_batch_loop.hpp>
+#include <assay/training/k_fold.hpp>
 #include <assay/training/linear_schedule.hpp>
 #include <assay/training/sgd.hpp>
 #include <assay/training/torch_optimizer.hpp>
@@ -306,6 +307,7 @@ Registries::Registries() {
 
   loop.add<DefaultTrainingLoop>();
   loop.add<FullBatchLoop>();
+  loop.add<KFold>();
   optimizer.add<Sgd>();
   optimizer.add<Adam>();
   optimizer.add<AdamW>();

@@ -16,8 +16,6 @@ class BlockForward {
  public:
   /// `net.forward(x)` as float64 on the CPU. Thread-safe: of calls at the same time, one uses the recording.
   torch::Tensor run(const DenseNet& net, const torch::Tensor& x);
-  /// How many blocks came out of a recording.
-  std::int64_t replayed() const { return work_ ? work_->replayed() : 0; }
 
  private:
   std::mutex mutex_;

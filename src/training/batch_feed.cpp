@@ -42,9 +42,11 @@ const torch::Tensor& BatchOrder::shuffled(const RandomKey& key) {
   for (std::size_t bucket = 1; bucket < starts_.size(); ++bucket) starts_[bucket] += starts_[bucket - 1];
   for (std::size_t i = 0; i < n; ++i) {
     const auto place = static_cast<std::size_t>(starts_[bits_[i] >> shift]++);
-    draws_[place] = {bits_[i], ids_[i], static_cast<std::int64_t>(i)};
+    draws_[place] = {bits_[i], i};
   }
-  const auto before = [](const Draw& a, const Draw& b) { return a.bits != b.bits ? a.bits < b.bits : a.id < b.id; };
+  const auto before = [this](const Draw& a, const Draw& b) {
+    return a.bits != b.bits ? a.bits < b.bits : ids_[a.position] < ids_[b.position];
+  };
   for (std::size_t i = 1; i < n; ++i) {
     const Draw draw = draws_[i];
     std::size_t place = i;
@@ -52,7 +54,7 @@ const torch::Tensor& BatchOrder::shuffled(const RandomKey& key) {
     draws_[place] = draw;
   }
   auto* order = order_.mutable_data_ptr<std::int64_t>();
-  for (std::size_t i = 0; i < n; ++i) order[i] = draws_[i].position;
+  for (std::size_t i = 0; i < n; ++i) order[i] = static_cast<std::int64_t>(draws_[i].position);
   return order_;
 }
 

@@ -115,12 +115,10 @@ torch::Tensor DefaultTrainingLoop::step(const LearnerRef& learner, const Batch& 
   if (own_gradients) {
     loss = learner->loss_and_gradients(batch);
   } else {
-    if (bf16) {
-      const detail::Bf16Scope scope(parameters_.front().device().type());
-      loss = learner->training_step(batch);
-    } else {
-      loss = learner->training_step(batch);
-    }
+    std::optional<detail::Bf16Scope> forward;  // the way back follows by itself
+    if (bf16) forward.emplace(parameters_.front().device().type());
+    loss = learner->training_step(batch);
+    forward.reset();
     detail::require_loss(loss);
     loss.backward();
   }

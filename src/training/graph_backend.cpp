@@ -27,6 +27,12 @@ GraphSupport graph_support(c10::DeviceType type) {
   return {nullptr, "the program has nothing that records the work of a " + c10::DeviceTypeName(type, true) + " device"};
 }
 
+std::shared_ptr<GraphBackend> graph_backend(c10::DeviceType type) {
+  const std::scoped_lock lock(backends().mutex);
+  const auto found = backends().known.find(type);
+  return found != backends().known.end() ? found->second.backend : nullptr;
+}
+
 void set_graph_support(c10::DeviceType type, GraphSupport support) {
   const std::scoped_lock lock(backends().mutex);
   backends().known[type] = std::move(support);

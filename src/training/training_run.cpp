@@ -20,6 +20,7 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -68,6 +69,16 @@ std::string bad_value_of(const Values& sample) {
     }
   }
   return "";
+}
+
+/// In one pass over integers, which vectorises: a number is not finite if its exponent is all ones.
+bool all_finite(const float* numbers, std::int64_t count) {
+  constexpr std::uint32_t exponent = 0x7f800000;
+  std::uint32_t bad = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    bad |= static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(numbers[i]) & exponent) == exponent);
+  }
+  return bad == 0;
 }
 
 std::string number_text(double value) {
@@ -187,7 +198,7 @@ TrainingRun::TrainingRun(const DefaultTrainingLoopOptions& options, LearnerRef l
   if (!device.is_cpu()) device_loss_ = at::zeros({}, torch::TensorOptions(torch::kFloat64).device(device));
 }
 
-TrainingRun::Parts TrainingRun::held_by(DeviceEpochs* recorded, Parts parts) const {
+TrainingRun::Parts TrainingRun::held_by(DeviceEpochs* recorded, Parts parts) {
   if (!recorded) return parts;
   parts.training.packed = recorded->hold_training(parts.training.packed);
   if (!parts.validation.rows.empty()) parts.validation.packed = recorded->hold_validation(parts.validation.packed);
@@ -257,11 +268,19 @@ torch::Tensor TrainingRun::validation_loss() {
 torch::Tensor TrainingRun::parameter_check() const {
   // The last step of an epoch can spoil parameters whose losses nobody has seen yet. A largest element cannot
   // overflow, as a sum of squares could.
-  std::vector<torch::Tensor> filled;
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  std::vector<torch::Tensor> others;
   for (const torch::Tensor& parameter : parameters_) {
-    if (parameter.numel() > 0) filled.push_back(parameter.detach());
+    if (parameter.numel() == 0) continue;
+    if (!parameter.is_cpu() || parameter.scalar_type() != torch::kFloat32 ||
+        !parameter.is_non_overlapping_and_dense()) {
+      others.push_back(parameter.detach());
+    } else if (!all_finite(parameter.const_data_ptr<float>(), parameter.numel())) {
+      return at::scalar_tensor(infinity, torch::kFloat64);
+    }
   }
-  return at::stack(at::_foreach_norm(filled, std::numeric_limits<double>::infinity())).sum().to(torch::kFloat64);
+  if (others.empty()) return at::scalar_tensor(0.0, torch::kFloat64);
+  return at::stack(at::_foreach_norm(others, infinity)).sum().to(torch::kFloat64);
 }
 
 torch::Tensor TrainingRun::readings() {

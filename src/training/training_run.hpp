@@ -79,7 +79,7 @@ class TrainingRun {
   };
 
   Parts split(const TrainingContext& context) const;
-  Parts held_by(DeviceEpochs* recorded, Parts parts) const;
+  static Parts held_by(DeviceEpochs* recorded, Parts parts);
   bool validates() const { return !parts_.validation.rows.empty(); }
   bool stopped_early() const { return stopper_ && !history().empty() && stopper_->should_stop(history()); }
   const std::vector<EpochReport>& history() const { return progress_.history; }

@@ -23,8 +23,7 @@ class BatchOrder {
  private:
   struct Draw {
     std::uint64_t bits;
-    SampleId id;
-    std::int64_t position;
+    std::size_t position;
   };
 
   std::vector<SampleId> ids_;

@@ -27,8 +27,7 @@ class StreamScope {
 class GraphBackend {
  public:
   virtual ~GraphBackend() = default;
-  /// What was launched before waits for nothing; what is launched inside comes after it, and what is launched after the
-  /// scope comes after that.
+  /// What is launched inside the scope comes after what was launched before it, and before what is launched afterwards.
   virtual std::unique_ptr<StreamScope> own_stream(c10::Device device) = 0;
   /// Records, without running it, what `work` launches on the current stream. What it allocates and frees lives as long
   /// as the recording. Errors: `c10::Error` or what `work` throws.
@@ -42,6 +41,8 @@ struct GraphSupport {
 };
 
 GraphSupport graph_support(c10::DeviceType type);
+/// The backend alone, or null. Cost: a look-up.
+std::shared_ptr<GraphBackend> graph_backend(c10::DeviceType type);
 /// Without a backend nothing is recorded from here on, for the reason given. Thread-safe.
 void set_graph_support(c10::DeviceType type, GraphSupport support);
 

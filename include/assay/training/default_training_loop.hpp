@@ -150,7 +150,8 @@ struct DefaultTrainingLoopOptions {
 /// of what training on it costs. Source: Breiman 1996, "Out-of-bag estimation".
 ///
 /// Cost: a batch costs the learner's own step and the optimizer's kernel; one device sync an epoch. The packed pool
-/// (in `dtype`, on `device`) and at most 16 MiB beside it.
+/// (in `dtype`, on `device`) and at most 16 MiB beside it, or a quarter of the pool where steps are recorded; while it
+/// trains on the CPU, up to 512 MiB of large tensors that were let go of.
 /// Errors: `ConfigError` for a device that is not there; `TrainingError` `assay.training.not_finite`, naming the
 /// sample; `TrainingError` for a learner without parameters or whose loss does not depend on them. Whatever leaves an
 /// epoch, an exception of the learner's own loss included, leaves the parameters as they were at the epoch's start.
