@@ -9,8 +9,6 @@
 #include <assay/training/torch_optimizer.hpp>
 
 #include <torch/nn/modules/linear.h>
-#include <torch/optim/adam.h>
-#include <torch/optim/adamw.h>
 #include <torch/optim/sgd.h>
 
 #include <algorithm>
@@ -22,28 +20,6 @@
 using namespace assay;
 
 namespace {
-
-/// Steps of an optimizer on a quadratic with rotating gradients.
-torch::Tensor path(AnyOptimizer optimizer, int steps) {
-  torch::Tensor x = torch::tensor({1.0, -2.0, 3.0}, torch::kFloat64).requires_grad_();
-  optimizer.init({x});
-  for (int i = 0; i < steps; ++i) {
-    x.mutable_grad() = (x.detach() * torch::tensor({1.0, 2.0, 0.5}, torch::kFloat64) + std::sin(i));
-    optimizer.step(optimizer.lr());
-  }
-  return x.detach();
-}
-
-template <class Reference, class Options>
-torch::Tensor reference(const Options& options, int steps) {
-  torch::Tensor x = torch::tensor({1.0, -2.0, 3.0}, torch::kFloat64).requires_grad_();
-  Reference optimizer({x}, options);
-  for (int i = 0; i < steps; ++i) {
-    x.mutable_grad() = (x.detach() * torch::tensor({1.0, 2.0, 0.5}, torch::kFloat64) + std::sin(i));
-    optimizer.step();
-  }
-  return x.detach();
-}
 
 struct Run {
   Ensemble learner = toy::ensemble();
@@ -98,63 +74,6 @@ struct Tuning {
 torch::Tensor prediction(const Ensemble& learner) { return learner.predict(toy::labeled(20, 90))["y"]; }
 
 }  // namespace
-
-TEST_CASE("optimizers take the steps of torch::optim", "[training]") {
-  namespace optim = torch::optim;
-  CHECK(torch::allclose(
-      path(Sgd({.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01, .nesterov = true}), 20),
-      reference<optim::SGD>(optim::SGDOptions(0.1).momentum(0.9).weight_decay(0.01).nesterov(true), 20)));
-  CHECK(torch::allclose(path(Adam({.lr = 0.1}), 20), reference<optim::Adam>(optim::AdamOptions(0.1), 20)));
-  CHECK(torch::allclose(path(AdamW({.lr = 0.1, .weight_decay = 0.05}), 20),
-                        reference<optim::AdamW>(optim::AdamWOptions(0.1).weight_decay(0.05), 20)));
-}
-
-TEST_CASE("schedules have their stated values", "[training]") {
-  const auto at = [](const auto& schedule, std::int64_t epoch, std::int64_t epochs) {
-    return schedule.factor({.epoch = epoch, .epochs = epochs, .history = {}});
-  };
-  CHECK(at(ConstantSchedule(), 3, 10) == 1);
-  CHECK(at(CosineSchedule(), 0, 10) == 1);
-  CHECK(at(CosineSchedule(), 5, 10) == Approx(0.5));
-  CHECK(at(WarmupSchedule({.epochs = 4}), 0, 10) == Approx(0.2));
-  CHECK(at(WarmupSchedule({.epochs = 4}), 4, 10) == 1);
-}
-
-TEST_CASE("the plateau schedule halves the rate after each wait, and not below its floor", "[training]") {
-  const auto factor = [](const std::vector<double>& training, const std::vector<double>& validation = {}) {
-    std::vector<EpochReport> history;
-    for (std::size_t i = 0; i < training.size(); ++i) {
-      history.push_back({.training_loss = training[i]});
-      if (!validation.empty()) history.back().validation_loss = validation[i];
-    }
-    const PlateauSchedule schedule({.factor = 0.5, .patience = 2, .min_delta = 0.01, .min_factor = 0.2});
-    return schedule.factor({.epoch = static_cast<std::int64_t>(history.size()), .epochs = 99, .history = history});
-  };
-  CHECK(factor({}) == 1);
-  CHECK(factor({1, 1}) == 1);
-  CHECK(factor({1, 1, 1}) == 0.5);
-  CHECK(factor({1, 0.995, 0.995}) == 0.5);  // by less than a hundredth
-  CHECK(factor({1, 0.98, 0.98}) == 1);
-  CHECK(factor({1, 1, 1, 1}) == 0.5);  // the wait starts again
-  CHECK(factor({1, 1, 1, 1, 1}) == 0.25);
-  CHECK(factor({1, 1, 1, 1, 1, 1, 1}) == 0.2);
-  CHECK(factor({1, 0.5, 0.2}, {1, 1, 1}) == 0.5);  // the validation loss counts
-}
-
-TEST_CASE("early stopping counts a decrease by more than min_delta", "[training]") {
-  std::vector<EpochReport> history;
-  const auto add = [&](double loss) { history.push_back({.validation_loss = loss}); };
-  const assay::detail::EarlyStopper stopper{.patience = 2, .min_delta = 0.1};
-  for (const double loss : {1.0, 0.95, 0.85}) add(loss);
-  CHECK(stopper.best_epoch(history) == 3);
-  CHECK(stopper.improved(history));
-  add(0.80);
-  CHECK_FALSE(stopper.improved(history));
-  CHECK_FALSE(stopper.should_stop(history));
-  add(0.76);
-  CHECK(stopper.best_epoch(history) == 3);
-  CHECK(stopper.should_stop(history));
-}
 
 TEST_CASE("a training continued from its state in the middle ends where the uninterrupted one ends", "[training]") {
   Run whole;

@@ -79,6 +79,12 @@ class Queue final : public LabelQueue {
 inline ProcessLabelOptions shell(const std::string& script) {
   return {.command = {"sh", "-c", script}, .provides = {"y"}};
 }
+/// As `shell`, with a limit that only guards against a hang.
+inline ProcessLabelOptions guarded(const std::string& script) {
+  ProcessLabelOptions options = shell(script);
+  options.time_limit = std::chrono::seconds(120);
+  return options;
+}
 
 inline Values read_y(const std::filesystem::path& directory) {
   double y = 0;
