@@ -21,6 +21,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -201,6 +202,15 @@ Json measure(const LearnerView& learner, const Values& test, const torch::Tensor
           {"max", error.max().item<double>()}};
 }
 
+/// The simulations so far, as far as a table knows them: nothing of their run times.
+SimulationHistory history_of(const CompareData& data, const std::vector<std::int64_t>& rows) {
+  const torch::Tensor index = torch::tensor(rows, torch::kInt64);
+  return {.ids = rows,
+          .inputs = {{"x", data.x.index_select(0, index)}},
+          .succeeded = data.done.index_select(0, index),
+          .seconds = torch::full({index.size(0)}, std::numeric_limits<double>::quiet_NaN(), torch::kFloat64)};
+}
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -337,7 +347,8 @@ void run_campaign(const CompareArguments& arguments, const CompareData& data, co
                                    .learner = view,
                                    .round = round + 1,
                                    .random = random.with("query").with(round + 1),
-                                   .remaining_budget = std::nullopt}));
+                                   .remaining_budget = std::nullopt,
+                                   .history = [&] { return history_of(data, split.labeled); }}));
       line["select_seconds"] = seconds_since(start);
       std::vector<std::int64_t> gone;
       for (const std::int64_t position : picked.positions) {

@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
   example::Flags flags;
   flags.dir = "campaigns/plate_table";
   flags.seed = 1;
-  std::int64_t plates = 2048, tests = 850, parallel = std::max(1U, std::thread::hardware_concurrency());
+  std::int64_t plates = 8192, tests = 2000, parallel = std::max(1U, std::thread::hardware_concurrency());
   example::add_flags(app, flags);
   app.add_option("--plates", plates, "plates to choose from")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--tests", tests, "plates to measure on")->check(CLI::PositiveNumber)->capture_default_str();
