@@ -196,6 +196,22 @@ TEST_CASE("cross-validation without early stopping, or from earlier weights, is 
   CHECK(KFold().options.training.warm_start == WarmStart::reset);
 }
 
+TEST_CASE("a state of parts that lies is refused", "[training]") {
+  Training training;
+  Mlp learner = toy::mlp();
+  KFold loop(options());
+  TrainingContext context = training.context();
+  context.stop_requested = [] { return true; };
+  loop.train(LearnerRef(learner), context);
+  const State good = loop.save();
+  CHECK_NOTHROW(KFold(options()).load(good));
+  State late = good, absent = good;
+  late.json["parts"]["best_epochs"] = {1, 1'000'000'000'000};
+  absent.json["parts"].erase("loss_sum");
+  CHECK_THROWS_AS(KFold(options()).load(late), CheckpointError);
+  CHECK_THROWS_AS(KFold(options()).load(absent), CheckpointError);
+}
+
 TEST_CASE("a campaign trains with folds from a configuration", "[training]") {
   const toy::Folder folder;
   const Registries registries;

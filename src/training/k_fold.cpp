@@ -151,6 +151,12 @@ void KFold::load(const State& state) {
                           .batches = parts.at("batches").get<std::int64_t>(),
                           .replayed = parts.at("replayed").get<std::int64_t>(),
                           .stopped_early = parts.at("stopped_early").get<bool>()};
+      for (const std::int64_t epoch : progress->best_epochs) {
+        if (epoch >= 0 && epoch <= options.training.epochs) continue;
+        throw CheckpointError({"assay.checkpoint.training", "best_epochs",
+                               "epochs from 0 to " + std::to_string(options.training.epochs), std::to_string(epoch),
+                               "resume with the loop that began the training"});
+      }
     }
     loop_.load(detail::part_of(state.tensors, state.json.value("loop", Json::object()), loop_part));
   });
