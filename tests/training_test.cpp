@@ -122,7 +122,7 @@ TEST_CASE("early stopping returns to the best epoch", "[training]") {
   CHECK(run.learner.validation_step(packed).item<double>() == Approx(report.validation_loss).epsilon(1e-4));
 }
 
-TEST_CASE("without a validation pool the same labeled samples are held out of every training", "[training]") {
+TEST_CASE("held-out samples are the same ones in every training, and by default there are none", "[training]") {
   using Labels = std::multiset<float>;
   Labels trained, held;
   ModuleLearner learner = linear([&](const torch::Tensor& out, const torch::Tensor& target, const torch::Tensor& w) {
@@ -131,7 +131,11 @@ TEST_CASE("without a validation pool the same labeled samples are held out of ev
     return mse_loss(out, target, w);
   });
   const TensorPool labeled(toy::labeled(40)), none;
-  DefaultTrainingLoop loop({.epochs = 1, .fine_tuning_epochs = 1, .batch_size = 8, .holdout = 4});
+  DefaultTrainingLoop loop({.epochs = 1,
+                            .fine_tuning_epochs = 1,
+                            .batch_size = 8,
+                            .early_stopping = EarlyStoppingOptions{.watch = Watch::holdout},
+                            .holdout = 4});
   Labels first;
   for (const bool fine_tuning : {false, true}) {
     trained.clear();
@@ -150,12 +154,14 @@ TEST_CASE("without a validation pool the same labeled samples are held out of ev
     if (fine_tuning) CHECK(held == first);
     first = held;
   }
-  trained.clear();
-  held.clear();
-  DefaultTrainingLoop all({.epochs = 1, .batch_size = 8, .early_stopping = std::nullopt});
-  TrainingContext context{.labeled = labeled, .validation = none, .round = 1, .random = RandomKey(11)};
-  CHECK(std::isnan(all.train(LearnerRef(learner), context).validation_loss));
-  CHECK(trained.size() == 40);
+  for (const auto& stopping : {std::optional<EarlyStoppingOptions>(), std::optional(EarlyStoppingOptions{})}) {
+    trained.clear();
+    held.clear();
+    DefaultTrainingLoop all({.epochs = 1, .batch_size = 8, .early_stopping = stopping});
+    TrainingContext context{.labeled = labeled, .validation = none, .round = 1, .random = RandomKey(11)};
+    CHECK(std::isnan(all.train(LearnerRef(learner), context).validation_loss));
+    CHECK(trained.size() == 40);
+  }
 }
 
 TEST_CASE("gradients are clipped to the stated norm over all parameters, and kept below it", "[training]") {

@@ -112,7 +112,7 @@ void throw_no_out_of_bag() {
                      .where = "loop/early_stopping/watch",
                      .expected = "an ensemble with 'bootstrap', whose members leave samples out",
                      .got = "a learner that trains on every sample",
-                     .advice = "use watch \"holdout\", or give a validation pool"});
+                     .advice = "use watch \"holdout\" or the loop \"k_fold\", or give a validation pool"});
 }
 
 void require_cpu_only(torch::Device device) {

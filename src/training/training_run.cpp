@@ -208,7 +208,7 @@ TrainingRun::Parts TrainingRun::held_by(DeviceEpochs* recorded, Parts parts) {
 TrainingRun::Parts TrainingRun::split(const TrainingContext& context) const {
   Part labeled = whole(learner_, context.labeled);
   if (!context.validation.empty()) return {std::move(labeled), whole(learner_, context.validation)};
-  if (!options_.early_stopping) return {std::move(labeled), {}};
+  if (!options_.early_stopping || options_.early_stopping->watch == Watch::nothing) return {std::move(labeled), {}};
   if (options_.early_stopping->watch == Watch::out_of_bag) {
     Part left_out = some(labeled, out_of_bag_rows(learner_, labeled.packed));
     return {std::move(labeled), std::move(left_out), /*out_of_bag=*/true};

@@ -26,6 +26,7 @@ class TrainingRun;
 
 /// What early stopping watches where there is no validation pool.
 enum class Watch {
+  nothing,     ///< all labels are trained on, for all epochs
   holdout,     ///< some labeled samples that are never trained on
   out_of_bag,  ///< of an ensemble: each sample by the members whose bootstrap left it out; all are trained on
 };
@@ -33,14 +34,14 @@ enum class Watch {
 struct EarlyStoppingOptions {
   std::int64_t patience = 20;
   double min_delta = 0;
-  Watch watch = Watch::holdout;
+  Watch watch = Watch::nothing;
 
   static constexpr std::array describe{
       OptionInfo{.name = "patience", .help = "epochs without improvement after which training ends", .min = 1},
       OptionInfo{.name = "min_delta", .help = "decrease of the validation loss that counts as improvement", .min = 0},
       OptionInfo{.name = "watch",
-                 .help = "what stands in for a validation pool: held-out samples, or those that members "
-                         "of an ensemble leave out"},
+                 .help = "what stands in for a validation pool: nothing, held-out samples, or those that "
+                         "members of an ensemble leave out"},
   };
 };
 
@@ -107,7 +108,7 @@ struct DefaultTrainingLoopOptions {
       OptionInfo{.name = "early_stopping",
                  .help = "end when the validation loss stops falling, and return to the best epoch; null: never"},
       OptionInfo{.name = "holdout",
-                 .help = "without a validation pool, early stopping holds out one labeled sample in this many",
+                 .help = "for the watch of that name: one labeled sample in this many is held out",
                  .min = 2},
       OptionInfo{.name = "reset_optimizer_states", .help = "start every training with fresh moments"},
       OptionInfo{.name = "device", .help = "cpu, cuda or cuda:N"},
@@ -140,10 +141,10 @@ struct DefaultTrainingLoopOptions {
 /// Numbers are the same bits either way, as far as the device's kernels are deterministic. `mixed_precision` needs
 /// float32 and goes through autograd. It makes small nets slower.
 ///
-/// Early stopping watches the validation pool. Without one it holds out one labeled sample in `holdout`, chosen by a
-/// hash of its id: the same ones in every round, since a learner that goes on from earlier weights must not be judged
-/// on what those were fitted to. They are never trained on, in the campaign's final training neither; set
-/// `early_stopping` to null, or give a validation pool, to train on every labeled sample. With fewer than two such
+/// Early stopping watches the validation pool. Without one training takes all its epochs, on every label, unless
+/// something is to stand in for it. `Watch::holdout` holds out one labeled sample in `holdout`, chosen by a hash of its
+/// id: the same ones in every round, since a learner that goes on from earlier weights must not be judged on what those
+/// were fitted to. They are never trained on, in the campaign's final training neither. With fewer than two such
 /// samples nothing is held out and training runs all its epochs. With `Watch::out_of_bag` an `Ensemble` loses no label:
 /// each sample is judged by the members whose bootstrap left it out (about 37 % of them, the same in every round); all
 /// members stop at the same epoch. Cost: a forward pass of all members over the labeled pool each epoch, about a third
