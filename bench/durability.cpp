@@ -2,6 +2,7 @@
 // What the ledger and a checkpoint at every phase cost: the moons campaign with them, less the time spent waiting for
 // the disk, against the same learner, loop, strategies and metrics without a campaign around them. Prints one JSON
 // object of medians. usage: bench_durability [RUNS]
+#include "median.hpp"
 #include "moons.hpp"
 
 #include <assay/any/any_query.hpp>
@@ -120,11 +121,6 @@ double seconds_of(const auto& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -142,6 +138,6 @@ int main(int argc, char** argv) {
     ratio.push_back((with.back() - synced.back()) / without.back());
   }
   std::printf("{\"runs\": %d, \"durable\": %.3f, \"of_which_sync\": %.3f, \"bare\": %.3f, \"ratio_less_sync\": %.3f}\n",
-              runs, median(with), median(synced), median(without), median(ratio));
+              runs, bench::median(with), bench::median(synced), bench::median(without), bench::median(ratio));
   std::filesystem::remove_all(folder);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sketched gradient features of 100,000 candidates (network 512-512, sketch 512) against what they cannot do without: a
 // forward pass and the sketch's matrix products. Prints one JSON object: medians of seconds, and their ratio.
+#include "median.hpp"
+
 #include <assay/data/random.hpp>
 #include <assay/json.hpp>
 #include <assay/learner/mlp.hpp>
@@ -13,6 +15,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -28,8 +31,7 @@ double median_seconds(int runs, Work work) {
     work();
     seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
-  std::sort(seconds.begin(), seconds.end());
-  return seconds[seconds.size() / 2];
+  return bench::median(std::move(seconds));
 }
 
 }  // namespace

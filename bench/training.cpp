@@ -3,6 +3,7 @@
 // loop with `Mlp`, `Ensemble` and a module of LibTorch's, beside loops written by hand on LibTorch that shuffle, gather
 // and sum up the loss as well. Prints one JSON object: microseconds of the processor a batch over whole epochs, medians
 // of five turns.
+#include "median.hpp"
 #include "training_data.hpp"
 
 #include <assay/config.hpp>
@@ -23,7 +24,6 @@
 #include <ATen/ops/sum.h>
 #include <torch/optim/adamw.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -201,11 +201,6 @@ double one_step(const Net& net, const Data& data, assay::Mlp learner) {
   return (now() - began) / static_cast<double>(steps);
 }
 
-double median(std::vector<double>& numbers) {
-  std::nth_element(numbers.begin(), numbers.begin() + static_cast<std::ptrdiff_t>(numbers.size() / 2), numbers.end());
-  return numbers[numbers.size() / 2];
-}
-
 }  // namespace
 
 int main() {
@@ -242,7 +237,7 @@ int main() {
         times[name].push_back(timing.microseconds);
       }
     }
-    for (auto& [name, of_way] : times) of_net[name] = median(of_way);
+    for (const auto& [name, of_way] : times) of_net[name] = bench::median(of_way);
     of_net["mlp, step alone"] = one_step(net, data, mlp);
     if (net.width == 64) {
       of_net["ensemble of 16"] =

@@ -165,6 +165,10 @@ def oscillator(folder, n=3000, seed=0, times=16):
     return write(folder / "oscillator.csv", [f"u{i}" for i in range(6)] + [f"y{i}" for i in range(times)], [u, y])
 
 
+# A network of few labels has to be trained long.
+LONG_TRAINING = {"type": "default", "epochs": 400, "batch_size": 16, "optimizer": {"type": "adamw", "lr": 4e-3},
+                 "scheduler": {"type": "cosine"}, "early_stopping": None, "threads": 1}
+
 PLATES = pathlib.Path(__file__).resolve().parent / "results" / "plates.npz"
 PLATE_INPUTS = ("width", "height", "radius", "offset_x", "offset_y", "angle")
 PLATE_LOW = np.array([80, 80, 8, -24, -24, -45.0])

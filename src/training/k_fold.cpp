@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <assay/detail/batch_feed.hpp>
 #include <assay/detail/restoring.hpp>
 #include <assay/detail/state_parts.hpp>
 #include <assay/error.hpp>
@@ -15,12 +16,11 @@ const std::string loop_part = "loop/";
 
 /// The part each row is dealt into: of equal sizes, or one more.
 std::vector<std::int64_t> dealt(const std::vector<SampleId>& ids, std::int64_t parts, const RandomKey& random) {
-  std::vector<std::pair<std::uint64_t, std::size_t>> drawn;
-  for (std::size_t row = 0; row < ids.size(); ++row) drawn.emplace_back(random.with(ids[row]).bits(), row);
-  std::sort(drawn.begin(), drawn.end());
+  detail::BatchOrder order(ids);
+  const auto* row = order.shuffled(random).const_data_ptr<std::int64_t>();
   std::vector<std::int64_t> part(ids.size());
-  for (std::size_t rank = 0; rank < drawn.size(); ++rank) {
-    part[drawn[rank].second] = static_cast<std::int64_t>(rank) % parts;
+  for (std::size_t rank = 0; rank < ids.size(); ++rank) {
+    part[static_cast<std::size_t>(row[rank])] = static_cast<std::int64_t>(rank) % parts;
   }
   return part;
 }
