@@ -102,7 +102,9 @@ void print_comparison(const Arm& random, const Arm& chosen) {
     std::printf("%8lld %14.2f %14.2f %8.2f\n", static_cast<long long>(b[i].labels), error(a[i]), error(b[i]),
                 error(b[i]) / error(a[i]));
   }
-  std::printf("One seed: a single comparison is no evidence. The study over ten is in examples/02_plate/README.md.\n");
+  std::printf(
+      "One seed: a single comparison is no evidence. Studies over ten and twenty seeds are in "
+      "examples/02_plate/README.md.\n");
 }
 
 /// The chosen strategy and random choice from the same start: the same labeled plates, the same initial weights.
