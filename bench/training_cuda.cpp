@@ -26,7 +26,7 @@ double now() {
 
 template <class Learner>
 double by_assay(const Net& net, const Data& data, Learner learner, assay::GraphCapture capture,
-                assay::MixedPrecision precision = assay::MixedPrecision::none) {
+                assay::MixedPrecision precision = assay::MixedPrecision::none, bool tf32 = false) {
   const assay::TensorPool labeled(assay::Values{{"x", data.x}, {"y", data.y}}), none;
   const std::int64_t warm = 5;  // steps are recorded in the first epochs
   assay::DefaultTrainingLoop loop({.epochs = net.epochs + warm,
@@ -35,6 +35,7 @@ double by_assay(const Net& net, const Data& data, Learner learner, assay::GraphC
                                    .early_stopping = std::nullopt,
                                    .device = "cuda",
                                    .mixed_precision = precision,
+                                   .tf32 = tf32,
                                    .graph_capture = capture});
   double began = 0, ended = 0;
   assay::TrainingContext context{.labeled = labeled, .validation = none, .round = 1, .random = assay::RandomKey(1)};
@@ -84,6 +85,7 @@ int main() {
   }
   torch::manual_seed(0);
   using assay::GraphCapture;
+  constexpr auto full = assay::MixedPrecision::none;
   assay::Json report;
   for (const Net& net : bench::nets(/*more_epochs=*/10)) {
     const Data data(net);
@@ -95,13 +97,16 @@ int main() {
     const auto ensemble = [&](std::int64_t members) {
       return assay::Ensemble({.members = members, .inputs = {"x"}, .targets = {"y"}, .hidden = hidden});
     };
-    report[net.name()] = {{"mlp", by_assay(net, data, mlp, GraphCapture::required)},
-                          {"mlp, not recorded", by_assay(net, data, mlp, GraphCapture::off)},
-                          {"mlp, bf16", by_assay(net, data, mlp, GraphCapture::required, assay::MixedPrecision::bf16)},
-                          {"bare graph", bare_graph(net, data, mlp)},
-                          {"module", by_assay(net, data, module(), GraphCapture::required)},
-                          {"module, not recorded", by_assay(net, data, module(), GraphCapture::off)},
-                          {"ensemble of 16", by_assay(net, data, ensemble(16), GraphCapture::required)}};
+    report[net.name()] = {
+        {"mlp", by_assay(net, data, mlp, GraphCapture::required)},
+        {"mlp, not recorded", by_assay(net, data, mlp, GraphCapture::off)},
+        {"mlp, bf16", by_assay(net, data, mlp, GraphCapture::required, assay::MixedPrecision::bf16)},
+        {"bare graph", bare_graph(net, data, mlp)},
+        {"module", by_assay(net, data, module(), GraphCapture::required)},
+        {"module, not recorded", by_assay(net, data, module(), GraphCapture::off)},
+        {"ensemble of 16", by_assay(net, data, ensemble(16), GraphCapture::required)},
+        {"mlp, tf32", by_assay(net, data, mlp, GraphCapture::required, full, true)},
+        {"ensemble of 16, tf32", by_assay(net, data, ensemble(16), GraphCapture::required, full, true)}};
   }
   std::printf("%s\n", report.dump().c_str());
 }

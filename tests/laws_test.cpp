@@ -10,10 +10,10 @@
 #include <assay/select/k_center.hpp>
 #include <assay/select/top_k.hpp>
 
+#include <ATen/Context.h>
 #include <torch/nn/modules/linear.h>
 
 #include <map>
-
 #include <set>
 
 using namespace assay;
@@ -25,13 +25,13 @@ struct Trained {
   AnyLearner learner;
   Values labeled, candidates;
 
-  explicit Trained(bool classes) : Trained(make(classes)) {}
-  explicit Trained(AnyLearner given)
+  explicit Trained(bool classes, const std::string& device = "cpu") : Trained(make(classes), device) {}
+  explicit Trained(AnyLearner given, const std::string& device = "cpu")
       : learner(std::move(given)), labeled(toy::labeled(24)), candidates(toy::labeled(80, 100).without({"y"})) {
     labeled.set("c", (labeled["a"] > 0).to(torch::kInt64) + (labeled["b"] > 1).to(torch::kInt64));
     const TensorPool pool(labeled), none;
     TrainingContext context{.labeled = pool, .validation = none, .round = 1, .random = RandomKey(1)};
-    DefaultTrainingLoop({.epochs = 20, .batch_size = 8}).train(LearnerRef(learner), context);
+    DefaultTrainingLoop({.epochs = 20, .batch_size = 8, .device = device}).train(LearnerRef(learner), context);
   }
   static AnyLearner make(bool classes) {
     if (classes) return Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"c"}, .hidden = {16}, .classes = 3});
@@ -92,6 +92,50 @@ void check_round_trips(const Registry<Any>& registry, const Registries& registri
   }
 }
 
+/// All strategies with the learners they can choose by. Returns how many pairs there were.
+int check_selection_laws(const std::string& device) {
+  Registries registries;
+  registries.predicates.add("all", [](const Values& x) { return x["a"].flatten() < 9; });
+  const Trained classifier(true, device), regressor(false, device),
+      process(GaussianProcess({.inputs = {"a", "b"}, .targets = {"y"}})),  // stays on the CPU
+      dropout(McDropout({.inputs = {"a", "b"}, .targets = {"c"}, .hidden = {16}, .classes = 3}), device);
+  int tried = 0;
+  for (const RegistryRow& row : registries.query.rows()) {
+    Json spec{{"type", row.key}};
+    const Json one{{"type", "core_set"}, {"max_samples", 7}};
+    const std::map<std::string, Json> combined{
+        {"chain",
+         {{"strategies", {{{"type", "random"}, {"max_samples", 3}}, {{"type", "core_set"}, {"max_samples", 4}}}}}},
+        {"mix", {{"max_samples", 7}, {"strategies", {{{"type", "random"}}, one}}, {"shares", {1, 2}}}},
+        {"subsample", {{"strategy", one}, {"candidates", 40}}},
+        {"random_share", {{"strategy", one}, {"share", 0.4}}},
+        {"expected_value", {{"strategy", {{"type", "core_set"}, {"max_samples", 20}}}, {"max_samples", 7}}},
+        {"cold_start", {{"start", one}, {"strategy", one}}},
+        {"filter", {{"strategy", one}, {"predicate", "all"}}}};
+    if (const auto found = combined.find(row.key); found != combined.end()) {
+      spec.update(found->second);
+    } else {
+      spec["max_samples"] = 7;
+    }
+    const AnyQuery query = registries.query.make(spec, registries);
+    CHECK(registries.query.make(query.spec(), registries).spec() == query.spec());
+    for (const Trained* trained : {&classifier, &regressor, &process, &dropout}) {
+      if (!query.requirements().without(trained->learner.capabilities()).empty()) continue;
+      ++tried;
+      INFO(row.key);
+      const auto order = rows_in_order(80, 0);
+      const std::vector<SampleId> picked = trained->pick(query, order);
+      CHECK(picked.size() == 7);
+      CHECK(std::set<SampleId>(picked.begin(), picked.end()).size() == 7);
+      CHECK(picked == trained->pick(query, order));
+      CHECK(picked == trained->pick(query, rows_in_order(80, 9)));
+      CHECK(trained->pick(query, {4, 8}).size() == 2);
+      CHECK(trained->pick(query, {}).empty());
+    }
+  }
+  return tried;
+}
+
 }  // namespace
 
 TEST_CASE("every registered component comes back from its own specification", "[laws]") {
@@ -147,45 +191,16 @@ TEST_CASE("every registered component comes back from its own specification", "[
 }
 
 TEST_CASE("every registered query strategy keeps the laws of selection", "[laws]") {
-  Registries registries;
-  registries.predicates.add("all", [](const Values& x) { return x["a"].flatten() < 9; });
-  const Trained classifier(true), regressor(false), process(GaussianProcess({.inputs = {"a", "b"}, .targets = {"y"}})),
-      dropout(McDropout({.inputs = {"a", "b"}, .targets = {"c"}, .hidden = {16}, .classes = 3}));
-  int tried = 0;
-  for (const RegistryRow& row : registries.query.rows()) {
-    Json spec{{"type", row.key}};
-    const Json one{{"type", "core_set"}, {"max_samples", 7}};
-    const std::map<std::string, Json> combined{
-        {"chain",
-         {{"strategies", {{{"type", "random"}, {"max_samples", 3}}, {{"type", "core_set"}, {"max_samples", 4}}}}}},
-        {"mix", {{"max_samples", 7}, {"strategies", {{{"type", "random"}}, one}}, {"shares", {1, 2}}}},
-        {"subsample", {{"strategy", one}, {"candidates", 40}}},
-        {"random_share", {{"strategy", one}, {"share", 0.4}}},
-        {"expected_value", {{"strategy", {{"type", "core_set"}, {"max_samples", 20}}}, {"max_samples", 7}}},
-        {"cold_start", {{"start", one}, {"strategy", one}}},
-        {"filter", {{"strategy", one}, {"predicate", "all"}}}};
-    if (const auto found = combined.find(row.key); found != combined.end()) {
-      spec.update(found->second);
-    } else {
-      spec["max_samples"] = 7;
-    }
-    const AnyQuery query = registries.query.make(spec, registries);
-    CHECK(registries.query.make(query.spec(), registries).spec() == query.spec());
-    for (const Trained* trained : {&classifier, &regressor, &process, &dropout}) {
-      if (!query.requirements().without(trained->learner.capabilities()).empty()) continue;
-      ++tried;
-      INFO(row.key);
-      const auto order = rows_in_order(80, 0);
-      const std::vector<SampleId> picked = trained->pick(query, order);
-      CHECK(picked.size() == 7);
-      CHECK(std::set<SampleId>(picked.begin(), picked.end()).size() == 7);
-      CHECK(picked == trained->pick(query, order));
-      CHECK(picked == trained->pick(query, rows_in_order(80, 9)));
-      CHECK(trained->pick(query, {4, 8}).size() == 2);
-      CHECK(trained->pick(query, {}).empty());
-    }
+  CHECK(check_selection_laws("cpu") >= 60);
+}
+
+TEST_CASE("every registered query strategy keeps the laws of selection with learners on a CUDA device",
+          "[laws][cuda]") {
+  if (!at::hasCUDA()) {
+    WARN("skipped: this LibTorch finds no CUDA device");
+    return;
   }
-  CHECK(tried >= 60);
+  CHECK(check_selection_laws("cuda") >= 60);
 }
 
 TEST_CASE("max_variance counts the variance of the targets it is told to, and refuses others", "[laws]") {

@@ -17,7 +17,7 @@ torch::Tensor BlockForward::run(const DenseNet& net, const torch::Tensor& x) {
     if (input_.defined() && x.size(0) < input_.size(0)) return on_cpu(net.forward(x));  // the last block of a pool
     input_ = x.clone();
     output_ = net.forward(input_);
-    work_.emplace(graphs, x.device().type(), [this] { output_.copy_(net_->forward(input_)); });
+    work_.emplace(graphs, x.device().type(), [this](std::int64_t) { output_.copy_(net_->forward(input_)); });
     return on_cpu(output_);
   }
   input_.copy_(x);

@@ -12,6 +12,8 @@
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/mm.h>
+#include <ATen/ops/mv.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/tanh.h>
@@ -28,6 +30,8 @@ constexpr std::int64_t longest_sum = 4096;
 /// Multiplications, and elements of an activation, that are worth a thread.
 constexpr std::int64_t worth_a_thread = std::int64_t{1} << 20;
 constexpr std::int64_t elements_worth_a_thread = std::int64_t{1} << 15;
+/// Columns from which on a device's product with ones is faster than its sum over rows: 2.8 to 6.9 µs for 1024 x 512.
+constexpr std::int64_t columns_worth_a_product = 32;
 
 /// Calls `visit(pointer to the first, its index, count)` for parts of a tensor on the CPU, in several threads if it is
 /// large. Parts begin where whole vectors do: the numbers do not depend on the threads.
@@ -79,6 +83,7 @@ DenseGradients::Tape& DenseGradients::tape_for(std::int64_t rows) {
     if (i + 2 < parameters_.size()) layer.after = at::empty(shape, memory_.options());
     tape.layers.push_back(std::move(layer));
   }
+  if (!memory_.is_cpu()) tape.ones = at::ones({rows}, memory_.options());
   return tape;
 }
 
@@ -169,7 +174,13 @@ void DenseGradients::product(const torch::Tensor& a, bool transpose_a, const tor
 
 void DenseGradients::column_sums(const torch::Tensor& x, torch::Tensor& sums) const {
   if (!x.is_cpu()) {
-    at::sum_out(sums, x, {-2}, /*keepdim=*/shape_.members > 0);
+    if (shape_.members > 0) {
+      at::bmm_out(sums, tape_->ones.expand({shape_.members, 1, -1}), x);
+    } else if (x.size(-1) >= columns_worth_a_product) {
+      at::mv_out(sums, x.t(), tape_->ones);
+    } else {
+      at::sum_out(sums, x, {-2});
+    }
     return;
   }
   const std::int64_t rows = x.size(-2), columns = x.size(-1);

@@ -40,6 +40,7 @@ class DenseGradients {
   struct Tape {
     std::int64_t rows = -1;
     std::vector<Layer> layers;
+    torch::Tensor ones;  // [rows], on a device
   };
 
   Tape& tape_for(std::int64_t rows);

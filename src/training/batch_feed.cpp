@@ -13,6 +13,11 @@ namespace {
 
 constexpr std::int64_t block_bytes = std::int64_t{16} << 20;
 
+torch::Tensor positions(std::size_t count, torch::Device device) {
+  return at::empty({static_cast<std::int64_t>(count)},
+                   torch::TensorOptions(torch::kInt64).pinned_memory(device.is_cuda()));
+}
+
 template <class Visit>
 void for_each_tensor(Batch& batch, Visit&& visit) {
   for (torch::Tensor& tensor : batch.inputs) visit(tensor);
@@ -26,8 +31,8 @@ BatchOrder::BatchOrder(std::vector<SampleId> ids, torch::Device device)
     : ids_(std::move(ids)),
       bits_(ids_.size()),
       draws_(ids_.size()),
-      order_(at::empty({static_cast<std::int64_t>(ids_.size())},
-                       torch::TensorOptions(torch::kInt64).pinned_memory(device.is_cuda()))) {}
+      order_(positions(ids_.size(), device)),
+      before_(positions(ids_.size(), device)) {}
 
 const torch::Tensor& BatchOrder::shuffled(const RandomKey& key) {
   // About one sample a bucket: placing by bucket leaves the draws nearly sorted, and insertion sort finishes the job.
@@ -53,6 +58,7 @@ const torch::Tensor& BatchOrder::shuffled(const RandomKey& key) {
     for (; place > 0 && before(draw, draws_[place - 1]); --place) draws_[place] = draws_[place - 1];
     draws_[place] = draw;
   }
+  std::swap(order_, before_);
   auto* order = order_.mutable_data_ptr<std::int64_t>();
   for (std::size_t i = 0; i < n; ++i) order[i] = static_cast<std::int64_t>(draws_[i].position);
   return order_;

@@ -20,6 +20,7 @@ class GrowingBatch {
   /// more samples than that get new memory.
   Batch hold(const Batch& packed);
   std::int64_t capacity() const noexcept { return capacity_; }
+  std::int64_t row_bytes() const noexcept { return row_bytes_; }
   /// The samples and the spare rows behind them.
   const Batch& memory() const noexcept { return memory_; }
 
@@ -28,6 +29,7 @@ class GrowingBatch {
 
   Batch memory_;
   std::int64_t capacity_ = 0;
+  std::int64_t row_bytes_ = 0;
 };
 
 /// The epochs of a learner on a device whose work can be recorded.
@@ -57,10 +59,12 @@ class DeviceEpochs {
   Batch hold_validation(const Batch& packed) { return validation_.hold(packed); }
   /// Starts a training on what `hold_training` was given last. What `work` refers to has to live until the next one.
   void begin(Work work, std::int64_t batch_size);
-  /// \param order [samples] int64 on the CPU; unchanged until the epoch has ended.
-  void start_epoch(const torch::Tensor& order, double rate);
+  /// Gives the next epoch its order, behind what the device was given so far.
+  /// \param order [samples] int64 on the CPU; unchanged until that epoch's readings have been waited for.
+  void deal(const torch::Tensor& order);
+  void set_rate(double rate);
   void run_batches();
-  /// The readings, on the device.
+  /// The readings, on the device. What comes after begins a new epoch.
   const torch::Tensor& finish_epoch();
 
   /// Why steps are not recorded; empty while nothing speaks against it.
@@ -69,19 +73,24 @@ class DeviceEpochs {
   std::int64_t replayed() const { return whole_.replayed() + rest_.replayed() - replayed_before_; }
 
  private:
-  void step(std::int64_t rows);
+  /// The samples of the next batches of the order, a batch every `spacing_` rows.
+  Batch gather(std::int64_t rows, std::int64_t batches) const;
+  void steps(std::int64_t rows, std::int64_t times);
+  void rewind();
 
   std::shared_ptr<GraphBackend> backend_;
   torch::Device device_;
   Work work_;
-  std::int64_t batch_size_ = 1;
+  std::int64_t batch_size_ = 0;
+  std::int64_t spacing_ = 1;  // rows from one batch of a launch to the next
   std::int64_t samples_ = 0;
   GrowingBatch training_;
   GrowingBatch validation_;
   torch::Tensor order_;   // [capacity] int64
-  torch::Tensor lanes_;   // 0, 1, 2, … [batch size]
+  torch::Tensor lanes_;   // places in the order behind the cursor, [batches of a launch, spacing_]
   torch::Tensor cursor_;  // 0-dimensional: the place in the order
   torch::Tensor rate_;
+  double rate_value_ = 0;  // what rate_ holds
   torch::Tensor loss_sum_;
   torch::Tensor readings_;
   RepeatedWork whole_;

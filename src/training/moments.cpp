@@ -80,8 +80,8 @@ void Moments::init(std::vector<torch::Tensor> parameters) {
 
   const torch::Tensor memory = one_memory(all_.parameters);
   if (memory.defined()) {
-    whole_.parameters = {memory};
-    whole_.steps = {all_.steps.front()};
+    whole_.parameters = pieces_of(memory);
+    whole_.steps.assign(whole_.parameters.size(), all_.steps.front());
   }
   for (std::size_t kind = 0; kind < kinds_.size(); ++kind) {
     std::vector<torch::Tensor> zeros;
@@ -92,7 +92,7 @@ void Moments::init(std::vector<torch::Tensor> parameters) {
         zeros.push_back(moment.narrow(0, first, parameter.numel()).view(parameter.sizes()));
         first += parameter.numel();
       }
-      whole_.moments.push_back({moment});
+      whole_.moments.push_back(pieces_of(moment));
     } else {
       for (const torch::Tensor& parameter : all_.parameters) zeros.push_back(at::zeros_like(parameter.detach()));
     }
@@ -128,25 +128,37 @@ void Moments::count_step() {
   for (std::int64_t i = 0; i < steps_.numel(); ++i) steps[i] += 1;
 }
 
-torch::Tensor Moments::whole_gradient() {
+std::vector<torch::Tensor> Moments::pieces_of(const torch::Tensor& memory) const {
+  constexpr std::int64_t most = 36;      // tensors of one launch, for the operator with the most lists
+  constexpr std::int64_t block = 65536;  // numbers of a block of threads
+  constexpr std::int64_t worth_a_block = 1024, step = 512;
+  const std::int64_t count = memory.numel();
+  if (on_cpu() || count > most * block) return {memory};
+  const std::int64_t smallest = std::max(worth_a_block, (count + most - 1) / most);
+  return memory.split((smallest + step - 1) / step * step);
+}
+
+bool Moments::find_whole_gradient() {
   const torch::Tensor* before = nullptr;
+  std::int64_t count = 0;
   for (const torch::Tensor& parameter : all_.parameters) {
     const torch::Tensor& gradient = parameter.grad();
-    if (!gradient.defined() || !gradient.is_contiguous() || (before && !follows(*before, gradient))) return {};
+    if (!gradient.defined() || !gradient.is_contiguous() || (before && !follows(*before, gradient))) return false;
     before = &gradient;
+    count += gradient.numel();
   }
   const torch::Tensor& first = all_.parameters.front().grad();
   if (!whole_.gradients.empty()) {  // mostly those of the step before, filled anew
     const torch::Tensor& known = whole_.gradients.front();
-    if (first.is_alias_of(known) && first.storage_offset() == known.storage_offset()) return known;
+    if (first.is_alias_of(known) && first.storage_offset() == known.storage_offset()) return true;
   }
-  return memory_from(first, whole_.parameters.front().numel());
+  whole_.gradients = pieces_of(memory_from(first, count));
+  return true;
 }
 
 Moments::Lists& Moments::next_step() {
   if (!whole_.parameters.empty()) {
-    if (torch::Tensor gradient = whole_gradient(); gradient.defined()) {
-      whole_.gradients = {std::move(gradient)};
+    if (find_whole_gradient()) {
       count_step();
       return whole_;
     }

@@ -12,8 +12,8 @@ constexpr int most_changes = 3;
 
 }  // namespace
 
-RepeatedWork::RepeatedWork(std::shared_ptr<GraphBackend> backend, c10::DeviceType device, std::function<void()> work,
-                           std::int64_t unrolled)
+RepeatedWork::RepeatedWork(std::shared_ptr<GraphBackend> backend, c10::DeviceType device,
+                           std::function<void(std::int64_t)> work, std::int64_t unrolled)
     : backend_(std::move(backend)), device_(device), work_(std::move(work)), unrolled_(unrolled) {}
 
 void RepeatedWork::look_again() {
@@ -31,7 +31,7 @@ void RepeatedWork::run(std::int64_t times) {
   while (times > 0) {
     std::int64_t done = 1;
     if (!obstacle_.empty()) {
-      work_();
+      work_(1);
     } else if (!trusted_) {
       watch();
     } else if (unrolled_ > 1 && times >= unrolled_) {
@@ -46,7 +46,7 @@ void RepeatedWork::run(std::int64_t times) {
 bool RepeatedWork::launch(std::unique_ptr<RecordedWork>& recording, std::int64_t times) {
   if (!recording) recording = record(times);
   if (!recording) {
-    work_();
+    work_(1);
     return false;
   }
   recording->launch();
@@ -55,7 +55,7 @@ bool RepeatedWork::launch(std::unique_ptr<RecordedWork>& recording, std::int64_t
 }
 
 void RepeatedWork::watch() {
-  WorkTrace now = trace_work(device_, work_);
+  WorkTrace now = trace_work(device_, [this] { work_(1); });
   trusted_ = known_ && *known_ == now && now.obstacle.empty();
   if (!trusted_) drop_recordings();
   obstacle_ = now.obstacle;
@@ -66,9 +66,7 @@ void RepeatedWork::watch() {
 }
 
 std::unique_ptr<RecordedWork> RepeatedWork::record(std::int64_t times) try {
-  return backend_->record([&, times] {
-    for (std::int64_t i = 0; i < times; ++i) work_();
-  });
+  return backend_->record([this, times] { work_(times); });
 } catch (const c10::Error& error) {
   // After a failed recording the device's allocator may stay in a state of its own: none is tried again.
   obstacle_ = std::string("it could not be recorded: ") + error.what_without_backtrace();

@@ -23,8 +23,9 @@ namespace assay::detail {
 /// in two successive runs) is not found before `look_again`.
 class RepeatedWork {
  public:
+  /// `work`: does the work as often as it is told to.
   /// `unrolled`: how often the work is done in one launch, where that many are asked for at once.
-  RepeatedWork(std::shared_ptr<GraphBackend> backend, c10::DeviceType device, std::function<void()> work,
+  RepeatedWork(std::shared_ptr<GraphBackend> backend, c10::DeviceType device, std::function<void(std::int64_t)> work,
                std::int64_t unrolled = 1);
 
   /// Does the work. Errors: what the work throws.
@@ -45,7 +46,7 @@ class RepeatedWork {
 
   std::shared_ptr<GraphBackend> backend_;
   c10::DeviceType device_;
-  std::function<void()> work_;
+  std::function<void(std::int64_t)> work_;
   std::int64_t unrolled_;
   std::optional<WorkTrace> known_;  // what the work did last time; the memory of the recordings
   bool trusted_ = false;            // it did so twice

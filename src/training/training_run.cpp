@@ -231,15 +231,24 @@ double TrainingRun::start_epoch() {
   epoch_start_.take(tracked_);
   const double rate = rate_ * options_.scheduler.factor({.epoch = epoch, .epochs = epochs_, .history = history()});
   learner_->set_training(true);
-  const torch::Tensor& order = order_.shuffled(key.with("order"));
   if (recorded_) {
-    recorded_->start_epoch(order, rate);
+    if (dealt_ != epoch) deal(epoch);
+    recorded_->set_rate(rate);
     return rate;
   }
-  feed_->start(order);
+  feed_->start(order_of(epoch));
   host_loss_ = 0;
   if (device_loss_.defined()) device_loss_.zero_();
   return rate;
+}
+
+const torch::Tensor& TrainingRun::order_of(std::int64_t epoch) {
+  return order_.shuffled(random_.with("epoch").with(epoch).with("order"));
+}
+
+void TrainingRun::deal(std::int64_t epoch) {
+  recorded_->deal(order_of(epoch));
+  dealt_ = epoch;
 }
 
 void TrainingRun::count(const torch::Tensor& loss, std::int64_t samples) {
@@ -292,9 +301,12 @@ torch::Tensor TrainingRun::readings() {
 EpochReport TrainingRun::finish_epoch(double rate) {
   const at::NoGradGuard no_grad;
   learner_->set_training(false);
-  const torch::Tensor read = (recorded_ ? recorded_->finish_epoch() : readings()).cpu();  // the epoch's one sync
+  const auto next = static_cast<std::int64_t>(history().size()) + 1;
+  const torch::Tensor end = recorded_ ? recorded_->finish_epoch() : readings();
+  if (recorded_ && next < epochs_) deal(next);  // while the device works
+  const torch::Tensor read = end.cpu();         // the epoch's one sync
   const auto* value = read.const_data_ptr<double>();
-  EpochReport report{.epoch = static_cast<std::int64_t>(history().size()) + 1,
+  EpochReport report{.epoch = next,
                      .epochs = epochs_,
                      .training_loss = value[0] / static_cast<double>(parts_.training.packed.size()),
                      .learning_rate = rate};

@@ -79,6 +79,9 @@ class TrainingRun {
   };
 
   Parts split(const TrainingContext& context) const;
+  const torch::Tensor& order_of(std::int64_t epoch);
+  /// Gives the device the order of an epoch.
+  void deal(std::int64_t epoch);
   static Parts held_by(DeviceEpochs* recorded, Parts parts);
   bool validates() const { return !parts_.validation.rows.empty(); }
   bool stopped_early() const { return stopper_ && !history().empty() && stopper_->should_stop(history()); }
@@ -107,6 +110,7 @@ class TrainingRun {
   Parts parts_;
   std::int64_t batch_size_;
   BatchOrder order_;
+  std::int64_t dealt_ = -1;        // the epoch whose order the device has
   std::optional<BatchFeed> feed_;  // unless recorded
   std::optional<EarlyStopper> stopper_;
   GeneratorScope generator_;

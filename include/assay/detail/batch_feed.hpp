@@ -17,7 +17,8 @@ class BatchOrder {
  public:
   /// `device`: where the order will be copied to.
   explicit BatchOrder(std::vector<SampleId> ids, torch::Device device = torch::kCPU);
-  /// Positions 0 … n-1, [n] int64 on the CPU (in pinned memory, for a CUDA device): valid until the next call.
+  /// Positions 0 … n-1, [n] int64 on the CPU (in pinned memory, for a CUDA device): valid until the call after the
+  /// next, so that one order can be drawn while the one before is on its way to a device.
   const torch::Tensor& shuffled(const RandomKey& key);
 
  private:
@@ -31,6 +32,7 @@ class BatchOrder {
   std::vector<std::int64_t> starts_;  // of the buckets
   std::vector<Draw> draws_;
   torch::Tensor order_;
+  torch::Tensor before_;  // the order of the call before
 };
 
 /// Hands out a packed pool in batches of a given order.

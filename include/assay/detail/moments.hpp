@@ -14,7 +14,8 @@ bool same_tensors(const std::vector<torch::Tensor>& a, const std::vector<torch::
 /// The parameters an optimizer updates, with a step count and one tensor of each kind of moment for every parameter.
 ///
 /// Parameters that lie one behind the other in one piece of memory are updated as one tensor wherever their gradients
-/// lie like that as well: one loop in place of one a parameter.
+/// lie like that as well: one loop in place of one a parameter. On a device that tensor is cut into pieces, for a fused
+/// operator gives 65,536 numbers of a tensor to one block of threads: a small net would keep a few processors busy.
 /// A copy owns its own moments and updates the same parameters.
 class Moments {
  public:
@@ -52,12 +53,13 @@ class Moments {
   bool lies_at(const std::vector<torch::Tensor>& parameters) const;
   void forget();
   void count_step();
-  /// The gradients as one tensor; undefined if they do not lie one behind the other.
-  torch::Tensor whole_gradient();
+  /// Puts the gradients' memory into `whole_`. Returns whether they lie one behind the other.
+  bool find_whole_gradient();
+  std::vector<torch::Tensor> pieces_of(const torch::Tensor& memory) const;
 
   std::vector<std::string> kinds_;
   Lists all_;
-  Lists whole_;          // the same memory as one tensor of each; empty where the parameters lie apart
+  Lists whole_;          // the same memory, whole or in pieces; empty where the parameters lie apart
   Lists some_;           // used where a parameter has no gradient
   torch::Tensor steps_;  // [parameters]; all_.steps are its elements: one kernel counts them all
   torch::Tensor rate_;
