@@ -38,6 +38,13 @@ std::optional<std::int64_t> number_of(const fs::path& folder) {
   return number;
 }
 
+/// A JSON object of members' texts, as `dump` gives it: sorted by name.
+std::string object_of(const std::map<std::string, std::string>& members) {
+  std::string text;
+  for (const auto& [name, value] : members) text += (text.empty() ? "{" : ",") + Json(name).dump() + ":" + value;
+  return text + "}";
+}
+
 /// The checkpoint folders of a campaign, newest first. A link in place of one is none of them, and one in place of
 /// all of them an error: old checkpoints are deleted, and what a link leads to is not the campaign's.
 std::vector<std::pair<std::int64_t, fs::path>> folders_of(const fs::path& campaign) {
@@ -55,8 +62,9 @@ std::vector<std::pair<std::int64_t, fs::path>> folders_of(const fs::path& campai
 
 }  // namespace
 
-EncodedCheckpoint encode(const Checkpoint& checkpoint) {
-  return {.number = checkpoint.number, .json = checkpoint.json, .tensors = to_safetensors(checkpoint.tensors)};
+EncodedCheckpoint encode(const Checkpoint& checkpoint, std::map<std::string, std::string> texts) {
+  for (const auto& [name, value] : checkpoint.json.items()) texts[name] = value.dump();
+  return {.number = checkpoint.number, .members = std::move(texts), .tensors = to_safetensors(checkpoint.tensors)};
 }
 
 WrittenCheckpoint write_checkpoint(const fs::path& campaign, const EncodedCheckpoint& checkpoint, std::int64_t keep,
@@ -79,11 +87,11 @@ WrittenCheckpoint write_checkpoint(const fs::path& campaign, const EncodedCheckp
     linked = !failed;
   }
   if (!linked) detail::write_file_durably(temporary / tensors_name, checkpoint.tensors);
-  Json json = checkpoint.json;
-  json["format"] = Checkpoint::format;
-  json["files"] = {{tensors_name, digest}};
-  json["sha256"] = detail::sha256(json.dump());
-  const std::string text = json.dump(1) + "\n";
+  std::map<std::string, std::string> members = checkpoint.members;
+  members["format"] = std::to_string(Checkpoint::format);
+  members["files"] = Json{{tensors_name, digest}}.dump();
+  const std::string content = object_of(members);
+  const std::string text = "{\"sha256\":\"" + detail::sha256(content) + "\"," + content.substr(1) + "\n";
   if (text.size() > longest_json) {  // no reader would take it
     throw CheckpointError({"assay.checkpoint.size", folder.string(),
                            "at most " + std::to_string(longest_json) + " bytes of JSON", std::to_string(text.size()),

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,11 +28,14 @@ struct Checkpoint {
 /// A checkpoint as bytes: a copy that later changes of the tensors do not reach.
 struct EncodedCheckpoint {
   std::int64_t number = 0;
-  Json json;
+  std::map<std::string, std::string> members;  ///< of the JSON object: the text of each value, as `dump` gives it
   std::string tensors;
 };
 
-EncodedCheckpoint encode(const Checkpoint& checkpoint);
+/// \param texts members whose text is there already, beside those of `checkpoint.json`: what grows with the campaign
+/// need
+///   not be made anew for every checkpoint.
+EncodedCheckpoint encode(const Checkpoint& checkpoint, std::map<std::string, std::string> texts = {});
 
 /// Where a checkpoint stands, and the digest of its tensors.
 struct WrittenCheckpoint {

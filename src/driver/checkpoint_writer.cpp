@@ -20,11 +20,10 @@ void CheckpointWriter::rethrow() {
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
-void CheckpointWriter::submit(const Checkpoint& checkpoint) {
-  EncodedCheckpoint encoded = encode(checkpoint);
+void CheckpointWriter::submit(EncodedCheckpoint checkpoint) {
   std::unique_lock lock(mutex_);
   rethrow();
-  waiting_ = std::move(encoded);
+  waiting_ = std::move(checkpoint);
   if (!thread_.joinable()) thread_ = quiet_thread([this] { work(); });
   changed_.notify_all();
 }

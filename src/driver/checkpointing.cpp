@@ -90,6 +90,17 @@ void Campaign::record(MetricRecord record) {
   }
 }
 
+/// As JSON. What earlier checkpoints made of them is kept, but for the last, which may have grown since.
+std::string Campaign::records_text() {
+  if (!record_texts_.empty()) record_texts_.pop_back();
+  std::string text;
+  for (std::size_t i = 0; i < records_.size(); ++i) {
+    if (i == record_texts_.size()) record_texts_.push_back(to_json(records_[i]).dump());
+    text += (i > 0 ? "," : "") + record_texts_[i];
+  }
+  return "[" + text + "]";
+}
+
 void Campaign::save_checkpoint() {
   ledger_->sync();  // no checkpoint may know of more than the ledger holds after a power cut
   Checkpoint checkpoint;
@@ -101,8 +112,6 @@ void Campaign::save_checkpoint() {
     states[slot.name] = std::move(state.json);
     for (const auto& [name, tensor] : state.tensors) checkpoint.tensors.set(slot.name + "/" + name, tensor);
   }
-  Json records = Json::array();
-  for (const MetricRecord& record : records_) records.push_back(to_json(record));
   checkpoint.json = {{"campaign", ledger_->campaign_id()},
                      {"ledger_sequence", ledger_->sequence()},
                      {"seed", options_.seed},
@@ -115,7 +124,6 @@ void Campaign::save_checkpoint() {
                        {"finished_by", position_.finished_by}}},
                      {"integrated", integrated_},
                      {"dropped", candidates_.size() - static_cast<std::int64_t>(live_.size())},
-                     {"records", std::move(records)},
                      {"seconds", seconds_},
                      {"machine", machine()},
                      {"driver", options_to_json(options_)},
@@ -123,7 +131,7 @@ void Campaign::save_checkpoint() {
                      {"state", std::move(states)}};
   // A ledger on a local disk is copied back first: no checkpoint may know of more than the copy does.
   if (!options_.ledger_dir.empty()) ledger_->copy_to(options_.dir / "ledger.sqlite");
-  checkpoints_->submit(checkpoint);
+  checkpoints_->submit(encode(checkpoint, {{"records", records_text()}}));
   write_status();
 }
 

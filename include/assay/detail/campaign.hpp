@@ -140,6 +140,7 @@ class Campaign final : private LabelQueue {
   void write_status() const;
 
   // checkpointing.cpp
+  std::string records_text();
   void save_checkpoint();
   bool restore();
   void restore_position(const Json& saved);
@@ -207,6 +208,7 @@ class Campaign final : private LabelQueue {
 
   Position position_;
   std::vector<MetricRecord> records_;
+  std::vector<std::string> record_texts_;  // what the last checkpoint made of them
   std::int64_t checkpoint_number_ = 0;
   std::int64_t integrated_ = 0;
   std::map<std::string, double> seconds_;  // by phase, over all sessions

@@ -23,8 +23,8 @@ class CheckpointWriter {
   /// Writes what waits; an error there is lost with the object, so `flush` first where it matters.
   ~CheckpointWriter();
 
-  /// Takes a checkpoint as it is now, and returns. Errors: those of an earlier one, once.
-  void submit(const Checkpoint& checkpoint);
+  /// Takes a checkpoint, and returns. Errors: those of an earlier one, once.
+  void submit(EncodedCheckpoint checkpoint);
   /// Returns when everything submitted is on the disk. Errors: as `write_checkpoint`.
   void flush();
 
