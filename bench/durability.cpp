@@ -52,6 +52,7 @@ assay::DefaultTrainingLoop loop() {
                                      .batch_size = 16,
                                      .optimizer = assay::Sgd({.lr = 0.01}),
                                      .fine_tuning_lr = 0.005,
+                                     .scheduler = assay::ConstantSchedule(),
                                      .early_stopping = std::nullopt});
 }
 assay::Values solve(const assay::Values& point) {

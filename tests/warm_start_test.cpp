@@ -44,6 +44,7 @@ DefaultTrainingLoopOptions options(WarmStart warm_start) {
           .optimizer = Adam({.lr = 0.02}),
           .fine_tuning_lr = 0.005,
           .warm_start = warm_start,
+          .scheduler = ConstantSchedule(),
           .early_stopping = std::nullopt};
 }
 

@@ -166,8 +166,8 @@ def oscillator(folder, n=3000, seed=0, times=16):
 
 
 # A network of few labels has to be trained long.
-LONG_TRAINING = {"type": "default", "epochs": 400, "batch_size": 16, "optimizer": {"type": "adamw", "lr": 4e-3},
-                 "scheduler": {"type": "cosine"}, "early_stopping": None, "threads": 1}
+LONG_TRAINING = {"type": "default", "epochs": 400, "fine_tuning_epochs": 50, "batch_size": 16,
+                 "optimizer": {"type": "adamw", "lr": 4e-3}, "scheduler": {"type": "cosine"}, "early_stopping": None, "threads": 1}
 
 PLATES = pathlib.Path(__file__).resolve().parent / "results" / "plates.npz"
 PLATE_INPUTS = ("width", "height", "radius", "offset_x", "offset_y", "angle")

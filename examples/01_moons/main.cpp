@@ -33,6 +33,7 @@ assay::Json run(const example::Flags& flags) {
                                    .batch_size = 16,
                                    .optimizer = assay::Sgd({.lr = 0.01}),
                                    .fine_tuning_lr = 0.005,
+                                   .scheduler = assay::ConstantSchedule(),
                                    .early_stopping = std::nullopt,
                                    .device = flags.device});
   assay::DriverOptions options = example::driver_options(flags);

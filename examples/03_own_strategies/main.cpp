@@ -38,8 +38,7 @@ void start(const example::Flags& flags) {
                        assay::Ensemble({.inputs = {"angle", "velocity"}, .targets = {"acceleration"}}),
                        example::make_query(registries(), flags.query, 8),
                        assay::FunctionLabel({.provides = {"acceleration"}, .function = "pendulum"}, simulate),
-                       assay::Metrics(assay::Rmse(), Rollout{}),
-                       assay::DefaultTrainingLoop({.epochs = 200, .fine_tuning_epochs = 60, .device = flags.device}));
+                       assay::Metrics(assay::Rmse(), Rollout{}), assay::DefaultTrainingLoop({.device = flags.device}));
   example::run_to_end(driver);
 }
 

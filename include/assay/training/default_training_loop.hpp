@@ -32,7 +32,7 @@ enum class Watch {
 };
 
 struct EarlyStoppingOptions {
-  std::int64_t patience = 20;
+  std::int64_t patience = 50;
   double min_delta = 0;
   Watch watch = Watch::nothing;
 
@@ -75,14 +75,14 @@ enum class MixedPrecision {
 };
 
 struct DefaultTrainingLoopOptions {
-  std::int64_t epochs = 200;
-  std::int64_t fine_tuning_epochs = 50;
-  std::int64_t batch_size = 32;
-  AnyOptimizer optimizer = AdamW();
+  std::int64_t epochs = 400;
+  std::int64_t fine_tuning_epochs = 100;
+  std::int64_t batch_size = 16;
+  AnyOptimizer optimizer = AdamW({.lr = 2e-3});
   std::optional<double> fine_tuning_lr = std::nullopt;
   WarmStart warm_start = WarmStart::continued;
   ShrinkAndPerturbOptions shrink_and_perturb = {};
-  AnyScheduler scheduler = ConstantSchedule();
+  AnyScheduler scheduler = CosineSchedule();
   std::optional<double> gradient_clip = std::nullopt;
   std::optional<EarlyStoppingOptions> early_stopping = EarlyStoppingOptions{};
   std::int64_t holdout = 10;
