@@ -318,6 +318,25 @@ TEST_CASE("products in bfloat16 train nearly as float32, and leave the program's
   CHECK_THROWS_WITH(DefaultTrainingLoop(bf16), Contains("/mixed_precision"));
 }
 
+TEST_CASE("recorded steps with samples too large to be gathered eight batches at a time train to the same bits",
+          "[training]") {
+  const auto train = [](TrainingReport& report) {
+    const torch::Tensor x = (at::arange(72 * 40000, torch::kFloat32) * 0.7).sin().view({72, 40000});
+    const TensorPool labeled(Values{{"x", x}, {"y", x.mean(1)}}), none;
+    Mlp learner({.inputs = {"x"}, .targets = {"y"}, .hidden = {2}});
+    DefaultTrainingLoopOptions given = options();
+    given.epochs = 4;
+    TrainingContext context{.labeled = labeled, .validation = none, .round = 1, .random = RandomKey(3)};
+    report = DefaultTrainingLoop(given).train(LearnerRef(learner), context);
+    return learner.parameters().front().detach().clone();
+  };
+  TrainingReport eager, replayed;
+  const torch::Tensor expected = train(eager);
+  const Recording recording;
+  CHECK(torch::equal(train(replayed), expected));
+  CHECK(replayed.replayed >= 16);
+}
+
 TEST_CASE("a thousand steps out of CUDA graphs give the parameters of steps that are not recorded",
           "[training][cuda]") {
   if (!at::hasCUDA()) {

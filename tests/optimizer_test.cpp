@@ -6,6 +6,7 @@
 #include <assay/training/adam.hpp>
 #include <assay/training/sgd.hpp>
 
+#include <ATen/Context.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/adamw.h>
 #include <torch/optim/sgd.h>
@@ -38,7 +39,53 @@ torch::Tensor reference(const Options& options, int steps) {
   return x.detach();
 }
 
+/// Two parameters after some steps, with their gradients one behind the other in one piece of memory, or apart.
+torch::Tensor after_steps(AnyOptimizer optimizer, bool one_memory, torch::Device device) {
+  const std::vector<std::int64_t> sizes{4099, 38001};
+  const torch::Tensor start = torch::arange(sizes[0] + sizes[1], torch::TensorOptions(torch::kFloat32).device(device)) /
+                              9999;
+  const auto parts = [&](const torch::Tensor& memory) {
+    std::vector<torch::Tensor> tensors = memory.split_with_sizes(sizes);
+    for (torch::Tensor& tensor : tensors) tensor = (one_memory ? tensor : tensor.clone()).detach();
+    return tensors;
+  };
+  std::vector<torch::Tensor> parameters = parts(start.clone()), gradients = parts(start.clone());
+  for (torch::Tensor& parameter : parameters) parameter.requires_grad_();
+  optimizer.init(parameters);
+  for (int step = 1; step < 6; ++step) {
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      gradients[i].copy_(parameters[i].detach() * step + std::sin(step));
+      parameters[i].mutable_grad() = gradients[i];
+    }
+    optimizer.step(optimizer.lr());
+  }
+  return torch::cat(parameters).detach();
+}
+
+void check_one_memory(torch::Device device) {
+  for (const AnyOptimizer& optimizer :
+       {AnyOptimizer(Sgd({.lr = 0.01})), AnyOptimizer(Sgd({.lr = 0.01, .momentum = 0.9})), AnyOptimizer(Adam()),
+        AnyOptimizer(AdamW({.weight_decay = 0.1}))}) {
+    INFO(optimizer.spec().dump());
+    const torch::Tensor apart = after_steps(optimizer, false, device);
+    CHECK(torch::allclose(after_steps(optimizer, true, device), apart, 1e-6, 1e-7));
+    CHECK(torch::allclose(apart.cpu(), after_steps(optimizer, false, torch::kCPU), 1e-5, 1e-6));
+  }
+}
+
 }  // namespace
+
+TEST_CASE("parameters in one piece of memory are updated as those that lie apart", "[training]") {
+  check_one_memory(torch::kCPU);
+}
+
+TEST_CASE("parameters in one piece of a CUDA device's memory are updated as those that lie apart", "[training][cuda]") {
+  if (!at::hasCUDA()) {
+    WARN("skipped: this LibTorch finds no CUDA device");
+    return;
+  }
+  check_one_memory(torch::kCUDA);
+}
 
 TEST_CASE("optimizers take the steps of torch::optim", "[training]") {
   namespace optim = torch::optim;

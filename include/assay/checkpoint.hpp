@@ -33,8 +33,7 @@ struct EncodedCheckpoint {
 };
 
 /// \param texts members whose text is there already, beside those of `checkpoint.json`: what grows with the campaign
-/// need
-///   not be made anew for every checkpoint.
+///   need not be made anew for every checkpoint.
 EncodedCheckpoint encode(const Checkpoint& checkpoint, std::map<std::string, std::string> texts = {});
 
 /// Where a checkpoint stands, and the digest of its tensors.
