@@ -41,8 +41,13 @@ std::optional<std::int64_t> number_of(const fs::path& folder) {
 /// A JSON object of members' texts, as `dump` gives it: sorted by name.
 std::string object_of(const std::map<std::string, std::string>& members) {
   std::string text;
-  for (const auto& [name, value] : members) text += (text.empty() ? "{" : ",") + Json(name).dump() + ":" + value;
-  return text + "}";
+  for (const auto& [name, value] : members) {
+    text += text.empty() ? '{' : ',';
+    text += Json(name).dump();
+    text += ':';
+    text += value;
+  }
+  return text += '}';
 }
 
 /// The checkpoint folders of a campaign, newest first. A link in place of one is none of them, and one in place of
@@ -91,7 +96,8 @@ WrittenCheckpoint write_checkpoint(const fs::path& campaign, const EncodedCheckp
   members["format"] = std::to_string(Checkpoint::format);
   members["files"] = Json{{tensors_name, digest}}.dump();
   const std::string content = object_of(members);
-  const std::string text = "{\"sha256\":\"" + detail::sha256(content) + "\"," + content.substr(1) + "\n";
+  std::string text = "{\"sha256\":\"";
+  text.append(detail::sha256(content)).append("\",").append(content, 1).append("\n");
   if (text.size() > longest_json) {  // no reader would take it
     throw CheckpointError({"assay.checkpoint.size", folder.string(),
                            "at most " + std::to_string(longest_json) + " bytes of JSON", std::to_string(text.size()),
