@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What only a CUDA device can show of whole trainings and campaigns.
 #include "support/cuda_calls.hpp"
+#include "support/device.hpp"
 #include "support/toy.hpp"
 
 #include <assay/campaign_hash.hpp>
-
-#include <ATen/Context.h>
 
 #include "support/catch.hpp"
 
 using namespace assay;
 
 namespace {
-
-bool no_device() {
-  if (!at::hasCUDA()) WARN("skipped: this LibTorch finds no CUDA device");
-  return !at::hasCUDA();
-}
 
 DefaultTrainingLoopOptions on_device(std::int64_t epochs) {
   return {.epochs = epochs,
@@ -58,7 +52,7 @@ auto campaign(const std::filesystem::path& dir, std::int64_t rounds) {
 }  // namespace
 
 TEST_CASE("in an epoch of recorded steps the host waits once for a CUDA device", "[training][cuda]") {
-  if (no_device()) return;
+  if (no_cuda_device()) return;
   for (const bool validates : {false, true}) {
     INFO((validates ? "with" : "without") << " validation");
     for (const std::vector<std::int64_t>& waits :
@@ -70,7 +64,7 @@ TEST_CASE("in an epoch of recorded steps the host waits once for a CUDA device",
 }
 
 TEST_CASE("a campaign that trains on a CUDA device goes on as if it had not been interrupted", "[session][cuda]") {
-  if (no_device()) return;
+  if (no_cuda_device()) return;
   const toy::Folder folder;
   campaign(folder / "whole", 3).run();
   campaign(folder / "parts", 1).run();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gradients without autograd, against autograd.
+#include "support/device.hpp"
 #include "support/catch.hpp"
 #include "support/one_thread.hpp"
 #include "support/toy.hpp"
@@ -167,10 +168,7 @@ TEST_CASE("own gradients in float32 are those of autograd but for its rounding",
 }
 
 TEST_CASE("own gradients on a CUDA device are those of autograd", "[learner][cuda]") {
-  if (!at::hasCUDA()) {
-    WARN("skipped: this LibTorch finds no CUDA device");
-    return;
-  }
+  if (no_cuda_device()) return;
   for (const char* activation : {"silu", "relu", "gelu", "tanh"}) {
     for (const Task& task : tasks()) {
       INFO(activation << ", loss " << static_cast<int>(task.loss) << ", classes " << task.classes);

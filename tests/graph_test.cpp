@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Recorded training, with recordings that keep the work and do it again: what CUDA graphs do, without a device.
+#include "support/device.hpp"
 #include "support/toy.hpp"
 
 #include <assay/detail/graph_backend.hpp>
@@ -339,10 +340,7 @@ TEST_CASE("recorded steps with samples too large to be gathered eight batches at
 
 TEST_CASE("a thousand steps out of CUDA graphs give the parameters of steps that are not recorded",
           "[training][cuda]") {
-  if (!at::hasCUDA()) {
-    WARN("skipped: this LibTorch finds no CUDA device");
-    return;
-  }
+  if (no_cuda_device()) return;
   at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
   DefaultTrainingLoopOptions eager = options();
   eager.device = "cuda";

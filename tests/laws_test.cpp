@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Laws that every registered strategy keeps, tried with trained learners.
+#include "support/device.hpp"
 #include "support/catch.hpp"
 #include "support/toy.hpp"
 
@@ -10,7 +11,6 @@
 #include <assay/select/k_center.hpp>
 #include <assay/select/top_k.hpp>
 
-#include <ATen/Context.h>
 #include <torch/nn/modules/linear.h>
 
 #include <map>
@@ -196,10 +196,7 @@ TEST_CASE("every registered query strategy keeps the laws of selection", "[laws]
 
 TEST_CASE("every registered query strategy keeps the laws of selection with learners on a CUDA device",
           "[laws][cuda]") {
-  if (!at::hasCUDA()) {
-    WARN("skipped: this LibTorch finds no CUDA device");
-    return;
-  }
+  if (no_cuda_device()) return;
   CHECK(check_selection_laws("cuda") >= 60);
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The built-in optimizers, schedules, and what early stopping counts.
+#include "support/device.hpp"
 #include "support/catch.hpp"
 
 #include <assay/config.hpp>
 #include <assay/training/adam.hpp>
 #include <assay/training/sgd.hpp>
 
-#include <ATen/Context.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/adamw.h>
 #include <torch/optim/sgd.h>
@@ -80,10 +80,7 @@ TEST_CASE("parameters in one piece of memory are updated as those that lie apart
 }
 
 TEST_CASE("parameters in one piece of a CUDA device's memory are updated as those that lie apart", "[training][cuda]") {
-  if (!at::hasCUDA()) {
-    WARN("skipped: this LibTorch finds no CUDA device");
-    return;
-  }
+  if (no_cuda_device()) return;
   check_one_memory(torch::kCUDA);
 }
 

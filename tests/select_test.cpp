@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Selection against its plain form, on thousands of small problems of every kind.
+#include "support/device.hpp"
 #include "support/catch.hpp"
 #include "support/plain_select.hpp"
 #include "support/toy.hpp"
@@ -10,7 +11,6 @@
 #include <assay/select/plan.hpp>
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <ATen/Context.h>
 
 #include <numeric>
 #include <random>
@@ -207,10 +207,7 @@ TEST_CASE("picks follow the samples' ids when rows change places", "[select]") {
 }
 
 TEST_CASE("products on a CUDA device choose the same rows", "[select][cuda]") {
-  if (!at::hasCUDA()) {
-    WARN("skipped: this LibTorch finds no CUDA device");
-    return;
-  }
+  if (no_cuda_device()) return;
   for (std::uint64_t seed = 9000; seed < 9200; ++seed) {
     INFO("seed " << seed);
     Drawn drawn = draw(seed);

@@ -4,8 +4,8 @@
 #undef _FORTIFY_SOURCE
 #include "disk.hpp"
 #include "disk_model.hpp"
+#include "next_function.hpp"
 
-#include <dlfcn.h>
 #include <sys/uio.h>
 
 #include <atomic>
@@ -19,25 +19,8 @@ namespace {
 
 static_assert(sizeof(off_t) == 8, "open and open64 are taken for one");
 
-/// The function that ours stands before. Made by the compiler: libraries call us before any constructor here runs.
 template <class Function>
-class Next {
- public:
-  constexpr explicit Next(const char* name) : name_(name) {}
-  template <class... Arguments>
-  auto operator()(Arguments... arguments) {
-    Function* function = function_.load(std::memory_order_relaxed);
-    if (!function) {
-      function = reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name_));
-      function_.store(function, std::memory_order_relaxed);
-    }
-    return function(arguments...);
-  }
-
- private:
-  const char* name_;
-  std::atomic<Function*> function_{nullptr};
-};
+using Next = NextFunction<Function>;
 
 constinit Next<int(int, const char*, int, ...)> next_openat("openat");
 constinit Next<std::FILE*(const char*, const char*)> next_fopen("fopen");
