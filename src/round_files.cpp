@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ledger/object_store.hpp"
+#include "store/object_store.hpp"
 
 #include <assay/data/safetensors.hpp>
 #include <assay/data/schema.hpp>
@@ -28,11 +28,7 @@ namespace {
 
 constexpr int format = 1;
 
-fs::path file_of(const fs::path& campaign, const char* kind, std::int64_t round) {
-  char name[64];
-  std::snprintf(name, sizeof name, "%s_%06lld.safetensors", kind, static_cast<long long>(round));
-  return campaign / "labels" / name;
-}
+std::string_view prefix_of(RoundKind kind) { return kind == RoundKind::picks ? "picks_" : "round_"; }
 
 Values sorted(const Values& tensors) {
   std::map<std::string, torch::Tensor> by_name;
@@ -50,7 +46,7 @@ std::string checksum(const std::string& json, const Values& tensors) {
 constexpr std::size_t longest_in_header = std::size_t{1} << 20, longest_text = std::size_t{256} << 20;
 constexpr const char* text_tensor = "assay.json";
 
-void write_sealed(const fs::path& file, const Json& json, Values tensors) {
+std::string write_sealed(const fs::path& file, const Json& json, Values tensors) {
   const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (text.size() > longest_text) {  // no reader would take it
     throw CheckpointError({"assay.labels.size", file.string(),
@@ -67,7 +63,9 @@ void write_sealed(const fs::path& file, const Json& json, Values tensors) {
   }
   detail::require_no_link(file.parent_path());
   detail::make_directories_durably(file.parent_path());
-  detail::replace_file_durably(file, to_safetensors(tensors, metadata));
+  const std::string bytes = to_safetensors(tensors, metadata);
+  detail::replace_file_durably(file, bytes);
+  return detail::sha256(bytes);
 }
 
 std::pair<Json, Values> read_sealed(const fs::path& file) {
@@ -151,7 +149,7 @@ Json to_json(const LedgerAttempt& a) {
   return {{"attempt", a.attempt}, {"started", a.started}, {"seconds", optional_json(a.seconds)},
           {"host", a.host},       {"outcome", a.outcome}, {"exit_status", optional_json(a.exit_status)},
           {"reason", a.reason},   {"output", a.output},   {"directory", a.directory},
-          {"handle", a.handle}};
+          {"handle", a.handle},   {"solver", a.solver}};
 }
 
 LedgerAttempt attempt_from(const Json& json) {
@@ -164,30 +162,14 @@ LedgerAttempt attempt_from(const Json& json) {
           .reason = json.at("reason").get<std::string>(),
           .output = json.at("output").get<std::string>(),
           .directory = json.at("directory").get<std::string>(),
-          .handle = json.at("handle").get<std::string>()};
+          .handle = json.at("handle").get<std::string>(),
+          .solver = json.value("solver", "")};
 }
 
 Json attempts_json(const Ledger& ledger, SampleId id) {
   Json attempts = Json::array();
   for (const LedgerAttempt& attempt : ledger.attempts(id)) attempts.push_back(to_json(attempt));
   return attempts;
-}
-
-/// The rounds of which there is a file of this kind, in order.
-std::vector<std::int64_t> rounds_of(const fs::path& campaign, const std::string& kind) {
-  detail::require_no_link(campaign / "labels");
-  std::vector<std::int64_t> rounds;
-  std::error_code none;  // no folder: no files
-  for (const fs::directory_entry& entry : fs::directory_iterator(campaign / "labels", none)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with(kind + "_") || !name.ends_with(".safetensors")) continue;
-    std::int64_t round = 0;
-    const char* first = name.data() + kind.size() + 1;
-    const auto [end, error] = std::from_chars(first, name.data() + name.size(), round);
-    if (error == std::errc() && std::string_view(end) == ".safetensors" && round >= 0) rounds.push_back(round);
-  }
-  std::sort(rounds.begin(), rounds.end());
-  return rounds;
 }
 
 RecordedRounds::Round picks_from(const Json& json, const Values& tensors) {
@@ -217,7 +199,7 @@ RecordedRounds::Round picks_from(const Json& json, const Values& tensors) {
   return round;
 }
 
-void take_labels(const Json& json, const Values& tensors, const detail::ObjectStore& objects,
+void take_labels(const Json& json, const Values& tensors, const store::ObjectStore& objects,
                  const std::unordered_map<SampleId, SampleRecord*>& samples) {
   std::int64_t place = 0;
   std::size_t number = 0;
@@ -246,10 +228,34 @@ void take_labels(const Json& json, const Values& tensors, const detail::ObjectSt
 
 }  // namespace
 
-void write_picks_file(const fs::path& campaign, const Ledger& ledger, std::int64_t round, bool again) {
-  const fs::path file = file_of(campaign, "picks", round);
+fs::path round_file(const fs::path& campaign, RoundKind kind, std::int64_t round) {
+  char number[32];
+  std::snprintf(number, sizeof number, "%06lld", static_cast<long long>(round));
+  return campaign / "labels" / (std::string(prefix_of(kind)) + number + ".safetensors");
+}
+
+std::vector<std::int64_t> rounds_on_disk(const fs::path& campaign, RoundKind kind) {
+  detail::require_no_link(campaign / "labels");
+  const std::string_view prefix = prefix_of(kind);
+  std::vector<std::int64_t> rounds;
+  std::error_code none;  // no folder: no files
+  for (const fs::directory_entry& entry : fs::directory_iterator(campaign / "labels", none)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(prefix) || !name.ends_with(".safetensors")) continue;
+    std::int64_t round = 0;
+    const auto [end, error] = std::from_chars(name.data() + prefix.size(), name.data() + name.size(), round);
+    if (error == std::errc() && std::string_view(end) == ".safetensors" && round >= 0) rounds.push_back(round);
+  }
+  std::sort(rounds.begin(), rounds.end());
+  return rounds;
+}
+
+std::string write_picks_file(const fs::path& campaign, const Ledger& ledger, std::int64_t round) {
+  const fs::path file = round_file(campaign, RoundKind::picks, round);
   const std::optional<CommittedBatch> batch = ledger.batch(round);
-  if (!batch || (!again && fs::exists(file))) return;
+  if (!batch) {
+    throw CheckpointError({"assay.ledger.round", file.string(), "a round that the ledger holds", std::to_string(round), ""});
+  }
   Json entries = Json::array();
   std::vector<std::pair<std::size_t, Values>> inputs;
   for (const LedgerEntry& entry : batch->entries) {
@@ -264,9 +270,10 @@ void write_picks_file(const fs::path& campaign, const Ledger& ledger, std::int64
   Values tensors;
   put_rows(tensors, "inputs", inputs);
   for (const NamedTensor& entry : batch->strategy_state.tensors) tensors.set("state/" + entry.name, entry.tensor);
-  write_sealed(file,
+  return write_sealed(file,
                {{"format", format},
                 {"campaign", ledger.campaign_id()},
+                {"behavior", ledger.behavior()},
                 {"round", round},
                 {"label_version", detail::label_version_of(ledger)},
                 {"entries", std::move(entries)},
@@ -274,11 +281,11 @@ void write_picks_file(const fs::path& campaign, const Ledger& ledger, std::int64
                tensors);
 }
 
-void write_labels_file(const fs::path& campaign, const Ledger& ledger, std::int64_t round,
-                       const std::vector<SampleId>& added) {
+std::string write_labels_file(const fs::path& campaign, const Ledger& ledger, std::int64_t round,
+                              const std::vector<SampleId>& added) {
   std::vector<SampleId> ids = ledger.integrated_in(round);
   ids.insert(ids.end(), added.begin(), added.end());
-  std::int64_t next = ledger.integrated_count();
+  std::int64_t next = ledger.next_place();
   Json samples = Json::array();
   std::vector<std::pair<std::size_t, Values>> labels;
   for (const SampleId id : ids) {
@@ -300,23 +307,23 @@ void write_labels_file(const fs::path& campaign, const Ledger& ledger, std::int6
   }
   Values tensors;
   put_rows(tensors, "labels", labels);
-  write_sealed(
-      file_of(campaign, "round", round),
+  return write_sealed(
+      round_file(campaign, RoundKind::labels, round),
       {{"format", format}, {"campaign", ledger.campaign_id()}, {"round", round}, {"samples", std::move(samples)}},
       tensors);
 }
 
 RecordedRounds read_round_files(const fs::path& campaign) {
   RecordedRounds recorded;
-  const auto read = [&](const char* kind, const auto& use) {
+  const auto read = [&](RoundKind kind, const auto& use) {
     std::vector<std::int64_t> rounds;
     try {
-      rounds = rounds_of(campaign, kind);
+      rounds = rounds_on_disk(campaign, kind);
     } catch (const CheckpointError& error) {
       recorded.problems.push_back(error.what());
     }
     for (const std::int64_t round : rounds) {
-      const fs::path file = file_of(campaign, kind, round);
+      const fs::path file = round_file(campaign, kind, round);
       try {
         detail::restoring(file.string(), [&] {
           const auto [json, tensors] = read_sealed(file);
@@ -325,6 +332,10 @@ RecordedRounds read_round_files(const fs::path& campaign) {
           if (id != recorded.campaign_id) {
             throw CheckpointError({"assay.labels.campaign", file.string(), "campaign " + recorded.campaign_id, id, ""});
           }
+          if (json.at("round") != round) {
+            throw CheckpointError({"assay.labels.round", file.string(), "the file of round " + std::to_string(round),
+                                   "that of round " + json.at("round").dump(), "it was renamed"});
+          }
           use(json, tensors);
         });
       } catch (const std::exception& error) {
@@ -332,16 +343,21 @@ RecordedRounds read_round_files(const fs::path& campaign) {
       }
     }
   };
-  read("picks", [&](const Json& json, const Values& tensors) { recorded.rounds.push_back(picks_from(json, tensors)); });
+  read(RoundKind::picks, [&](const Json& json, const Values& tensors) {
+    recorded.rounds.push_back(picks_from(json, tensors));
+    if (json.contains("behavior")) recorded.behavior = integer_from_json<std::int64_t>(json.at("behavior"));
+  });
   std::unordered_map<SampleId, SampleRecord*> samples;
   for (RecordedRounds::Round& round : recorded.rounds) {
     for (SampleRecord& sample : round.samples) samples.emplace(sample.entry.id, &sample);
   }
-  const detail::ObjectStore objects(objects_folder(campaign));
-  read("round", [&](const Json& json, const Values& tensors) { take_labels(json, tensors, objects, samples); });
+  const store::ObjectStore objects(objects_folder(campaign));
+  read(RoundKind::labels, [&](const Json& json, const Values& tensors) { take_labels(json, tensors, objects, samples); });
   return recorded;
 }
 
-bool has_round_files(const fs::path& campaign) { return !rounds_of(campaign, "round").empty(); }
+bool has_round_files(const fs::path& campaign) {
+  return !rounds_on_disk(campaign, RoundKind::picks).empty() || !rounds_on_disk(campaign, RoundKind::labels).empty();
+}
 
 }  // namespace assay

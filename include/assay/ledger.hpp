@@ -2,8 +2,10 @@
 #pragma once
 
 #include <assay/label/context.hpp>
+#include <assay/sample_state.hpp>
 #include <assay/state.hpp>
 #include <assay/stop/context.hpp>
+#include <assay/storage.hpp>
 
 #include <cstddef>
 #include <filesystem>
@@ -12,14 +14,10 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace assay {
-
-/// Where a sample stands in the ledger. Only a person sets `abandoned`: nobody waits for such a sample any more.
-enum class SampleState { queued, running, done, failed, abandoned, infeasible };
-
-std::string_view to_string(SampleState state);
 
 /// A sample that was chosen, as the ledger takes it.
 struct NewEntry {
@@ -54,13 +52,14 @@ struct LedgerAttempt {
   std::optional<double> seconds;
   std::string host;
   std::optional<int> exit_status;
-  std::string outcome;  ///< "running", "done", "failed", "infeasible", "refused", "interrupted"; "copied", "imported":
-                        ///< not simulated
+  std::string outcome;  ///< "running", "done", "failed", "infeasible", "refused", "interrupted", "withdrawn"; "copied",
+                        ///< "imported": not simulated
   std::string reason;
   std::string output;
   std::string directory;
   std::string handle;
-  std::optional<Values> refused = {};  ///< labels that came and could not be taken
+  std::string solver = {};             ///< the version that the label strategy told; empty if it told none
+  std::optional<Values> refused = {};  ///< labels that came and could not be taken, or were taken back
 };
 
 /// What one round chose, with the state of its query strategy after choosing.
@@ -73,6 +72,7 @@ struct CommittedBatch {
 struct Start {
   SampleId id = -1;
   std::string directory;
+  std::string handle = {};  ///< where it runs, if that is known already
 };
 
 /// The labels of one simulation, on their way into the ledger.
@@ -81,6 +81,16 @@ struct Completion {
   int attempt = 1;
   const Values* labels = nullptr;
   double seconds = 0;
+  std::string solver = {};  ///< the version of what computed them
+};
+
+/// A simulation that gave no label, on its way into the ledger.
+struct NoLabel {
+  SampleId id = -1;
+  int attempt = 1;
+  Failure failure;
+  double seconds = 0;
+  const Values* refused = nullptr;  ///< labels that came but could not be taken, kept as they are
 };
 
 /// A label that was paid for elsewhere: it answers every later sample of the same content.
@@ -107,16 +117,18 @@ struct IntegratedRow {
   std::span<const std::byte> labels;
 };
 
-/// How a ledger's database is kept safe.
-enum class Journal {
-  write_ahead,  ///< fast, readers beside the writer; all of them on one host with a local disk
-  rollback,     ///< for network and cluster file systems, where shared memory is not shared
+/// SHA-256 of the files under `labels/` that say what the ledger says of a round; empty where that is not known.
+struct RoundFileDigests {
+  std::string picks;
+  std::string labels;
 };
 
-/// When a change is on the disk.
-enum class Durable {
-  now,        ///< when the call returns
-  with_next,  ///< no later than the next change, or `Ledger::sync`; a killed process loses nothing, a power cut may
+/// How the changes of two copies of a ledger stand to each other.
+enum class Lineage {
+  same,      ///< the same changes
+  ahead,     ///< all of the other's, and more
+  behind,    ///< the other has all of these, and more
+  diverged,  ///< each has changes that the other lacks
 };
 
 /// The durable record of every sample ever chosen and every simulation of it: a SQLite database with synchronous
@@ -126,11 +138,19 @@ enum class Durable {
 /// Tensors stand in the database as safetensors; those over 64 KiB in files of their own beside it,
 /// `labels/objects/SHA256.safetensors`, synced before the row that names them is committed.
 ///
-/// Cost: one transaction (a sync of the disk) for a call that changes something, shared among threads.
-/// Errors: `CheckpointError` `assay.ledger` naming the file and SQLite's message.
+/// Every row carries a digest, which is compared whenever the row is read as a whole, and the campaign's row holds the
+/// sum of all of them, which is compared when the ledger is opened for writing: a flipped bit, a row that was edited, is
+/// missing, or is that of another moment or campaign is an error, never another label.
+///
+/// Cost: one transaction (a sync of the disk) for a call that changes something, shared among threads; `open` reads all
+/// rows once.
+/// Errors: `CheckpointError` `assay.ledger` naming the file and SQLite's message, `assay.ledger.damaged` naming the row,
+/// `assay.ledger.log` for a damaged write-ahead log.
 class Ledger {
  public:
-  static constexpr int format = 2;
+  static constexpr int format = 3;
+  /// Of the rules by which a campaign chooses, as this version has them. Grows when a campaign would choose otherwise.
+  static constexpr std::int64_t current_behavior = 2;
   /// Tensors of a sample that need more bytes than this go to a file of their own.
   static constexpr std::size_t largest_inline = 64 * 1024;
 
@@ -139,12 +159,14 @@ class Ledger {
   /// \param objects folder for large tensors. \param configuration what may not change while the campaign lasts.
   static Ledger create(const std::filesystem::path& file, const std::string& campaign_id,
                        const std::filesystem::path& objects, const std::string& configuration = "{}",
-                       Journal journal = Journal::write_ahead);
+                       Journal journal = Journal::write_ahead, std::int64_t behavior = current_behavior);
   /// Brings one of an older format up to this one. Errors: `CheckpointError` `assay.ledger.format` for a newer one.
   static Ledger open(const std::filesystem::path& file, const std::filesystem::path& objects,
                      Journal journal = Journal::write_ahead);
   /// Reads one of an older format from a copy in memory.
   static Ledger open_read_only(const std::filesystem::path& file, const std::filesystem::path& objects);
+  /// The same for one with a damaged log, to save what can be saved: its last changes may be missing.
+  static Ledger open_damaged(const std::filesystem::path& file, const std::filesystem::path& objects);
 
   Ledger(Ledger&&) noexcept;
   Ledger& operator=(Ledger&&) noexcept;
@@ -153,6 +175,8 @@ class Ledger {
   const std::string& campaign_id() const noexcept;
   /// As given to `create`; "{}" for a ledger that was begun before this was recorded.
   std::string configuration() const;
+  /// Of the rules by which the campaign chooses; 1 for one that was begun before this was recorded.
+  std::int64_t behavior() const;
   /// Number of changes so far: grows by one with each.
   std::int64_t sequence() const;
   /// Makes every change so far durable. Cost: nothing if they are, else a sync of the disk.
@@ -161,8 +185,10 @@ class Ledger {
   void set_guard(std::function<void()> guard);
   /// Writes a consistent copy, durably, under a temporary name first.
   void copy_to(const std::filesystem::path& file) const;
-  /// What SQLite finds wrong with the file; empty if it is intact.
-  std::vector<std::string> integrity_problems() const;
+  /// What SQLite or a digest finds wrong, a line each; empty if the ledger is as it was written. Cost: reads all rows.
+  std::vector<std::string> problems() const;
+  /// How the changes in this copy stand to those in another one of the same campaign.
+  Lineage compared_with(const Ledger& other) const;
 
   /// \name Choosing
   /// @{
@@ -192,6 +218,8 @@ class Ledger {
   void complete(std::span<const Completion> completions);
   /// \param refused labels that came but could not be taken, kept as they are.
   void fail(SampleId id, int attempt, const Failure& failure, double seconds, const Values* refused = nullptr);
+  /// Many in one commit.
+  void fail(std::span<const NoLabel> ended);
   /// Queues running samples again whose simulation is gone. \return how many there were.
   std::int64_t interrupt(std::span<const SampleId> ids);
   /// Earlier attempts of a sample that failed or were refused.
@@ -203,6 +231,10 @@ class Ledger {
   std::int64_t retry(std::span<const SampleId> ids);
   /// Gives up queued and failed samples, by a person's decision. \return how many there were.
   std::int64_t abandon(std::span<const SampleId> ids);
+  /// Takes labels back: each stays with the attempt that gave it, whose outcome is "withdrawn", and the sample leaves the
+  /// order of integration. \param to what becomes of the samples: `queued`, or `abandoned`. \return how many there were.
+  std::int64_t withdraw(std::span<const SampleId> ids, const std::string& reason,
+                        SampleState to = SampleState::queued);
   /// @}
 
   /// \name The archive
@@ -218,15 +250,19 @@ class Ledger {
   std::vector<SampleId> not_integrated() const;
   /// Samples that were folded in in a round, in their order.
   std::vector<SampleId> integrated_in(std::int64_t round) const;
-  /// Records that samples were folded into their pools, in this order.
-  void integrate(std::int64_t round, std::span<const SampleId> ids);
-  /// Ids in the order they were folded in, from the `first`-th on. \param limit at most so many; -1: all.
-  std::vector<SampleId> integrated(std::int64_t first, std::int64_t limit = -1) const;
-  /// How many have been folded in.
-  std::int64_t integrated_count() const;
-  /// The same with their tensors, without a copy each: what is shown lives until `use` returns.
-  void for_each_integrated(std::int64_t first, std::int64_t limit,
+  /// Records that samples were folded into their pools, in this order. \param file SHA-256 of the round's label file.
+  void integrate(std::int64_t round, std::span<const SampleId> ids, const std::string& file = {});
+  /// Ids in the order they were folded in, from place `first` on. Places of labels that were withdrawn stay empty.
+  std::vector<SampleId> integrated(std::int64_t first) const;
+  /// The place that comes next: how many have been folded in, those that were withdrawn since with them.
+  std::int64_t next_place() const;
+  /// Samples in places `first` to before `last`, with their tensors: what is shown lives until `use` returns.
+  void for_each_integrated(std::int64_t first, std::int64_t last,
                            const std::function<void(const IntegratedRow&)>& use) const;
+  /// Remembers the file of a round's picks, or labels, by its SHA-256.
+  void record_picks_file(std::int64_t round, const std::string& sha256);
+  void record_labels_file(std::int64_t round, const std::string& sha256);
+  RoundFileDigests round_files(std::int64_t round) const;
   /// @}
 
   /// Records the seconds worked until a round's decisions, once: later calls give what the first recorded, so that
@@ -242,6 +278,8 @@ class Ledger {
   std::vector<LedgerAttempt> attempts(SampleId id) const;
   /// Every sample ever chosen, by round and rank.
   std::vector<LedgerEntry> entries() const;
+  /// Of these samples, in their order.
+  std::vector<LedgerEntry> entries(std::span<const SampleId> ids) const;
   /// Ids of the samples in a state, by round and rank.
   std::vector<SampleId> in_state(SampleState state, std::int64_t limit = -1) const;
   Counts counts() const;
@@ -257,8 +295,12 @@ class Ledger {
   SampleRecord record(SampleId id) const;
   /// Puts back a round as it was: its state of the query strategy, and its samples with all they came to.
   void restore(std::int64_t round, const State& strategy_state, std::span<const SampleRecord> samples);
-  /// Lets the number of changes be at least `sequence`, for the checkpoints that know of it.
-  void restore_sequence(std::int64_t sequence);
+  /// Lets the number of changes be at least `sequence`, for the checkpoints that know of it, and the next place in the
+  /// order of integration at least `next_place`.
+  void restore_counters(std::int64_t sequence, std::int64_t next_place);
+  /// Recorded times, by round.
+  std::vector<std::pair<std::int64_t, double>> recorded_seconds() const;
+  std::vector<ArchivedLabel> archived_labels() const;
   /// @}
 
  private:

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,14 +17,19 @@ namespace assay {
 //   round_NNNNNN.safetensors   what was folded in at its end: labels, attempts, failures
 // A damaged ledger is rebuilt from them. Labels over 64 KiB are named by their digest and stand in `labels/objects/`.
 
-/// Writes what `round` chose, from the ledger, unless the file is there. \param again writes it even then.
+enum class RoundKind { picks, labels };
+
+std::filesystem::path round_file(const std::filesystem::path& campaign, RoundKind kind, std::int64_t round);
+/// The rounds of which there is a file of this kind, in order. Errors: `CheckpointError` where `labels` is a link.
+std::vector<std::int64_t> rounds_on_disk(const std::filesystem::path& campaign, RoundKind kind);
+
+/// Writes what `round` chose, from the ledger, which must hold it. \return the file's SHA-256.
 /// Errors: `CheckpointError`.
-void write_picks_file(const std::filesystem::path& campaign, const Ledger& ledger, std::int64_t round,
-                      bool again = false);
+std::string write_picks_file(const std::filesystem::path& campaign, const Ledger& ledger, std::int64_t round);
 /// Writes the samples that the ledger calls folded in in `round`, those that are about to be (`added`, in their order),
-/// and those of the round that failed.
-void write_labels_file(const std::filesystem::path& campaign, const Ledger& ledger, std::int64_t round,
-                       const std::vector<SampleId>& added = {});
+/// and those of the round that failed. \return the file's SHA-256.
+std::string write_labels_file(const std::filesystem::path& campaign, const Ledger& ledger, std::int64_t round,
+                              const std::vector<SampleId>& added = {});
 
 /// Everything that the files under `labels/` say of a campaign.
 struct RecordedRounds {
@@ -33,6 +39,7 @@ struct RecordedRounds {
     std::vector<SampleRecord> samples;
   };
   std::string campaign_id;
+  std::optional<std::int64_t> behavior;  ///< of the rules by which the campaign chooses
   std::vector<Round> rounds;
   std::vector<std::string> problems;  ///< files that are damaged, missing or of another campaign, one line each
 };

@@ -34,23 +34,38 @@ void Sha256::update(std::span<const std::byte> bytes) {
   require(EVP_DigestUpdate(context_->digest, bytes.data(), bytes.size()));
 }
 
-std::string Sha256::hex() {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int size = 0;
-  require(EVP_DigestFinal_ex(context_->digest, digest.data(), &size));
+namespace {
+
+std::string in_hexadecimal(std::span<const unsigned char> bytes) {
   static constexpr char digits[] = "0123456789abcdef";
   std::string text;
-  for (unsigned int i = 0; i < size; ++i) {
-    text += digits[digest[i] >> 4];
-    text += digits[digest[i] & 15];
+  for (const unsigned char byte : bytes) {
+    text += digits[byte >> 4];
+    text += digits[byte & 15];
   }
   return text;
 }
 
+}  // namespace
+
+std::string Sha256::hex() {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  require(EVP_DigestFinal_ex(context_->digest, digest.data(), &size));
+  return in_hexadecimal({digest.data(), size});
+}
+
+Sha256Bytes sha256_bytes(std::string_view bytes) {
+  Sha256Bytes digest;
+  unsigned int size = 0;
+  require(EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()), &size, EVP_sha256(),
+                     nullptr));
+  return digest;
+}
+
 std::string sha256(std::string_view bytes) {
-  Sha256 digest;
-  digest.update(bytes);
-  return digest.hex();
+  const Sha256Bytes digest = sha256_bytes(bytes);
+  return in_hexadecimal({reinterpret_cast<const unsigned char*>(digest.data()), digest.size()});
 }
 
 }  // namespace assay::detail

@@ -6,6 +6,7 @@
 #include <assay/error.hpp>
 
 #include "../data/row_stacker.hpp"
+#include "../round_agreement.hpp"
 
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
@@ -113,6 +114,7 @@ void Campaign::save_checkpoint() {
     for (const auto& [name, tensor] : state.tensors) checkpoint.tensors.set(slot.name + "/" + name, tensor);
   }
   checkpoint.json = {{"campaign", ledger_->campaign_id()},
+                     {"behavior", ledger_->behavior()},
                      {"ledger_sequence", ledger_->sequence()},
                      {"seed", options_.seed},
                      {"pools", pools_digest_},
@@ -174,16 +176,7 @@ bool Campaign::restore() {
   }
   const Json& saved = found->json;
   try {
-    const auto sequence = integer_from_json<std::int64_t>(saved.at("ledger_sequence"));
-    if (sequence > ledger_->sequence() || saved.at("campaign") != ledger_->campaign_id()) {
-      throw CheckpointError(
-          {.id = "assay.checkpoint.ledger",
-           .where = options_.dir.string(),
-           .expected = "the ledger that belongs to the checkpoint, at entry " + std::to_string(sequence) + " or later",
-           .got = "a ledger at entry " + std::to_string(ledger_->sequence()),
-           .advice = "an older or another ledger.sqlite stands in the directory: put the right one back, or try "
-                     "'assay check --repair'"});
-    }
+    require_known_to_ledger(saved);
     Json fixed = part(saved, "slots");
     fixed["seed"] = saved.at("seed");
     fixed["pools"] = saved.at("pools");
@@ -211,6 +204,18 @@ bool Campaign::restore() {
   }
   restore_candidates();
   return true;
+}
+
+/// Errors: `CheckpointError` for a checkpoint that knows of more than the ledger does, or is of another campaign.
+void Campaign::require_known_to_ledger(const Json& saved) const {
+  if (const std::optional<std::string> unknown = unknown_to_ledger(saved, *ledger_)) {
+    throw CheckpointError({.id = "assay.checkpoint.ledger",
+                           .where = options_.dir.string(),
+                           .expected = "the ledger that belongs to the newest checkpoint",
+                           .got = "a ledger without " + *unknown,
+                           .advice = "an older or another ledger.sqlite stands in the directory: put the right one "
+                                     "back, or try 'assay check --repair'"});
+  }
 }
 
 void Campaign::restore_position(const Json& saved) {
@@ -258,11 +263,6 @@ void Campaign::restore_pools(std::int64_t integrated) {
     batch.merge(part.targets.take());
     pool_of(purpose).append(batch, part.ids);
     if (target_schema_.empty()) target_schema_ = schema_of_batch(batch.pick(learner_->targets()));
-  }
-  if (const std::int64_t there = ledger_->integrated_count(); there < integrated) {
-    throw CheckpointError({"assay.checkpoint.ledger", options_.dir.string(),
-                           std::to_string(integrated) + " integrated labels, as the checkpoint says",
-                           std::to_string(there), "'assay check' tells more"});
   }
   integrated_ = integrated;
 }

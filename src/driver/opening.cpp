@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a campaign directory is opened: for a campaign that begins, or one that goes on.
+#include "../round_agreement.hpp"
+
 #include <assay/detail/campaign.hpp>
 #include <assay/detail/file_system.hpp>
 #include <assay/detail/files.hpp>
@@ -97,6 +99,7 @@ void Campaign::open() {
   bool continued = false;
   if (ledger_was_there) {
     check_fixed(parse_json(ledger_->configuration(), file.string()), "ledger");
+    agree_with_round_files();
     const std::int64_t interrupted = take_stock_of_running();
     continued = restore();
     if (interrupted > 0) warn(std::to_string(interrupted) + " interrupted simulations are queued again");
@@ -186,6 +189,19 @@ void Campaign::check_fixed(const Json& saved, std::string_view source) const {
     }
   }
   if (!problems.empty()) throw ConfigError(std::move(problems));
+}
+
+/// Errors: `CheckpointError` `assay.ledger.older` where labels/ holds what the ledger does not.
+void Campaign::agree_with_round_files() {
+  const RoundAgreement agreement = compare_round_files(options_.dir, *ledger_);
+  if (!agreement.more.empty()) {
+    throw CheckpointError({"assay.ledger.older", options_.dir.string(), "a ledger that knows of everything in labels/",
+                           agreement.more.front() + (agreement.more.size() > 1 ? ", and more" : ""),
+                           "an older or another ledger.sqlite stands in the directory: put the right one back, or let "
+                           "'assay check --repair' bring in what labels/ holds"});
+  }
+  for (const std::string& stale : agreement.stale) warn(stale + ": written again from the ledger");
+  write_round_files(options_.dir, *ledger_, agreement.to_write);
 }
 
 void Campaign::set_aside_stale_checkpoints() {

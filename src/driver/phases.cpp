@@ -198,7 +198,8 @@ void Campaign::query(const std::function<Selection(const QueryInputs&)>& select)
     committed = ledger_->batch(position_.round);
   }
   if (committed->entries.empty()) return finish("nothing_picked");
-  write_picks_file(options_.dir, *ledger_, position_.round);
+  if (ledger_->round_files(position_.round).picks.empty())
+    ledger_->record_picks_file(position_.round, write_picks_file(options_.dir, *ledger_, position_.round));
   std::unordered_set<std::int64_t> picked;
   for (const LedgerEntry& entry : committed->entries) picked.insert(entry.id - first_candidate_id_);
   std::erase_if(live_, [&](std::int64_t row_in_pool) { return picked.contains(row_in_pool); });
@@ -229,10 +230,9 @@ void Campaign::integrate() {
   for (const SampleId id : ids) samples.push_back({id, sample_values(id)});
   measure_prequentially(samples);
   // The file first: what the ledger calls integrated can be rebuilt from it.
-  write_labels_file(options_.dir, *ledger_, position_.round, recorded ? std::vector<SampleId>() : ids);
-  if (!recorded) ledger_->integrate(position_.round, ids);
+  if (!recorded) ledger_->integrate(position_.round, ids, write_labels_file(options_.dir, *ledger_, position_.round, ids));
   for (const Sample& sample : samples) pool_of(ledger_->entry(sample.id).purpose).append({&sample, 1});
-  integrated_ += static_cast<std::int64_t>(ids.size());
+  if (!ids.empty()) integrated_ = *ledger_->entry(ids.back()).integrated + 1;
   end_phase(Phase::training, position_.round + 1);
   if (!finished()) renew_candidates();
 }

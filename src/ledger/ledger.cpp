@@ -1,183 +1,223 @@
 // SPDX-License-Identifier: Apache-2.0
+// What changes the ledger.
 #include "ledger_impl.hpp"
-#include "schema.hpp"
 
 #include <assay/data/safetensors.hpp>
-#include <assay/detail/files.hpp>
 #include <assay/error.hpp>
 
-#include <array>
+#include <algorithm>
+#include <deque>
 
 namespace assay {
 
 namespace {
 
-constexpr std::array state_names{"queued", "running", "done", "failed", "abandoned", "infeasible"};
+/// Where a sample stands after an attempt without a label.
+SampleState state_after(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::retry: return SampleState::queued;
+    case Verdict::infeasible: return SampleState::infeasible;
+    case Verdict::failed: break;
+  }
+  return SampleState::failed;
+}
+
+store::RoundRow round_row(std::int64_t round, const State& state) {
+  return {.round = round, .state_json = state.json.dump(), .state_tensors = to_safetensors(state.tensors)};
+}
+
+store::SampleRow sample_row(const LedgerEntry& entry) {
+  return {.id = entry.id,
+          .round = entry.round,
+          .rank = entry.rank,
+          .purpose = std::string(to_string(entry.purpose)),
+          .strategy = entry.strategy,
+          .score = entry.score,
+          .fingerprint = entry.fingerprint,
+          .state = entry.state,
+          .attempts = entry.attempts,
+          .integrated = entry.integrated,
+          .integrated_in = entry.integrated_in};
+}
 
 }  // namespace
-
-std::string_view to_string(SampleState state) { return state_names[static_cast<std::size_t>(state)]; }
-
-SampleState detail::state_from(const std::string& text) {
-  for (std::size_t i = 0; i < state_names.size(); ++i) {
-    if (text == state_names[i]) return static_cast<SampleState>(i);
-  }
-  throw CheckpointError(
-      {"assay.ledger.state", "ledger", "queued, running, done, failed, abandoned or infeasible", "'" + text + "'", ""});
-}
-
-LedgerEntry detail::entry_from(const Statement& row) {
-  return {.id = row.integer(0),
-          .purpose = purpose_from_string(row.bytes(1)),
-          .round = row.integer(2),
-          .rank = row.integer(3),
-          .score = row.is_null(4) ? std::nullopt : std::optional(row.number(4)),
-          .strategy = row.bytes(5),
-          .fingerprint = row.bytes(6),
-          .state = state_from(row.bytes(7)),
-          .attempts = static_cast<int>(row.integer(8)),
-          .integrated = row.is_null(9) ? std::nullopt : std::optional(row.integer(9)),
-          .integrated_in = row.is_null(10) ? std::nullopt : std::optional(row.integer(10))};
-}
-
-void Ledger::Impl::use_journal(Journal journal) {
-  database.run("PRAGMA cache_size = -65536;");  // KiB at most; the 2 MiB of SQLite's own are read again for each label
-  write_ahead_ = journal == Journal::write_ahead;
-  if (write_ahead_) {
-    database.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
-  } else {
-    // EXTRA also syncs the folder after the journal is removed, which is the moment of commit in this mode.
-    database.run("PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA;");
-  }
-}
-
-void Ledger::Impl::require_ledger() {
-  detail::Statement row = database.prepare("SELECT id, format FROM campaign");
-  if (!row.next()) throw CheckpointError({"assay.ledger", database.file().string(), "a ledger", "an empty one", ""});
-  campaign_id = row.bytes(0);
-  format_found = row.integer(1);
-  if (format_found > format || format_found < 1) {
-    throw CheckpointError({"assay.ledger.format", database.file().string(), "format 1 to " + std::to_string(format),
-                           std::to_string(format_found), "it was written by a newer assay: use that version"});
-  }
-}
-
-void Ledger::Impl::migrate() {
-  if (format_found == format) return;
-  detail::Transaction transaction(database);
-  database.run(detail::migration_2);
-  transaction.commit();
-}
-
-void Ledger::Impl::throw_unknown(SampleId id) const {
-  throw CheckpointError(
-      {"assay.ledger.sample", database.file().string(), "an entry for sample " + std::to_string(id), "none", ""});
-}
-
-void Ledger::Impl::bind_tensors(detail::Statement& statement, int index, const Values& values) const {
-  const std::string bytes = to_safetensors(values);
-  if (bytes.size() <= largest_inline) {
-    statement.bind_blob(index, bytes);
-  } else {
-    statement.bind(index, std::string_view(objects.put(bytes)));
-  }
-}
-
-std::string Ledger::Impl::tensor_bytes(const detail::Statement& row, int column) const {
-  std::string bytes = row.bytes(column);
-  return row.is_text(column) ? objects.get(bytes) : bytes;
-}
-
-Values Ledger::Impl::tensors(const detail::Statement& row, int column, SampleId id) const {
-  const std::string bytes = tensor_bytes(row, column);
-  return from_safetensors(std::as_bytes(std::span(bytes)), "ledger, sample " + std::to_string(id));
-}
 
 Ledger::Ledger(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Ledger::Ledger(Ledger&&) noexcept = default;
 Ledger& Ledger::operator=(Ledger&&) noexcept = default;
 Ledger::~Ledger() = default;
 
-bool Ledger::exists(const std::filesystem::path& file) {
-  std::error_code error;
-  if (std::filesystem::file_size(file, error) == 0 || error) return false;
-  detail::Database database(file, /*writable=*/true);  // a write-ahead log that was left behind is read in
-  detail::Statement row = database.prepare("SELECT count(*) FROM sqlite_master WHERE name = 'campaign'");
-  row.next();
-  return row.integer(0) > 0;
-}
+bool Ledger::exists(const std::filesystem::path& file) { return store::Store::exists(file); }
 
 Ledger Ledger::create(const std::filesystem::path& file, const std::string& campaign_id,
-                      const std::filesystem::path& objects, const std::string& configuration, Journal journal) {
-  auto impl = std::make_unique<Impl>(file, objects, true);
-  impl->use_journal(journal);
-  detail::Transaction transaction(impl->database);
-  impl->database.run(detail::schema_1);
-  impl->database.run("INSERT INTO campaign VALUES ('', 1, 0)");
-  impl->database.run(detail::migration_2);
-  impl->database.prepare("UPDATE campaign SET id = ?, configuration = ?").all(campaign_id, configuration).run();
-  transaction.commit();
-  impl->campaign_id = campaign_id;
-  impl->format_found = format;
-  return Ledger(std::move(impl));
+                      const std::filesystem::path& objects, const std::string& configuration, Journal journal,
+                      std::int64_t behavior) {
+  return Ledger(std::make_unique<Impl>(
+      Impl{store::Store::create(file, objects, campaign_id, configuration, behavior, journal)}));
 }
 
 Ledger Ledger::open(const std::filesystem::path& file, const std::filesystem::path& objects, Journal journal) {
-  auto impl = std::make_unique<Impl>(file, objects, true);
-  impl->use_journal(journal);
-  impl->require_ledger();
-  impl->migrate();
-  return Ledger(std::move(impl));
+  return Ledger(std::make_unique<Impl>(Impl{store::Store::open(file, objects, journal)}));
 }
 
 Ledger Ledger::open_read_only(const std::filesystem::path& file, const std::filesystem::path& objects) {
-  auto impl = std::make_unique<Impl>(file, objects, false);
-  impl->require_ledger();
-  if (impl->format_found < format) {
-    impl->database.move_to_memory();
-    impl->migrate();
+  return Ledger(std::make_unique<Impl>(Impl{store::Store::open_read_only(file, objects)}));
+}
+
+Ledger Ledger::open_damaged(const std::filesystem::path& file, const std::filesystem::path& objects) {
+  return Ledger(std::make_unique<Impl>(Impl{store::Store::open_damaged(file, objects)}));
+}
+
+void Ledger::set_guard(std::function<void()> guard) { impl_->store->set_guard(std::move(guard)); }
+void Ledger::sync() { impl_->store->sync(); }
+void Ledger::copy_to(const std::filesystem::path& file) const { impl_->store->copy_to(file); }
+
+void Ledger::commit_batch(std::int64_t round, std::span<const NewEntry> entries, const State& strategy_state) {
+  std::deque<std::string> inputs;
+  std::vector<store::NewSample> samples;
+  for (const NewEntry& entry : entries) {
+    inputs.push_back(to_safetensors(entry.inputs));
+    samples.push_back({.row = {.id = entry.id,
+                               .round = round,
+                               .rank = entry.rank,
+                               .purpose = std::string(to_string(entry.purpose)),
+                               .strategy = entry.strategy,
+                               .score = entry.score,
+                               .fingerprint = entry.fingerprint},
+                       .inputs = inputs.back()});
   }
-  return Ledger(std::move(impl));
+  impl_->store->commit_batch(round_row(round, strategy_state), samples);
 }
 
-const std::string& Ledger::campaign_id() const noexcept { return impl_->campaign_id; }
-
-void Ledger::set_guard(std::function<void()> guard) { impl_->guard = std::move(guard); }
-
-std::string Ledger::configuration() const {
-  const std::lock_guard lock(impl_->mutex);
-  detail::Statement row = impl_->database.prepare("SELECT configuration FROM campaign");
-  row.next();
-  return row.bytes(0);
+int Ledger::start_attempt(SampleId id, const std::string& directory) {
+  const store::Start one{.id = id, .directory = directory};
+  return static_cast<int>(impl_->store->start({&one, 1}, Durable::now).front());
 }
 
-std::int64_t Ledger::sequence() const {
-  const std::lock_guard lock(impl_->mutex);
-  detail::Statement row = impl_->database.prepare("SELECT sequence FROM campaign");
-  row.next();
-  return row.integer(0);
+void Ledger::start_attempts(std::span<const Start> starts, Durable durable) {
+  std::vector<store::Start> rows;
+  for (const Start& start : starts) rows.push_back({start.id, start.directory, start.handle});
+  impl_->store->start(rows, durable);
 }
 
-void Ledger::copy_to(const std::filesystem::path& file) const {
-  const std::filesystem::path temporary = file.string() + ".writing";
-  detail::remove_all(temporary);
-  {
-    const std::lock_guard lock(impl_->mutex);
-    impl_->database.copy_to(temporary);
+void Ledger::set_handle(SampleId id, int attempt, const std::string& handle) {
+  impl_->store->set_handle(id, attempt, handle);
+}
+
+void Ledger::complete(SampleId id, int attempt, const Values& labels, double seconds) {
+  const Completion one{.id = id, .attempt = attempt, .labels = &labels, .seconds = seconds};
+  complete({&one, 1});
+}
+
+void Ledger::complete(std::span<const Completion> completions) {
+  std::deque<std::string> labels;
+  std::vector<store::Ended> ended;
+  for (const Completion& completion : completions) {
+    labels.push_back(to_safetensors(*completion.labels));
+    ended.push_back({.id = completion.id,
+                     .attempt = completion.attempt,
+                     .seconds = completion.seconds,
+                     .labels = labels.back(),
+                     .solver = completion.solver});
   }
-  detail::replace_durably(temporary, file);
+  impl_->store->end(ended);
 }
 
-std::vector<std::string> Ledger::integrity_problems() const {
-  const std::lock_guard lock(impl_->mutex);
-  std::vector<std::string> problems;
-  for (const char* check : {"PRAGMA integrity_check", "PRAGMA foreign_key_check"}) {
-    detail::Statement rows = impl_->database.prepare(check);
-    while (rows.next()) {
-      if (const std::string text = rows.bytes(0); text != "ok") problems.push_back(text);
+void Ledger::fail(SampleId id, int attempt, const Failure& failure, double seconds, const Values* refused) {
+  const NoLabel one{.id = id, .attempt = attempt, .failure = failure, .seconds = seconds, .refused = refused};
+  fail({&one, 1});
+}
+
+void Ledger::fail(std::span<const NoLabel> ended) {
+  std::deque<std::string> refused;
+  std::vector<store::Ended> rows;
+  for (const NoLabel& one : ended) {
+    store::Ended row{.id = one.id,
+                     .attempt = one.attempt,
+                     .state = state_after(one.failure.verdict),
+                     .outcome = one.refused                                  ? "refused"
+                                : one.failure.verdict == Verdict::infeasible ? "infeasible"
+                                                                             : "failed",
+                     .seconds = one.seconds,
+                     .exit_status = one.failure.exit_status,
+                     .reason = one.failure.reason,
+                     .output = one.failure.output};
+    if (one.refused) row.refused = refused.emplace_back(to_safetensors(*one.refused));
+    rows.push_back(row);
+  }
+  impl_->store->end(rows);
+}
+
+std::int64_t Ledger::interrupt(std::span<const SampleId> ids) { return impl_->store->interrupt(ids); }
+
+bool Ledger::answer(SampleId id, const std::string& fingerprint) { return impl_->store->answer(id, fingerprint); }
+
+std::int64_t Ledger::retry(std::span<const SampleId> ids) {
+  constexpr SampleState from[] = {SampleState::failed, SampleState::abandoned, SampleState::infeasible};
+  return impl_->store->move(ids, from, SampleState::queued);
+}
+
+std::int64_t Ledger::abandon(std::span<const SampleId> ids) {
+  constexpr SampleState from[] = {SampleState::failed, SampleState::queued};
+  return impl_->store->move(ids, from, SampleState::abandoned);
+}
+
+std::int64_t Ledger::withdraw(std::span<const SampleId> ids, const std::string& reason, SampleState to) {
+  return impl_->store->withdraw(ids, reason, to);
+}
+
+std::int64_t Ledger::add_to_archive(std::span<const ArchivedLabel> labels) {
+  std::deque<std::string> bytes;
+  std::vector<store::NewArchived> rows;
+  for (const ArchivedLabel& label : labels) {
+    const std::string& inputs = bytes.emplace_back(to_safetensors(label.inputs));
+    const std::string& columns = bytes.emplace_back(to_safetensors(label.labels));
+    rows.push_back({.fingerprint = label.fingerprint, .inputs = inputs, .labels = columns, .source = label.source});
+  }
+  return impl_->store->archive(rows);
+}
+
+void Ledger::integrate(std::int64_t round, std::span<const SampleId> ids, const std::string& file) {
+  impl_->store->integrate(round, ids, file);
+}
+
+void Ledger::record_picks_file(std::int64_t round, const std::string& sha256) {
+  impl_->store->record_file(round, /*labels=*/false, sha256);
+}
+
+void Ledger::record_labels_file(std::int64_t round, const std::string& sha256) {
+  impl_->store->record_file(round, /*labels=*/true, sha256);
+}
+
+double Ledger::record_seconds(std::int64_t round, double seconds) { return impl_->store->record_seconds(round, seconds); }
+
+void Ledger::restore(std::int64_t round, const State& strategy_state, std::span<const SampleRecord> samples) {
+  std::vector<store::WholeSample> rows;
+  for (const SampleRecord& sample : samples) {
+    store::WholeSample row{.row = sample_row(sample.entry), .inputs = to_safetensors(sample.inputs)};
+    if (sample.labels) row.labels = to_safetensors(*sample.labels);
+    for (const LedgerAttempt& attempt : sample.attempts) {
+      row.attempts.emplace_back(store::AttemptRow{.id = sample.entry.id,
+                                                  .attempt = attempt.attempt,
+                                                  .started = attempt.started,
+                                                  .seconds = attempt.seconds,
+                                                  .host = attempt.host,
+                                                  .outcome = attempt.outcome,
+                                                  .exit_status = attempt.exit_status,
+                                                  .reason = attempt.reason,
+                                                  .output = attempt.output,
+                                                  .directory = attempt.directory,
+                                                  .handle = attempt.handle,
+                                                  .solver = attempt.solver},
+                                attempt.refused ? std::optional(to_safetensors(*attempt.refused)) : std::nullopt);
     }
+    rows.push_back(std::move(row));
   }
-  return problems;
+  impl_->store->restore(round_row(round, strategy_state), rows);
+}
+
+void Ledger::restore_counters(std::int64_t sequence, std::int64_t next_place) {
+  impl_->store->restore_counters(sequence, next_place);
 }
 
 }  // namespace assay

@@ -2,179 +2,233 @@
 // What the ledger tells of samples, attempts and counts.
 #include "ledger_impl.hpp"
 
+#include <assay/data/safetensors.hpp>
 #include <assay/error.hpp>
+
+#include <algorithm>
+#include <limits>
 
 namespace assay {
 
-using detail::entry_columns;
-using detail::entry_from;
-using detail::Statement;
+LedgerEntry detail::entry_from(const store::SampleRow& row) {
+  return {.id = row.id,
+          .purpose = purpose_from_string(row.purpose),
+          .round = row.round,
+          .rank = row.rank,
+          .score = row.score,
+          .strategy = row.strategy,
+          .fingerprint = row.fingerprint,
+          .state = row.state,
+          .attempts = static_cast<int>(row.attempts),
+          .integrated = row.integrated,
+          .integrated_in = row.integrated_in};
+}
+
+LedgerAttempt detail::attempt_from(const store::AttemptRow& row, const std::optional<std::string>& refused) {
+  return {.attempt = static_cast<int>(row.attempt),
+          .started = row.started,
+          .seconds = row.seconds,
+          .host = row.host,
+          .exit_status = row.exit_status ? std::optional(static_cast<int>(*row.exit_status)) : std::nullopt,
+          .outcome = row.outcome,
+          .reason = row.reason,
+          .output = row.output,
+          .directory = row.directory,
+          .handle = row.handle,
+          .solver = row.solver,
+          .refused = refused ? std::optional(tensors_from(*refused, row.id)) : std::nullopt};
+}
+
+Values detail::tensors_from(std::string_view bytes, SampleId id) {
+  return from_safetensors(std::as_bytes(std::span(bytes)), "ledger, sample " + std::to_string(id));
+}
+
+const std::string& Ledger::campaign_id() const noexcept { return impl_->store->campaign_id(); }
+std::string Ledger::configuration() const { return impl_->store->campaign().configuration; }
+std::int64_t Ledger::behavior() const { return impl_->store->campaign().behavior; }
+std::int64_t Ledger::sequence() const { return impl_->store->campaign().sequence; }
+
+std::vector<std::string> Ledger::problems() const {
+  std::vector<std::string> problems;
+  for (store::Damage& damage : impl_->store->damage()) problems.push_back(std::move(damage.what));
+  return problems;
+}
+
+Lineage Ledger::compared_with(const Ledger& other) const {
+  const std::vector<store::SessionRow> mine = impl_->store->sessions(), theirs = other.impl_->store->sessions();
+  const std::int64_t my_end = sequence(), their_end = other.sequence();
+  if (campaign_id() != other.campaign_id()) return Lineage::diverged;
+  std::size_t common = 0;
+  while (common < std::min(mine.size(), theirs.size()) && mine[common].id == theirs[common].id &&
+         mine[common].first == theirs[common].first)
+    ++common;
+  // Where a ledger's last common session ended: where its next began, or where it stands.
+  const auto end = [&](const std::vector<store::SessionRow>& sessions, std::int64_t now) {
+    return common < sessions.size() ? sessions[common].first : now;
+  };
+  const std::int64_t my_part = end(mine, my_end), their_part = end(theirs, their_end);
+  const bool i_go_on = common < mine.size() || my_part > their_part;
+  const bool they_go_on = common < theirs.size() || their_part > my_part;
+  if (i_go_on && they_go_on) return Lineage::diverged;
+  if (i_go_on) return my_part >= their_part ? Lineage::ahead : Lineage::diverged;
+  if (they_go_on) return their_part >= my_part ? Lineage::behind : Lineage::diverged;
+  return Lineage::same;
+}
+
+std::optional<CommittedBatch> Ledger::batch(std::int64_t round) const {
+  const std::optional<store::RoundRow> row = impl_->store->round(round);
+  if (!row) return std::nullopt;
+  CommittedBatch batch;
+  const std::string where = "ledger, round " + std::to_string(round);
+  batch.strategy_state.json = parse_json(row->state_json, where);
+  batch.strategy_state.tensors = from_safetensors(std::as_bytes(std::span(row->state_tensors)), where);
+  for (const store::SampleRow& sample : impl_->store->samples_of(round))
+    batch.entries.push_back(detail::entry_from(sample));
+  return batch;
+}
+
+std::int64_t Ledger::last_round() const {
+  return impl_->store->number("SELECT coalesce(max(round), -1) FROM round");
+}
+
+std::vector<SampleId> Ledger::picked(std::int64_t first, std::int64_t last) const {
+  return impl_->store->ids("SELECT id FROM sample WHERE round >= ? AND round <= ? ORDER BY round, rank", first,
+                           last < 0 ? std::numeric_limits<std::int64_t>::max() : last);
+}
+
+std::vector<SampleId> Ledger::queued(std::int64_t limit) const { return in_state(SampleState::queued, limit); }
+
+std::vector<SampleId> Ledger::in_state(SampleState state, std::int64_t limit) const {
+  return impl_->store->ids("SELECT id FROM sample WHERE state = ? ORDER BY round, rank LIMIT ?", to_string(state), limit);
+}
+
+std::int64_t Ledger::count(SampleState state) const {
+  return impl_->store->number("SELECT coalesce(sum(n), 0) FROM tally WHERE state = ?", to_string(state));
+}
+
+std::int64_t Ledger::open_until(std::int64_t round) const {
+  return impl_->store->number("SELECT count(*) FROM sample WHERE state IN ('queued', 'running') AND round <= ?", round);
+}
+
+int Ledger::failures(SampleId id) const {
+  return static_cast<int>(impl_->store->number(
+      "SELECT count(*) FROM attempt WHERE id = ? AND outcome IN ('failed', 'refused')", id));
+}
+
+std::int64_t Ledger::archive_size() const { return impl_->store->number("SELECT count(*) FROM archive"); }
+
+std::vector<SampleId> Ledger::not_integrated() const {
+  return impl_->store->ids("SELECT id FROM sample WHERE state = 'done' AND integrated IS NULL ORDER BY round, rank");
+}
+
+std::vector<SampleId> Ledger::integrated_in(std::int64_t round) const {
+  return impl_->store->ids("SELECT id FROM sample WHERE integrated_in = ? ORDER BY integrated", round);
+}
+
+std::vector<SampleId> Ledger::integrated(std::int64_t first) const {
+  return impl_->store->ids("SELECT id FROM sample WHERE integrated >= ? ORDER BY integrated", first);
+}
+
+std::int64_t Ledger::next_place() const { return impl_->store->campaign().next_place; }
+
+void Ledger::for_each_integrated(std::int64_t first, std::int64_t last,
+                                 const std::function<void(const IntegratedRow&)>& use) const {
+  impl_->store->for_each_integrated(
+      first, last,
+      [&](const store::SampleRow& row, std::span<const std::byte> inputs, std::span<const std::byte> labels) {
+        use({.id = row.id, .purpose = purpose_from_string(row.purpose), .inputs = inputs, .labels = labels});
+      });
+}
+
+RoundFileDigests Ledger::round_files(std::int64_t round) const {
+  const std::optional<store::RoundRow> row = impl_->store->round(round);
+  return row ? RoundFileDigests{row->picks_file, row->labels_file} : RoundFileDigests{};
+}
 
 std::optional<LedgerEntry> Ledger::find(SampleId id) const {
-  const std::lock_guard lock(impl_->mutex);
-  static const std::string sql = std::string(entry_columns) + "WHERE id = ?";
-  Statement row = impl_->database.prepare(sql.c_str());
-  if (!row.all(id).next()) return std::nullopt;
-  return entry_from(row);
+  const std::optional<store::SampleRow> row = impl_->store->find(id);
+  return row ? std::optional(detail::entry_from(*row)) : std::nullopt;
 }
 
-LedgerEntry Ledger::entry(SampleId id) const {
-  std::optional<LedgerEntry> found = find(id);
-  if (!found) impl_->throw_unknown(id);
-  return std::move(*found);
-}
+LedgerEntry Ledger::entry(SampleId id) const { return detail::entry_from(impl_->store->sample(id)); }
 
 std::vector<LedgerEntry> Ledger::entries() const {
-  const std::lock_guard lock(impl_->mutex);
-  static const std::string sql = std::string(entry_columns) + "ORDER BY round, rank";
-  Statement rows = impl_->database.prepare(sql.c_str());
   std::vector<LedgerEntry> entries;
-  while (rows.next()) entries.push_back(entry_from(rows));
+  for (const store::SampleRow& row : impl_->store->samples()) entries.push_back(detail::entry_from(row));
   return entries;
 }
 
-std::vector<SampleId> Ledger::in_state(SampleState state, std::int64_t limit) const {
-  const std::lock_guard lock(impl_->mutex);
-  Statement rows = impl_->database.prepare("SELECT id FROM sample WHERE state = ? ORDER BY round, rank LIMIT ?");
-  rows.all(to_string(state), limit);
-  std::vector<SampleId> ids;
-  while (rows.next()) ids.push_back(rows.integer(0));
-  return ids;
+std::vector<LedgerEntry> Ledger::entries(std::span<const SampleId> ids) const {
+  std::vector<LedgerEntry> entries;
+  entries.reserve(ids.size());
+  for (const SampleId id : ids) entries.push_back(entry(id));
+  return entries;
 }
 
-Values Ledger::inputs(SampleId id) const {
-  const std::lock_guard lock(impl_->mutex);
-  Statement row = impl_->database.prepare("SELECT inputs FROM sample WHERE id = ?");
-  if (!row.all(id).next()) impl_->throw_unknown(id);
-  return impl_->tensors(row, 0, id);
-}
+Values Ledger::inputs(SampleId id) const { return detail::tensors_from(impl_->store->inputs(id), id); }
+Values Ledger::labels(SampleId id) const { return detail::tensors_from(impl_->store->labels(id), id); }
 
-Values Ledger::labels(SampleId id) const {
-  const std::lock_guard lock(impl_->mutex);
-  Statement row = impl_->database.prepare("SELECT labels FROM sample WHERE id = ? AND labels IS NOT NULL");
-  if (!row.all(id).next()) {
-    throw CheckpointError(
-        {"assay.ledger.labels", impl_->database.file().string(), "labels of sample " + std::to_string(id), "none", ""});
-  }
-  return impl_->tensors(row, 0, id);
-}
-
-std::optional<std::string> Ledger::label_object(SampleId id) const {
-  const std::lock_guard lock(impl_->mutex);
-  Statement row = impl_->database.prepare("SELECT labels FROM sample WHERE id = ? AND typeof(labels) = 'text'");
-  if (!row.all(id).next()) return std::nullopt;
-  return row.bytes(0);
-}
-
-std::vector<std::string> Ledger::objects_in_use() const {
-  const std::lock_guard lock(impl_->mutex);
-  Statement rows = impl_->database.prepare(
-      "SELECT inputs FROM sample WHERE typeof(inputs) = 'text' UNION SELECT labels FROM sample WHERE typeof(labels) = "
-      "'text' UNION SELECT refused FROM attempt WHERE typeof(refused) = 'text' UNION SELECT inputs FROM archive WHERE "
-      "typeof(inputs) = 'text' UNION SELECT labels FROM archive WHERE typeof(labels) = 'text'");
-  std::vector<std::string> digests;
-  while (rows.next()) digests.push_back(rows.bytes(0));
-  return digests;
-}
+std::optional<std::string> Ledger::label_object(SampleId id) const { return impl_->store->label_object(id); }
+std::vector<std::string> Ledger::objects_in_use() const { return impl_->store->objects_in_use(); }
 
 std::vector<LedgerAttempt> Ledger::attempts(SampleId id) const {
-  const std::lock_guard lock(impl_->mutex);
-  Statement rows = impl_->database.prepare(
-      "SELECT attempt, started, seconds, host, exit_status, outcome, reason, output, directory, handle, refused "
-      "FROM attempt WHERE id = ? ORDER BY attempt");
-  rows.all(id);
   std::vector<LedgerAttempt> attempts;
-  while (rows.next()) {
-    attempts.push_back(
-        {.attempt = static_cast<int>(rows.integer(0)),
-         .started = rows.bytes(1),
-         .seconds = rows.is_null(2) ? std::nullopt : std::optional(rows.number(2)),
-         .host = rows.bytes(3),
-         .exit_status = rows.is_null(4) ? std::nullopt : std::optional(static_cast<int>(rows.integer(4))),
-         .outcome = rows.bytes(5),
-         .reason = rows.bytes(6),
-         .output = rows.bytes(7),
-         .directory = rows.bytes(8),
-         .handle = rows.bytes(9),
-         .refused = rows.is_null(10) ? std::nullopt : std::optional(impl_->tensors(rows, 10, id))});
-  }
+  for (const auto& [row, refused] : impl_->store->attempts(id)) attempts.push_back(detail::attempt_from(row, refused));
   return attempts;
 }
 
 SampleRecord Ledger::record(SampleId id) const {
-  SampleRecord record{.entry = entry(id), .inputs = inputs(id), .labels = std::nullopt, .attempts = attempts(id)};
-  if (record.entry.state == SampleState::done) record.labels = labels(id);
+  const store::WholeSample whole = impl_->store->whole(id);
+  SampleRecord record{.entry = detail::entry_from(whole.row),
+                      .inputs = detail::tensors_from(whole.inputs, id),
+                      .labels = std::nullopt,
+                      .attempts = {}};
+  if (whole.labels) record.labels = detail::tensors_from(*whole.labels, id);
+  for (const auto& [row, refused] : whole.attempts) record.attempts.push_back(detail::attempt_from(row, refused));
   return record;
+}
+
+std::vector<std::pair<std::int64_t, double>> Ledger::recorded_seconds() const { return impl_->store->clock(); }
+
+std::vector<ArchivedLabel> Ledger::archived_labels() const {
+  std::vector<ArchivedLabel> labels;
+  impl_->store->for_each_archived([&](const store::ArchiveRow& row, std::string_view inputs, std::string_view columns) {
+    labels.push_back({.fingerprint = row.fingerprint,
+                      .inputs = from_safetensors(std::as_bytes(std::span(inputs)), row.source),
+                      .labels = from_safetensors(std::as_bytes(std::span(columns)), row.source),
+                      .source = row.source});
+  });
+  return labels;
 }
 
 namespace {
 
-/// Adds `number` samples of a purpose that came to `state`.
-void add(Counts& counts, Purpose purpose, std::string_view state, std::int64_t number) {
-  if (state == "failed") {
-    counts.failed += number;
-  } else if (state == "infeasible") {
-    counts.infeasible += number;
-  } else if (state != "done") {
-    return;
-  } else if (purpose == Purpose::validation) {
-    counts.validation_labels += number;
-  } else if (purpose == Purpose::test) {
-    counts.test_labels += number;
-  } else {
-    counts.labels += number;
-  }
-}
-
-}  // namespace
-
-std::int64_t Ledger::count(SampleState state) const {
-  const std::lock_guard lock(impl_->mutex);
-  Statement row = impl_->database.prepare("SELECT coalesce(sum(n), 0) FROM tally WHERE state = ?");
-  row.all(to_string(state)).next();
-  return row.integer(0);
-}
-
-std::int64_t Ledger::open_until(std::int64_t round) const {
-  const std::lock_guard lock(impl_->mutex);
-  Statement row = impl_->database.prepare(
-      "SELECT count(*) FROM sample WHERE state IN ('queued', 'running') AND round <= ?");
-  row.all(round).next();
-  return row.integer(0);
-}
-
-Counts Ledger::counts() const {
-  const std::lock_guard lock(impl_->mutex);
+Counts counts_from(const std::vector<store::Store::Tally>& tally) {
   Counts counts;
-  Statement rows = impl_->database.prepare("SELECT purpose, state, n FROM tally");
-  while (rows.next()) {
-    if (const std::string purpose = rows.bytes(0); purpose == "*") {
-      counts.simulations = rows.integer(2);
-    } else {
-      add(counts, purpose_from_string(purpose), rows.bytes(1), rows.integer(2));
+  for (const store::Store::Tally& row : tally) {
+    if (row.purpose == "*") {
+      counts.simulations = row.count;
+    } else if (row.state == "failed") {
+      counts.failed += row.count;
+    } else if (row.state == "infeasible") {
+      counts.infeasible += row.count;
+    } else if (row.state == "done") {
+      const Purpose purpose = purpose_from_string(row.purpose);
+      (purpose == Purpose::validation ? counts.validation_labels
+       : purpose == Purpose::test     ? counts.test_labels
+                                      : counts.labels) += row.count;
     }
   }
   return counts;
 }
 
+}  // namespace
+
+Counts Ledger::counts() const { return counts_from(impl_->store->tally()); }
+
 Counts Ledger::counts_after(std::int64_t round) const {
   if (last_round() <= round && not_integrated().empty()) return counts();
-  const std::lock_guard lock(impl_->mutex);
-  Counts counts;
-  {
-    Statement rows = impl_->database.prepare(
-        "SELECT purpose, state, count(*) FROM sample WHERE integrated_in <= ?1 OR (state IN ('failed', 'infeasible') "
-        "AND round <= ?1) "
-        "GROUP BY purpose, state");
-    rows.all(round);
-    while (rows.next()) add(counts, purpose_from_string(rows.bytes(0)), rows.bytes(1), rows.integer(2));
-  }
-  Statement row = impl_->database.prepare(
-      "SELECT count(*) FROM attempt JOIN sample USING (id) WHERE sample.round <= ? AND outcome NOT IN ('copied', "
-      "'imported')");
-  row.all(round).next();
-  counts.simulations = row.integer(0);
-  return counts;
+  return counts_from(impl_->store->tally_after(round));
 }
 
 }  // namespace assay

@@ -19,14 +19,14 @@ const fs::path& require_campaign(const fs::path& campaign) {
                          has_round_files(campaign) ? "'assay check --repair' rebuilds it" : ""});
 }
 
+}  // namespace
+
 Journal journal_of(const fs::path& campaign) {
   // A lease is left behind, or held, where a driver took the storage for shared.
   const bool shared = detail::storage_of(campaign, Storage::automatic) == Storage::shared ||
                       fs::exists(campaign / "status.json");
   return shared ? Journal::rollback : Journal::write_ahead;
 }
-
-}  // namespace
 
 fs::path ledger_file(const fs::path& campaign) { return campaign / "ledger.sqlite"; }
 

@@ -14,6 +14,9 @@ namespace assay::tools {
 
 std::filesystem::path ledger_file(const std::filesystem::path& campaign);
 
+/// How the ledger of a campaign directory is kept.
+Journal journal_of(const std::filesystem::path& campaign);
+
 /// Errors: `CheckpointError` `assay.campaign.missing`.
 Ledger open_to_read(const std::filesystem::path& campaign);
 

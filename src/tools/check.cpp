@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../ledger/object_store.hpp"
+#include "../round_agreement.hpp"
+#include "../store/object_store.hpp"
 #include "campaign_files.hpp"
 
 #include <assay/checkpoint.hpp>
@@ -10,7 +11,7 @@
 #include <assay/tools/check.hpp>
 
 #include <algorithm>
-#include <unordered_map>
+#include <optional>
 
 namespace assay {
 
@@ -19,7 +20,7 @@ namespace fs = std::filesystem;
 namespace {
 
 void check_objects(const fs::path& campaign, const Ledger& ledger, CheckReport& report) {
-  const detail::ObjectStore objects(objects_folder(campaign));
+  const store::ObjectStore objects(objects_folder(campaign));
   const std::vector<std::string> used = ledger.objects_in_use();
   for (const std::string& digest : used) {
     try {
@@ -54,42 +55,17 @@ void check_rows(const Ledger& ledger, CheckReport& report) {
 
 /// Label files against the ledger: what both say must be the same.
 void check_round_files(const fs::path& campaign, const Ledger& ledger, CheckReport& report) {
-  const RecordedRounds recorded = read_round_files(campaign);
-  report.problems.insert(report.problems.end(), recorded.problems.begin(), recorded.problems.end());
-  if (!recorded.campaign_id.empty() && recorded.campaign_id != ledger.campaign_id()) {
-    report.problems.push_back("labels/: of campaign " + recorded.campaign_id + ", the ledger is of " +
-                              ledger.campaign_id());
-    return;
-  }
-  std::unordered_map<SampleId, const SampleRecord*> in_files;
-  for (const RecordedRounds::Round& round : recorded.rounds) {
-    for (const SampleRecord& sample : round.samples) in_files.emplace(sample.entry.id, &sample);
-  }
-  std::int64_t not_in_files = 0;
-  for (const SampleId id : ledger.integrated(0)) {
-    const auto found = in_files.find(id);
-    if (found == in_files.end() || !found->second->labels) {
-      ++not_in_files;
-    } else if (fingerprint(*found->second->labels) != fingerprint(ledger.labels(id))) {
-      report.problems.push_back("sample " + std::to_string(id) + ": the label in labels/ is another than the ledger's");
-    }
-  }
-  if (not_in_files > 0) {
-    report.problems.push_back("labels/: " + std::to_string(not_in_files) + " integrated labels are in no intact file");
-  }
+  const detail::RoundAgreement agreement = detail::compare_round_files(campaign, ledger);
+  for (const auto* lines : {&agreement.more, &agreement.stale})
+    report.problems.insert(report.problems.end(), lines->begin(), lines->end());
 }
 
 void check_checkpoints(const fs::path& campaign, const Ledger& ledger, CheckReport& report) {
-  const auto integrated = static_cast<std::int64_t>(ledger.integrated(0).size());
   for (const fs::path& folder : checkpoint_folders(campaign)) {
     try {
       const Json json = read_checkpoint(folder).json;
-      if (json.at("campaign") != ledger.campaign_id()) {
-        report.problems.push_back(folder.string() + ": of campaign " + json.at("campaign").dump());
-      } else if (json.at("ledger_sequence").get<std::int64_t>() > ledger.sequence() ||
-                 json.at("integrated").get<std::int64_t>() > integrated) {
-        report.problems.push_back(folder.string() + ": knows of more than the ledger does");
-      }
+      if (const std::optional<std::string> unknown = detail::unknown_to_ledger(json, ledger))
+        report.problems.push_back(folder.string() + ": knows of more than the ledger does: " + *unknown);
     } catch (const std::exception& error) {
       report.problems.push_back(error.what());
     }
@@ -117,7 +93,7 @@ CheckReport check_campaign(const fs::path& campaign) {
   std::optional<Ledger> ledger;
   try {
     ledger.emplace(tools::open_to_read(campaign));
-    const std::vector<std::string> damage = ledger->integrity_problems();
+    const std::vector<std::string> damage = ledger->problems();
     for (const std::string& text : damage) report.problems.push_back("ledger: " + text);
     if (!damage.empty()) return report;
   } catch (const CheckpointError& error) {

@@ -125,6 +125,7 @@ class Campaign final : private LabelQueue {
   bool open_ledger();
   Json fixed_configuration() const;
   void check_fixed(const Json& saved, std::string_view source) const;
+  void agree_with_round_files();
   void set_aside_stale_checkpoints();
 
   // campaign.cpp
@@ -144,6 +145,7 @@ class Campaign final : private LabelQueue {
   void save_checkpoint();
   bool restore();
   void restore_position(const Json& saved);
+  void require_known_to_ledger(const Json& saved) const;
   void restore_pools(std::int64_t integrated);
   void restore_candidates();
   void restore_slots(const Checkpoint& checkpoint);

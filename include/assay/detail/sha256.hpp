@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -27,7 +28,11 @@ class Sha256 {
   std::unique_ptr<Context> context_;
 };
 
-/// Of all bytes at once, in hexadecimal.
+using Sha256Bytes = std::array<std::byte, 32>;
+
+/// Of all bytes at once.
+Sha256Bytes sha256_bytes(std::string_view bytes);
+/// The same in hexadecimal.
 std::string sha256(std::string_view bytes);
 
 }  // namespace assay::detail

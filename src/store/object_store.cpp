@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-namespace assay::detail {
+namespace assay::store {
 
 namespace fs = std::filesystem;
 
@@ -30,22 +30,22 @@ fs::path ObjectStore::path_of(const std::string& digest) const {
 }
 
 std::string ObjectStore::put(std::string_view bytes) const {
-  std::string digest = sha256(bytes);
+  std::string digest = detail::sha256(bytes);
   const fs::path file = path_of(digest);
-  require_no_link(folder_);
+  detail::require_no_link(folder_);
   std::error_code missing;
   if (fs::file_size(file, missing) != bytes.size() || missing) {
-    make_directories_durably(folder_);
-    replace_file_durably(file, bytes);
+    detail::make_directories_durably(folder_);
+    detail::replace_file_durably(file, bytes);
   }
   return digest;
 }
 
 std::string ObjectStore::get(const std::string& digest) const {
   const fs::path file = path_of(digest);
-  require_no_link(folder_);
-  std::string bytes = read_own_file(file);
-  if (sha256(bytes) != digest) {
+  detail::require_no_link(folder_);
+  std::string bytes = detail::read_own_file(file);
+  if (detail::sha256(bytes) != digest) {
     throw CheckpointError({"assay.object", file.string(), "contents that match its name", "altered or torn contents",
                            "put back a copy of this file"});
   }
@@ -65,4 +65,4 @@ std::vector<std::string> ObjectStore::all() const {
   return digests;
 }
 
-}  // namespace assay::detail
+}  // namespace assay::store

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Changes of many threads in one transaction: the first to come commits for all who wait.
-#include "ledger_impl.hpp"
+#include "store.hpp"
 
 #include <algorithm>
+#include <cstdio>
+#include <random>
 #include <utility>
 
-namespace assay {
+namespace assay::store {
 
-void Ledger::Impl::change(const std::function<void()>& change, Durable durable) {
+void Store::change(const std::function<void()>& change, Durable durable) {
   Waiting mine{.change = &change, .durable = durable};
   std::unique_lock lock(group_mutex_);
   waiting_.push_back(&mine);
@@ -29,32 +31,56 @@ void Ledger::Impl::change(const std::function<void()>& change, Durable durable) 
   if (mine.error) std::rethrow_exception(mine.error);
 }
 
-void Ledger::Impl::commit_all(const std::vector<Waiting*>& group) {
-  if (guard) guard();
+void Store::commit_all(const std::vector<Waiting*>& group) {
+  if (guard_) guard_();
   const auto may_wait = [](const Waiting* each) { return each->durable == Durable::with_next; };
   const bool later = write_ahead_ && std::all_of(group.begin(), group.end(), may_wait);
   sync_commits(later ? Durable::with_next : Durable::now);
-  detail::Transaction transaction(database);
+  Transaction transaction(database_);
+  CampaignRow campaign = read_campaign(/*check=*/true);
+  seal_change_ = {};
+  row_change_ = 0;
+  next_place_ = campaign.next_place;
+  least_sequence_ = 0;
+  if (!session_begun_) begin_session(campaign);
   for (const Waiting* each : group) (*each->change)();
-  database.prepare("UPDATE campaign SET sequence = sequence + ?").all(static_cast<std::int64_t>(group.size())).run();
+  campaign.sequence = std::max(campaign.sequence + static_cast<std::int64_t>(group.size()), least_sequence_);
+  campaign.next_place = next_place_;
+  campaign.rows += row_change_;
+  campaign.seal = plus(campaign.seal, seal_change_);
+  write_campaign(campaign);
   if (later) unsynced_ = true;
   transaction.commit();
+  session_begun_ = true;
   if (!later) unsynced_ = false;
 }
 
+void Store::begin_session(const CampaignRow& campaign) {
+  std::random_device device;
+  char id[17];
+  std::snprintf(id, sizeof id, "%08x%08x", device(), device());
+  std::int64_t number = 1;
+  {
+    Statement row = database_.prepare("SELECT coalesce(max(number), 0) + 1 FROM session");
+    row.next();
+    number = row.integer(0);
+  }
+  insert(SessionRow{.number = number, .id = id, .first = campaign.sequence});
+}
+
 /// A commit that syncs makes those before it durable too: they stand before it in the same file.
-void Ledger::Impl::sync_commits(Durable durable) {
+void Store::sync_commits(Durable durable) {
   if (durable == mode_) return;
-  database.run(durable == Durable::now ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+  database_.run(durable == Durable::now ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
   mode_ = durable;
 }
 
-void Ledger::Impl::sync() {
+void Store::sync() {
   if (unsynced_) change([] {});
 }
 
-void Ledger::Impl::commit(const std::vector<Waiting*>& group) {
-  const std::lock_guard lock(mutex);
+void Store::commit(const std::vector<Waiting*>& group) {
+  const std::lock_guard lock(mutex_);
   try {
     return commit_all(group);
   } catch (...) {
@@ -73,4 +99,4 @@ void Ledger::Impl::commit(const std::vector<Waiting*>& group) {
   }
 }
 
-}  // namespace assay
+}  // namespace assay::store

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-namespace assay::detail {
+namespace assay::store {
 
 // A column of tensors (inputs, labels, refused) holds the bytes of a safetensors file as a BLOB, or, as TEXT, the
 // SHA-256 that names such a file in the folder of objects.
@@ -79,4 +79,33 @@ END;
 UPDATE campaign SET format = 2;
 )";
 
-}  // namespace assay::detail
+/// From format 2 to format 3: a digest with every row and one over all of them, the rules that a campaign chooses by, who
+/// changed it, and the solver that a label comes from. The digests themselves are filled in by the program.
+inline constexpr const char* migration_3 = R"(
+ALTER TABLE campaign ADD COLUMN behavior INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE campaign ADD COLUMN next_place INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE campaign ADD COLUMN row_count INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE campaign ADD COLUMN seal BLOB NOT NULL DEFAULT x'';        -- sum of the digests of all rows
+ALTER TABLE campaign ADD COLUMN digest BLOB NOT NULL DEFAULT x'';
+ALTER TABLE round ADD COLUMN picks_file TEXT NOT NULL DEFAULT '';      -- SHA-256 of the file that says so too
+ALTER TABLE round ADD COLUMN labels_file TEXT NOT NULL DEFAULT '';
+ALTER TABLE round ADD COLUMN digest BLOB NOT NULL DEFAULT x'';
+ALTER TABLE sample ADD COLUMN inputs_digest BLOB NOT NULL DEFAULT x'';
+ALTER TABLE sample ADD COLUMN labels_digest BLOB;
+ALTER TABLE sample ADD COLUMN digest BLOB NOT NULL DEFAULT x'';
+ALTER TABLE attempt ADD COLUMN solver TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempt ADD COLUMN refused_digest BLOB;
+ALTER TABLE attempt ADD COLUMN digest BLOB NOT NULL DEFAULT x'';
+ALTER TABLE archive ADD COLUMN inputs_digest BLOB NOT NULL DEFAULT x'';
+ALTER TABLE archive ADD COLUMN labels_digest BLOB NOT NULL DEFAULT x'';
+ALTER TABLE archive ADD COLUMN digest BLOB NOT NULL DEFAULT x'';
+ALTER TABLE clock ADD COLUMN digest BLOB NOT NULL DEFAULT x'';
+CREATE TABLE session (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  first INTEGER NOT NULL,            -- changes before it
+  digest BLOB NOT NULL);
+UPDATE campaign SET format = 3, next_place = (SELECT coalesce(max(integrated) + 1, 0) FROM sample);
+)";
+
+}  // namespace assay::store

@@ -6,7 +6,7 @@
 
 #include <chrono>
 
-namespace assay::detail {
+namespace assay::store {
 
 Statement::~Statement() {
   sqlite3_reset(statement_);
@@ -124,7 +124,7 @@ void Transaction::commit() {
   const auto began = std::chrono::steady_clock::now();
   database_.run("COMMIT");
   committed_ = true;
-  add_sync_seconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+  detail::add_sync_seconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
 }
 
-}  // namespace assay::detail
+}  // namespace assay::store

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <unordered_map>
 
-namespace assay::detail {
+namespace assay::store {
 
 class Database;
 
@@ -98,4 +98,4 @@ class Transaction {
   bool committed_ = false;
 };
 
-}  // namespace assay::detail
+}  // namespace assay::store

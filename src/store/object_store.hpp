@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace assay::detail {
+namespace assay::store {
 
 /// Files named by the SHA-256 of their contents: written once, durably, never changed.
 class ObjectStore {
@@ -25,4 +25,4 @@ class ObjectStore {
   std::filesystem::path folder_;
 };
 
-}  // namespace assay::detail
+}  // namespace assay::store

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "log_check.hpp"
+
+#include <assay/detail/files.hpp>
+#include <assay/error.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+namespace assay::store {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t header_size = 32, frame_header_size = 24;
+constexpr std::uint32_t magic = 0x377f0682;  // with its lowest bit set: checksums of big-endian words
+
+std::uint32_t big_endian(const unsigned char* at) {
+  return std::uint32_t{at[0]} << 24 | std::uint32_t{at[1]} << 16 | std::uint32_t{at[2]} << 8 | at[3];
+}
+
+struct Checksum {
+  std::uint32_t first = 0, second = 0;
+  bool operator==(const Checksum&) const = default;
+};
+
+/// Goes on with a checksum over a multiple of 8 bytes.
+Checksum sum(Checksum before, const unsigned char* bytes, std::size_t size, bool big) {
+  const auto word = [&](const unsigned char* at) {
+    return big ? big_endian(at)
+               : std::uint32_t{at[3]} << 24 | std::uint32_t{at[2]} << 16 | std::uint32_t{at[1]} << 8 | at[0];
+  };
+  for (std::size_t i = 0; i + 8 <= size; i += 8) {
+    before.first += word(bytes + i) + before.second;
+    before.second += word(bytes + i + 4) + before.first;
+  }
+  return before;
+}
+
+/// A log in memory, to be looked at frame by frame.
+class Log {
+ public:
+  explicit Log(std::string& bytes) : bytes_(bytes) {}
+
+  bool is_empty() const { return bytes_.size() <= header_size; }
+  bool header_is_right() const {
+    const std::uint32_t page = page_size();
+    return (big_endian(at(0)) & ~1U) == magic && page >= 512 && page <= 65536 && (page & (page - 1)) == 0 &&
+           sum({}, at(0), 24, big()) == stored(24);
+  }
+  std::size_t frames() const { return (bytes_.size() - header_size) / (frame_header_size + page_size()); }
+  std::size_t frame_start(std::size_t frame) const { return header_size + frame * (frame_header_size + page_size()); }
+  std::size_t frame_size() const { return frame_header_size + page_size(); }
+  bool salt_is_right(std::size_t frame) const {
+    return std::memcmp(at(frame_start(frame) + 8), at(16), 8) == 0 && big_endian(at(frame_start(frame))) > 0;
+  }
+  Checksum computed(std::size_t frame, Checksum before) const {
+    const std::size_t start = frame_start(frame);
+    return sum(sum(before, at(start), 8, big()), at(start + frame_header_size), page_size(), big());
+  }
+  Checksum stored_in(std::size_t frame) const { return stored(frame_start(frame) + 16); }
+  Checksum header_checksum() const { return stored(24); }
+  bool frame_is_right(std::size_t frame, Checksum before) const {
+    return salt_is_right(frame) && computed(frame, before) == stored_in(frame);
+  }
+  /// The first frame that SQLite would not read, with the checksum before it.
+  std::pair<std::size_t, Checksum> first_bad() const {
+    Checksum before = header_checksum();
+    std::size_t frame = 0;
+    for (; frame < frames() && frame_is_right(frame, before); ++frame) before = stored_in(frame);
+    return {frame, before};
+  }
+  /// Looks for the one bit among `size` bytes from `start` whose turn makes `right` true, and leaves it turned.
+  template <class Right>
+  bool turn_one_bit(std::size_t start, std::size_t size, Right right) {
+    for (std::size_t byte = start; byte < start + size; ++byte) {
+      for (int bit = 0; bit < 8; ++bit) {
+        bytes_[byte] = static_cast<char>(bytes_[byte] ^ (1 << bit));
+        if (right()) return true;
+        bytes_[byte] = static_cast<char>(bytes_[byte] ^ (1 << bit));
+      }
+    }
+    return false;
+  }
+
+ private:
+  const unsigned char* at(std::size_t place) const {
+    return reinterpret_cast<const unsigned char*>(bytes_.data()) + place;
+  }
+  Checksum stored(std::size_t place) const { return {big_endian(at(place)), big_endian(at(place + 4))}; }
+  bool big() const { return (big_endian(at(0)) & 1) != 0; }
+  std::uint32_t page_size() const { return big_endian(at(8)); }
+
+  std::string& bytes_;
+};
+
+/// Says what is wrong; where one bit is to blame, it is turned back in `bytes`.
+std::optional<std::string> examine(std::string& bytes, bool& mended) {
+  mended = false;
+  Log log(bytes);
+  if (log.is_empty()) return std::nullopt;
+  std::optional<std::string> found;
+  if (!log.header_is_right()) {
+    // The last word of the header and its checksum hide each other's flips: the first frame tells which it was.
+    const auto right = [&] {
+      return log.header_is_right() && (log.frames() == 0 || log.frame_is_right(0, log.header_checksum()));
+    };
+    mended = log.turn_one_bit(0, header_size, right);
+    // A header that a power cut tore stands before frames that are in the database already.
+    if (!mended) return std::nullopt;
+    found = "one flipped bit in the header of the write-ahead log";
+  }
+  const auto [frame, before] = log.first_bad();
+  if (frame == log.frames()) return found;
+  const bool goes_on = frame + 1 < log.frames() && (log.frame_is_right(frame + 1, log.stored_in(frame)) ||
+                                                    log.frame_is_right(frame + 1, log.computed(frame, before)));
+  // A frame of an earlier use of the log, or the torn last one, is no damage.
+  const auto right = [&, seed = before, number = frame] { return log.frame_is_right(number, seed); };
+  mended = log.turn_one_bit(log.frame_start(frame), log.frame_size(), right);
+  if (mended) {
+    const bool behind = log.first_bad().first == log.frames() || !goes_on;
+    mended = behind || log.frame_is_right(frame + 1, log.stored_in(frame));
+    return "one flipped bit in frame " + std::to_string(frame + 1) + " of the write-ahead log";
+  }
+  if (!goes_on) return found;
+  return "frame " + std::to_string(frame + 1) + " of the write-ahead log is damaged, and frames behind it are not";
+}
+
+std::string log_of(const fs::path& database) {
+  const fs::path file = database.string() + "-wal";
+  std::error_code none;  // no log is a whole one
+  if (!fs::exists(fs::symlink_status(file, none))) return {};
+  return detail::read_own_file(file);
+}
+
+}  // namespace
+
+std::optional<std::string> log_damage(const fs::path& database) {
+  std::string bytes = log_of(database);
+  bool mended = false;
+  return examine(bytes, mended);
+}
+
+void require_whole_log(const fs::path& database) {
+  if (const std::optional<std::string> damage = log_damage(database)) {
+    throw CheckpointError({"assay.ledger.log", database.string() + "-wal", "a log as it was written", *damage,
+                           "opening the ledger would lose committed changes: 'assay check --repair' mends what can be mended"});
+  }
+}
+
+bool repair_log(const fs::path& database) {
+  std::string bytes = log_of(database);
+  bool mended = false;
+  if (!examine(bytes, mended) || !mended) return false;
+  detail::replace_file_durably(database.string() + "-wal", bytes);
+  return true;
+}
+
+}  // namespace assay::store

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the store tells. Rows that are read as a whole are compared with their digests.
+#include "store.hpp"
+
+#include "columns.hpp"
+
+#include <assay/error.hpp>
+
+namespace assay::store {
+
+namespace {
+
+std::string name_of(std::int64_t id) { return "ledger, sample " + std::to_string(id); }
+
+}  // namespace
+
+std::optional<RoundRow> Store::round(std::int64_t round) const {
+  const std::lock_guard lock(mutex_);
+  Statement row = database_.prepare(sql::round_by_number);
+  if (!row.all(round).next()) return std::nullopt;
+  return round_from(row);
+}
+
+std::vector<std::int64_t> Store::rounds() const { return ids("SELECT round FROM round ORDER BY round"); }
+
+std::optional<SampleRow> Store::find(std::int64_t id) const {
+  const std::lock_guard lock(mutex_);
+  return sample_row(id);
+}
+
+SampleRow Store::sample(std::int64_t id) const {
+  const std::lock_guard lock(mutex_);
+  return known_row(id);
+}
+
+std::vector<SampleRow> Store::samples() const {
+  const std::lock_guard lock(mutex_);
+  Statement rows = database_.prepare(sql::all_samples);
+  std::vector<SampleRow> found;
+  while (rows.next()) found.push_back(sample_from(rows));
+  return found;
+}
+
+std::vector<SampleRow> Store::samples_of(std::int64_t round) const {
+  const std::lock_guard lock(mutex_);
+  Statement rows = database_.prepare(sql::samples_of_round);
+  rows.all(round);
+  std::vector<SampleRow> found;
+  while (rows.next()) found.push_back(sample_from(rows));
+  return found;
+}
+
+std::string Store::inputs(std::int64_t id) const {
+  const std::lock_guard lock(mutex_);
+  Statement row = database_.prepare(sql::sample_with_tensors);
+  if (!row.all(id).next()) throw_unknown(id);
+  return tensors(row, 14, sample_from(row).inputs, name_of(id));
+}
+
+std::string Store::labels(std::int64_t id) const {
+  const std::lock_guard lock(mutex_);
+  Statement row = database_.prepare(sql::sample_with_tensors);
+  if (row.all(id).next()) {
+    const SampleRow sample = sample_from(row);
+    if (sample.labels) return tensors(row, 15, *sample.labels, name_of(id));
+  }
+  throw CheckpointError(
+      {"assay.ledger.labels", file().string(), "labels of sample " + std::to_string(id), "none", ""});
+}
+
+std::vector<std::pair<AttemptRow, std::optional<std::string>>> Store::attempts(std::int64_t id) const {
+  const std::lock_guard lock(mutex_);
+  Statement rows = database_.prepare(sql::attempts_of);
+  rows.all(id);
+  std::vector<std::pair<AttemptRow, std::optional<std::string>>> found;
+  while (rows.next()) {
+    AttemptRow attempt = attempt_from(rows);
+    std::optional<std::string> refused;
+    if (attempt.refused) refused = tensors(rows, 14, *attempt.refused, name_of(id));
+    found.emplace_back(std::move(attempt), std::move(refused));
+  }
+  return found;
+}
+
+WholeSample Store::whole(std::int64_t id) const {
+  WholeSample whole{.row = sample(id), .inputs = inputs(id), .labels = std::nullopt, .attempts = attempts(id)};
+  if (whole.row.state == SampleState::done) whole.labels = labels(id);
+  return whole;
+}
+
+std::optional<ArchiveRow> Store::archived(const std::string& fingerprint) const {
+  const std::lock_guard lock(mutex_);
+  Statement row = database_.prepare(sql::archived_by_content);
+  if (!row.all(fingerprint).next()) return std::nullopt;
+  return archive_from(row);
+}
+
+void Store::for_each_archived(
+    const std::function<void(const ArchiveRow&, std::string_view, std::string_view)>& use) const {
+  const std::lock_guard lock(mutex_);
+  Statement rows = database_.prepare(sql::all_archived);
+  while (rows.next()) {
+    const ArchiveRow row = archive_from(rows);
+    use(row, tensors(rows, 5, row.inputs, row.source), tensors(rows, 6, row.labels, row.source));
+  }
+}
+
+std::vector<std::pair<std::int64_t, double>> Store::clock() const {
+  const std::lock_guard lock(mutex_);
+  Statement rows = database_.prepare(sql::all_times);
+  std::vector<std::pair<std::int64_t, double>> times;
+  while (rows.next()) times.emplace_back(rows.integer(0), rows.number(1));
+  return times;
+}
+
+std::vector<Store::Tally> Store::tally() const {
+  const std::lock_guard lock(mutex_);
+  Statement rows = database_.prepare("SELECT purpose, state, n FROM tally");
+  std::vector<Tally> found;
+  while (rows.next()) found.push_back({rows.bytes(0), rows.bytes(1), rows.integer(2)});
+  return found;
+}
+
+std::vector<Store::Tally> Store::tally_after(std::int64_t round) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Tally> found;
+  {
+    Statement rows = database_.prepare(
+        "SELECT purpose, state, count(*) FROM sample WHERE integrated_in <= ?1 OR (state IN ('failed', 'infeasible') "
+        "AND round <= ?1) GROUP BY purpose, state");
+    rows.all(round);
+    while (rows.next()) found.push_back({rows.bytes(0), rows.bytes(1), rows.integer(2)});
+  }
+  Statement row = database_.prepare(
+      "SELECT count(*) FROM attempt JOIN sample USING (id) WHERE sample.round <= ? AND outcome NOT IN ('copied', "
+      "'imported')");
+  row.all(round).next();
+  found.push_back({"*", "simulations", row.integer(0)});
+  return found;
+}
+
+void Store::for_each_integrated(
+    std::int64_t first, std::int64_t last,
+    const std::function<void(const SampleRow&, std::span<const std::byte>, std::span<const std::byte>)>& use) const {
+  const std::lock_guard lock(mutex_);
+  Statement rows = database_.prepare(sql::integrated_with_tensors);
+  rows.all(first, last);
+  std::string inputs, labels;
+  const auto bytes = [&](int column, const Digest& digest, std::int64_t id, std::string& large) {
+    large = tensors(rows, column, digest, name_of(id));
+    return std::as_bytes(std::span(std::as_const(large)));
+  };
+  while (rows.next()) {
+    const SampleRow row = sample_from(rows);
+    if (!row.labels) throw_damaged("sample " + std::to_string(row.id) + " was folded in and has no label");
+    use(row, bytes(14, row.inputs, row.id, inputs), bytes(15, *row.labels, row.id, labels));
+  }
+}
+
+std::vector<std::string> Store::objects_in_use() const {
+  const std::lock_guard lock(mutex_);
+  Statement rows = database_.prepare(
+      "SELECT inputs FROM sample WHERE typeof(inputs) = 'text' UNION SELECT labels FROM sample WHERE typeof(labels) = "
+      "'text' UNION SELECT refused FROM attempt WHERE typeof(refused) = 'text' UNION SELECT inputs FROM archive WHERE "
+      "typeof(inputs) = 'text' UNION SELECT labels FROM archive WHERE typeof(labels) = 'text'");
+  std::vector<std::string> digests;
+  while (rows.next()) digests.push_back(rows.bytes(0));
+  return digests;
+}
+
+std::optional<std::string> Store::label_object(std::int64_t id) const {
+  const std::lock_guard lock(mutex_);
+  Statement row = database_.prepare("SELECT labels FROM sample WHERE id = ? AND typeof(labels) = 'text'");
+  if (!row.all(id).next()) return std::nullopt;
+  return row.bytes(0);
+}
+
+}  // namespace assay::store
