@@ -22,7 +22,8 @@ using SelectSignature = ContextSignature<QueryContextWith, decltype(&T::select)>
 ///     `Selection`;
 ///  2. `select` is const, or the type is `Stateful`: state that is not saved breaks resuming.
 ///
-/// The picks must be distinct positions of the unlabeled view, in the order of preference; the driver checks that.
+/// The picks are positions of the unlabeled view, in the order of preference. The driver refuses a position outside the
+/// view (`DataError` `assay.query.selection`); it takes a position that is picked twice once, and logs that.
 /// Not required: a base class, a key, options. With `static constexpr std::string_view key` (and a public member
 /// `options`, if it has any) it can also be registered and rebuilt from a file.
 template <class T>

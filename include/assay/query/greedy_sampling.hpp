@@ -26,9 +26,9 @@ struct GreedySamplingOptions {
 ///
 ///     GSx: min_m |x - x_m|      GSy: min_m |f(x) - y_m|      iGS: min_m |x - x_m| · |f(x) - y_m|
 ///
-/// Inputs are standardised over the labeled samples, outputs by their variance there; a chosen candidate's output is
-/// its prediction. Scores are those distances. For regression with any learner. Cost: one prediction of the candidates;
-/// (labeled + max_samples) × candidates × (inputs + outputs).
+/// Inputs are standardised over the labeled samples, outputs divided by their standard deviation there; a chosen
+/// candidate's output is its prediction. Scores are those distances. For regression with any learner. Cost: one
+/// prediction of the candidates; (labeled + max_samples) × candidates × (inputs + outputs).
 /// Source: Wu, Lin and Huang 2019, "Active learning for regression using greedy sampling", algorithms 1 to 3. Without
 /// labels the first pick is that of `k_center`, not the one nearest the centroid.
 class GreedySampling {

@@ -9,7 +9,7 @@ namespace assay {
 
 /// What a query strategy picked, best first.
 struct Selection {
-  /// Positions in the unlabeled view it was given, distinct.
+  /// Positions in the unlabeled view it was given; one that is there twice is taken once.
   std::vector<std::int64_t> positions;
   /// A score for each position, higher is more wanted; empty if the strategy has none.
   std::vector<double> scores;
