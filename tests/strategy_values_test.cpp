@@ -63,21 +63,18 @@ TEST_CASE("max_det's noise decides between a near copy and a short stranger", "[
   CHECK(noisy.scores[1] == Approx(1.2 * 4 / 5.25 + 4));
 }
 
-TEST_CASE("bait's noise decides whether the one great direction or the many small ones come first", "[query]") {
+TEST_CASE("bait's noise decides whether one long candidate comes first or one of many short ones", "[query]") {
+  // Squared lengths 4 and five times 1, divided by their mean, 1.5. Along p there is (8/3) to be known, along q
+  // 5 (2/3) = 10/3: without noise a candidate of q takes away all of the larger; with much it learns little.
   const FeatureOptions features{.of = FeatureBase::embeddings};
-  // A long candidate stands along p; five short ones, and with them most of what is to be known, along q.
-  const Values candidates = points({2, 0, 0, 0, 0, 0}, {0, 0.63, 0.63, 0.63, 0.63, 0.63});
+  const Values candidates = points({2, 0, 0, 0, 0, 0}, {0, 1, 1, 1, 1, 1});
   const auto first = [&](double sigma) {
-    return select(Bait({.max_samples = 1, .features = features, .sigma = sigma}), candidates).positions.front();
+    return select(Bait({.max_samples = 1, .features = features, .sigma = sigma}), candidates);
   };
-  const auto trace_left = [](std::int64_t pick, double noise) {  // tr of F / (1 + x²/σ²), F diagonal
-    const double p = 4.0 / 6, q = 5 * 0.63 * 0.63 / 6;
-    return pick == 0 ? p / (1 + 4 / noise) + q : p + q / (1 + 0.63 * 0.63 / noise);
-  };
-  for (const double sigma : {0.05, 3.0}) {
-    // The features' mean square length is 0.9974: what the strategy divides by changes nothing here.
-    CHECK(first(sigma) == (trace_left(0, sigma * sigma) < trace_left(1, sigma * sigma) ? 0 : 1));
-  }
+  CHECK(first(1e-3).positions == Positions{1});
+  CHECK(first(1e-3).scores[0] == Approx(10.0 / 3).epsilon(1e-5));
+  CHECK(first(3).positions == Positions{0});
+  CHECK(first(3).scores[0] == Approx((64.0 / 9) / (8.0 / 3 + 9)).epsilon(1e-6));
 }
 
 TEST_CASE("greedy sampling divides outputs by their deviation over the labeled samples", "[query]") {
