@@ -31,8 +31,8 @@ struct Clustered {
 
 Clustered cluster(const torch::Tensor& rows, std::int64_t count, std::int64_t iterations, std::uint64_t seed) {
   const SelectionProblem problem{.pool = FeatureMatrix(rows), .seed = seed, .threads = 1};
-  detail::Run<double> run(problem, "typiclust");
-  detail::KMeans<double> means(run);
+  assay::detail::Run<double> run(problem, "typiclust");
+  assay::detail::KMeans<double> means(run);
   means.cluster(count, iterations);
   Clustered found;
   for (std::int64_t c = 0; c < means.size(); ++c) {

@@ -81,7 +81,7 @@ TEST_CASE("every option of every query strategy changes what is picked", "[laws]
                             {"expected_value", {{{"strategy", one_of("core_set", 40)}, {"max_samples", 5}}}}},
                   .values = {{"strategy", {few, one_of("random", 3)}},
                              {"start", {few}},
-                             {"strategies", {{few}}},
+                             {"strategies", {Json::array({few})}},
                              {"mix/shares", {{1, 3}}},
                              {"predicate", {"left"}},
                              {"targets", {{"z"}}},
@@ -227,17 +227,17 @@ TEST_CASE("every option of every learner changes what it says", "[laws]") {
   registries.modules.add("net", net(4));
   registries.modules.add("wide", net(9));
   const Json fields{{"inputs", {"a", "b"}}, {"targets", {"y"}}};
-  Json module = fields, classes{{"inputs", {"a", "b"}}, {"targets", {"c"}}};
+  Json module = fields;
   module["module"] = "net";
-  const auto learner = [&](const char* input) {
+  const auto inner = [](const char* input) {
     return Json{{"type", "mlp"}, {"inputs", {input, "b"}}, {"targets", {"y"}}, {"hidden", {5}}};
   };
   const Role role{
-      .bases = {{"", {fields}}, {"module", {module}}, {"transformed", {{{"learner", learner("a")}}}}},
+      .bases = {{"", {fields}}, {"module", {module}}, {"transformed", {{{"learner", inner("a")}}}}},
       .values = {{"inputs", {{"a"}}},
                  {"targets", {{"z"}}},
                  {"transformed/targets", {{{"y", {{"type", "log"}}}}}},
-                 {"transformed/learner", {learner("z")}},
+                 {"transformed/learner", {inner("z")}},
                  {"hidden", {{7}}},
                  {"activation", {"tanh"}},
                  {"module", {"wide"}}},
