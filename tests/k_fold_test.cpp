@@ -134,7 +134,9 @@ TEST_CASE("of an even number of parts the median is the mean of the middle two, 
   for (std::uint64_t seed = 40; seed < 46; ++seed) {
     Training training;
     Mlp learner = toy::mlp();
-    KFold loop(options(4));
+    KFoldOptions restless = options(4, 40);
+    restless.training.optimizer = Adam({.lr = 0.2});
+    KFold loop(restless);
     TrainingContext context = training.context();
     context.random = RandomKey(seed);
     loop.train(LearnerRef(learner), context);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiles changed sources by the commands of a build that is there, and links its test programs with them."""
+import hashlib
 import json
 import os
 import re
@@ -26,6 +27,7 @@ class Build:
     def __init__(self, build, work, jobs):
         self.build, self.work, self.jobs = build, work, jobs
         self.source = work / "src"
+        self.refused = work / "refused.txt"  # mutants that do not compile
         self.commands = {e["file"]: e["command"] for e in json.loads((build / "compile_commands.json").read_text())}
 
     def run(self, command, **kwargs):
@@ -63,15 +65,33 @@ class Build:
         words[words.index("-c") + 1] = str(self.work / file)
         words = [w.replace(f"-I{ROOT}/src", f"-I{self.source}") for w in words if not w.startswith("-W")]
         words += ["-w", "-fmax-errors=200", "-include", str(HERE / "mutation.hpp")]
+        made_of, known = self.digest(file, words), object_file.with_suffix(".made_of")
+        if object_file.exists() and known.exists() and known.read_text() == made_of:
+            return object_file, None  # by an earlier call
+        known.unlink(missing_ok=True)
         done = self.run(words)
-        return object_file, None if done.returncode == 0 else done.stdout + done.stderr
+        if done.returncode != 0:
+            return object_file, done.stdout + done.stderr
+        known.write_text(made_of)
+        return object_file, None
+
+    def digest(self, file, words):
+        """Of all that goes into an object: its source, every header of the project, and the command."""
+        found = hashlib.sha256(" ".join(words).encode())
+        headers = [p for folder in (self.source, ROOT / "include") for p in sorted(folder.rglob("*.hpp"))]
+        for path in [self.work / file, HERE / "mutation.hpp", *headers]:
+            found.update(path.read_bytes())
+        return found.hexdigest()
 
     def compile_all(self, mutants):
         """Objects of all sources with mutants in them or in their headers. Gives them, and the mutants that compile."""
         by_file = defaultdict(list)
         for mutant in mutants:
             by_file[mutant.file].append(mutant)
-        subprocess.run(["rm", "-rf", str(self.source), str(self.work / "objects")], check=True)
+        refused = set(self.refused.read_text().splitlines()) if self.refused.exists() else set()
+        for file in by_file:
+            by_file[file] = [m for m in by_file[file] if m.key() not in refused]
+        subprocess.run(["rm", "-rf", str(self.source)], check=True)
         subprocess.run(["cp", "-r", str(ROOT / "src"), str(self.source)], check=True)
         lines = {file: self.write(file, some) for file, some in by_file.items()}
         waiting, objects, tries = self.users(by_file), {}, defaultdict(int)
@@ -110,10 +130,12 @@ class Build:
                 sys.exit(f"{file} does not compile without mutants:\n{errors[:3000]}")
             refused = {(m.file, m.id) for m in left[:max(1, len(left) // 2)]}
         for own, number in refused:
-            before = len(by_file[own])
+            gone = [m for m in by_file[own] if m.id == number]
             by_file[own] = [m for m in by_file[own] if m.id != number]
-            if len(by_file[own]) != before:
+            if gone:
                 rewritten.add(own)
+                with self.refused.open("a") as out:
+                    out.write(gone[0].key() + "\n")
         return rewritten
 
     def link(self, objects, count):

@@ -63,10 +63,11 @@ class Mutant:
         self.line = text.count("\n", 0, position) + 1
         self.column = position - line_start + 1
         self.source = text[line_start:line_end if line_end >= 0 else len(text)].strip()
-        self.id = 0
+        self.id = self.repeated = 0
 
     def key(self):
-        return f"{self.file}|{self.source}|{self.column}|{self.rule}"
+        again = f"|{self.repeated + 1}" if self.repeated else ""
+        return f"{self.file}|{self.source}|{self.column}|{self.rule}{again}"
 
     def room(self):
         return room_of(self.file)
@@ -352,7 +353,12 @@ def other_number(text):
 
 def mutants_of(path):
     file = str(path.relative_to(ROOT))
-    return Scanner(file, path.read_text()).scan()
+    mutants, times = Scanner(file, path.read_text()).scan(), defaultdict(int)
+    for mutant in mutants:  # equal lines
+        key = mutant.key()
+        mutant.repeated = times[key]
+        times[key] += 1
+    return mutants
 
 
 def mutated(text, mutants):

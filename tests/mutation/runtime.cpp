@@ -17,12 +17,10 @@ int active = std::getenv("ASSAY_MUTANT") ? std::atoi(std::getenv("ASSAY_MUTANT")
 
 namespace {
 
-#ifdef CATCH_VERSION_MAJOR
 #if CATCH_VERSION_MAJOR >= 3
 using Base = Catch::EventListenerBase;
 #else
 using Base = Catch::TestEventListenerBase;
-#endif
 #endif
 
 // Which mutants a test case reaches, a line for each.

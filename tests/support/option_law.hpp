@@ -89,6 +89,10 @@ void check_law(const Registry<Any>& registry, const Registries& registries, cons
       return doings(registry.make(spec, registries));
     } catch (const ConfigError&) {
       return std::nullopt;  // not allowed together
+    } catch (const TrainingError& error) {
+      Doings failure;
+      note(failure, error.what());
+      return failure;
     }
   };
   for (const RegistryRow& row : registry.rows()) {
