@@ -126,6 +126,7 @@ TEST_CASE("every option of every metric changes what is measured", "[laws]") {
   AnyLearner regressor = trained(Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"y"}, .hidden = {12}}));
   AnyLearner classifier = trained(
       Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"c"}, .hidden = {12}, .classes = 3}));
+  const Json rmse{{"type", "rmse"}};
   const Role role{.bases = {}, .values = {{"metrics", {Json::array({rmse})}}, {"level", {0.1, 0.5}}}, .nothing = {}};
   check_law(registries.metrology, registries, role, [&](AnyMetrology metric) {
     Doings doings;
