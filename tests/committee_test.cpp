@@ -108,6 +108,14 @@ TEST_CASE("bald of a regression compares variance with noise", "[query]") {
   CHECK(disagreement(f, CommitteeMeasure::max_deviation)[1].item<double>() == Approx(2));
 }
 
+TEST_CASE("the largest deviation is over the targets, of all functions as they are", "[query]") {
+  // Sample 0: deviations 1 and 3; sample 1: 2 and 0. Population deviations, not √2 times as large.
+  const torch::Tensor f = torch::tensor({{{1.0, 1.0}, {0.0, 5.0}}, {{3.0, 7.0}, {4.0, 5.0}}}, torch::kFloat64);
+  check_equal(disagreement(f, CommitteeMeasure::max_deviation), {3, 2});
+  // Several targets add up their information: ½ ln(1 + 2/4) + ½ ln(1 + 18/4).
+  check_equal(bald_scores(f, false, 2), {std::log(1.5 * 5.5) / 2, std::log(3.0) / 2});
+}
+
 TEST_CASE("batch_bald gives the batch and the information that scikit-activeml gives", "[query]") {
   const Selection exact = select(BatchBald({.max_samples = 4, .draws = 4}), ClassCommittee{table()}, 6);
   CHECK(exact.positions == peer_batch);

@@ -11,7 +11,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <chrono>
 #include <set>
+#include <thread>
 
 using namespace assay;
 using assay::detail::CostModel;
@@ -239,6 +241,7 @@ TEST_CASE("a campaign tells its query of failures and seconds, and nothing of th
                                 ++calls;
                                 if (calls == 2) throw Infeasible("no such plate");
                                 if (calls == 3) throw std::runtime_error("diverged");
+                                if (calls == 4) std::this_thread::sleep_for(std::chrono::milliseconds(20));
                                 return toy::solve(x);
                               }),
                 NoMetrology(), toy::loop());
@@ -248,6 +251,54 @@ TEST_CASE("a campaign tells its query of failures and seconds, and nothing of th
   CHECK(told.succeeded.to(torch::kInt64).sum().item<int>() == 6);
   CHECK_FALSE(told.succeeded[1].item<bool>());
   CHECK_FALSE(told.succeeded[2].item<bool>());
-  CHECK((told.seconds >= 0).all().item<bool>());
+  CHECK(told.seconds.sizes() == torch::IntArrayRef{8});
+  CHECK((told.seconds.select(0, 3) >= 0.02).item<bool>());  // what that simulation slept
   CHECK(told.inputs["a"].narrow(0, 0, 6).equal(sobol(toy::space(), 6)["a"]));
+}
+
+TEST_CASE("what is learnt is learnt of the newest 400 simulations", "[query]") {
+  // The oldest 300 say that the left fails, the 400 after them that the right does.
+  Line line(400);
+  SimulationHistory past;
+  const torch::Tensor old = torch::linspace(-1, 1, 300, torch::kFloat64), recent = line.past.inputs["a"];
+  past.inputs.set("a", torch::cat({old, recent}));
+  past.succeeded = torch::cat({old > 0, recent < 0});
+  past.seconds = torch::ones({700}, torch::kFloat64);
+  for (std::int64_t i = 0; i < 700; ++i) past.ids.push_back(i);
+  line.past = past;
+  const Selection picked = line.select({.strategy = InOrder(), .max_samples = 12});
+  REQUIRE(picked.positions.size() == 12);
+  for (const std::int64_t position : picked.positions) CHECK(line.at(position) < 0);
+}
+
+TEST_CASE("scores below zero are raised before they are weighed: a likely failure is never worth more for it",
+          "[query]") {
+  // Wanted: the left, at -1, which succeeds; not wanted: the right, at -3, which fails.
+  struct Negative {
+    Selection select(const QueryContext& context) const {
+      Selection all;
+      for (std::int64_t i = 0; i < context.unlabeled().size(); ++i) {
+        all.positions.push_back(i);
+        all.scores.push_back(i < 20 ? -1 : -3);
+      }
+      return all;
+    }
+  };
+  Line line(21);
+  const Selection picked = line.select({.strategy = Negative(), .max_samples = 15});
+  REQUIRE(picked.positions.size() == 15);
+  for (std::size_t i = 0; i < 15; ++i) {
+    CHECK(line.at(picked.positions[i]) < 0);
+    CHECK(picked.scores[i] > 0);  // two above the lowest, times a probability
+    CHECK(picked.scores[i] <= 2);
+  }
+}
+
+TEST_CASE("picks without scores are worth the less the later they come", "[query]") {
+  Line line(21);
+  line.past.succeeded = torch::arange(21).remainder(2) == 0;  // failures everywhere alike
+  const Selection picked = line.select({.strategy = InOrder{.scored = false}, .max_samples = 3});
+  CHECK(picked.positions.size() == 3);
+  for (const std::int64_t position : picked.positions) CHECK(position < 12);
+  CHECK(std::is_sorted(picked.scores.rbegin(), picked.scores.rend()));
 }

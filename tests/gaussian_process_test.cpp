@@ -160,3 +160,47 @@ TEST_CASE("a campaign with a Gaussian process goes on after a stop as if it had 
   CHECK(torch::equal(resumed.learner().predict(test)["y"], uninterrupted.learner().predict(test)["y"]));
   CHECK(uninterrupted.records().back().measurements.front().value < 0.2);
 }
+
+TEST_CASE("draws at the samples that a process knows vary as its posterior does, noise taken for noise", "[learner]") {
+  GaussianProcess learner = make();
+  learner.options.random_features = 4096;
+  learner.fit_scaling(samples(), false);
+  learner.set_hyperparameters({.lengthscales = {0.8, 1.7}, .signal_variance = 1.9, .noise_variance = 0.6});
+  const torch::Tensor points = learner.embeddings(samples());
+  const torch::Tensor r = std::sqrt(5.0) * torch::cdist(points, points);
+  const torch::Tensor k = 1.9 * (1 + r + r.square() / 3) * (-r).exp();
+  const torch::Tensor one = torch::eye(12, torch::kFloat64);
+  const torch::Tensor posterior = k - k.mm((k + 0.6 * one).inverse()).mm(k);
+  const torch::Tensor draws = learner.posterior_draws(samples(), 4000, 7).select(2, 0);
+  const torch::Tensor centered = draws - draws.mean(0);
+  const torch::Tensor covariance = centered.t().mm(centered) / 3999;
+  REQUIRE(posterior.diagonal().min().item<double>() > 0.15);
+  CHECK((covariance - posterior).abs().max().item<double>() < 0.06);
+}
+
+TEST_CASE("a new scaling while fine-tuning leaves lengthscales what they are in the inputs' own unit", "[learner]") {
+  const torch::Tensor u = torch::tensor({-1.0, 1.0}, torch::kFloat64);
+  GaussianProcess learner = make();
+  learner.fit_scaling(batch(u, u), false);
+  learner.set_hyperparameters({.lengthscales = {0.8, 1.6}, .signal_variance = 1.9, .noise_variance = 0.01});
+  learner.fit_scaling(batch(4 * u, u / 2), true);  // u now deviates by 4, v by 1/2
+  CHECK(learner.hyperparameters().lengthscales[0] == Approx(0.2));
+  CHECK(learner.hyperparameters().lengthscales[1] == Approx(3.2));
+  learner.fit_scaling(batch(u, u), false);
+  CHECK(learner.hyperparameters().lengthscales[0] == Approx(0.2));  // not kept: left as they are, until `reset`
+}
+
+TEST_CASE("a Gaussian process in tiny units is the one in large units", "[learner]") {
+  Values small = samples(), asked = questions();
+  for (const std::string name : {"u", "p"}) small.set(name, small[name] * 1e-30);
+  asked.set("u", asked["u"] * 1e-30);
+  const auto prepared = [](const Values& known) {
+    GaussianProcess learner = make();
+    learner.fit_scaling(known, false);
+    learner.set_hyperparameters({.lengthscales = {0.8, 1.7}, .signal_variance = 1.9, .noise_variance = 0.01});
+    return learner;
+  };
+  const GaussianProcess large = prepared(samples()), tiny = prepared(small);
+  CHECK(torch::allclose(tiny.predict(asked)["p"] * 1e30, large.predict(questions())["p"], 1e-9, 1e-9));
+  CHECK(torch::allclose(tiny.variance(asked)["p"] * 1e60, large.variance(questions())["p"], 1e-9, 1e-9));
+}

@@ -286,3 +286,31 @@ TEST_CASE("classes are learnt with cross-entropy alone", "[learner]") {
   CHECK_THROWS_WITH(Mlp({.inputs = {"a"}, .targets = {"two"}, .classes = 2, .loss = RegressionLoss::huber}),
                     Contains("/loss"));
 }
+
+TEST_CASE(
+    "products that are shared out among threads, and sums longer than the kernels' own, have autograd's gradients",
+    "[learner]") {
+  struct Threads {
+    int host = at::get_num_threads();
+    explicit Threads(int count) { at::set_num_threads(count); }
+    ~Threads() { at::set_num_threads(host); }
+  };
+  const auto with_threads = [](auto learner, std::int64_t count, int threads) {
+    const Threads scope(threads);
+    learner.to(torch::kCPU, torch::kFloat64);
+    learner.fit_scaling(samples(count), false);
+    learner.reset(5);
+    const Batch packed = learner.pack(samples(count), ids(count));
+    check_batch(learner, packed, 1e-10);
+    std::vector<torch::Tensor> gradients;
+    for (const torch::Tensor& parameter : learner.parameters()) gradients.push_back(parameter.grad().clone());
+    return gradients;
+  };
+  for (const std::int64_t count : {3000, 5000}) {
+    const auto make = [] { return mlp(tasks()[0], {64, 64}, "silu"); };
+    const std::vector<torch::Tensor> one = with_threads(make(), count, 1), three = with_threads(make(), count, 3);
+    for (std::size_t i = 0; i < one.size(); ++i) CHECK(torch::equal(one[i], three[i]));
+  }
+  with_threads(Ensemble({.members = 2, .inputs = {"a", "b"}, .targets = tasks()[0].targets, .hidden = {64, 64}}), 3000,
+               3);
+}

@@ -129,6 +129,31 @@ TEST_CASE("training on all samples takes the median of the parts' best epochs", 
   CHECK(prediction(same).equal(prediction(learner)));
 }
 
+TEST_CASE("of an even number of parts the median is the mean of the middle two, rounded up", "[training]") {
+  bool differ = false;
+  for (std::uint64_t seed = 40; seed < 46; ++seed) {
+    Training training;
+    Mlp learner = toy::mlp();
+    KFoldOptions restless = options(4, 40);
+    restless.training.optimizer = Adam({.lr = 0.2});
+    KFold loop(restless);
+    TrainingContext context = training.context();
+    context.random = RandomKey(seed);
+    loop.train(LearnerRef(learner), context);
+    std::vector<std::int64_t> best;
+    for (const EpochReport& epoch : best_of_each(training.epochs)) best.push_back(epoch.epoch);
+    REQUIRE(best.size() == 5);
+    best.pop_back();
+    std::sort(best.begin(), best.end());
+    const std::int64_t taken = training.epochs.back().epoch;
+    INFO("seed " << seed << ": " << best[0] << " " << best[1] << " " << best[2] << " " << best[3] << ", " << taken);
+    const std::int64_t from_low = taken - best[1], from_high = best[2] - taken;
+    CHECK((from_low == from_high || from_low == from_high + 1));
+    differ |= (best[1] + best[2]) % 2 == 1 && best[0] != best[3];
+  }
+  CHECK(differ);  // else the rounding was never asked for
+}
+
 TEST_CASE("a training of parts that is stopped anywhere goes on to the same end", "[training]") {
   Training whole;
   Mlp expected = toy::mlp();

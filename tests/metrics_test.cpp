@@ -68,6 +68,69 @@ TEST_CASE("errors are those computed by hand", "[metrics]") {
   CHECK(*find(measure(Coverage({.level = 0.96})), "coverage/y") == Approx(1));
 }
 
+namespace {
+
+/// Answers from columns of the pool itself: targets y and z are predicted as py and pz, with variances vy and vz.
+struct Columns : Fixed {
+  std::vector<std::string> inputs() const { return {"py", "pz", "vy", "vz"}; }
+  std::vector<std::string> targets() const { return {"y", "z"}; }
+  Values predict(const Values& x) const { return {{"y", x["py"]}, {"z", x["pz"]}}; }
+  Values variance(const Values& x) const { return {{"y", x["vy"]}, {"z", x["vz"]}}; }
+};
+
+template <class Metric>
+Measurements measure_columns(const Metric& metric, const Values& columns) {
+  Columns learner;
+  const TensorPool pool(columns);
+  const MetrologyInputs inputs{
+      .evaluation = PoolView(pool, pool.ids()), .labeled = {}, .learner = LearnerView(LearnerRef(learner))};
+  return metric.measure(MetrologyContextWith<Variance>(inputs));
+}
+
+}  // namespace
+
+TEST_CASE("overall figures of two differently scaled targets count both alike", "[metrics]") {
+  // y deviates by 1000 and misses by 500, 500, 0, 0; z deviates by 0.001 and misses by 0.001 in one of four.
+  const Values columns{{"y", std::vector<double>{1000, -1000, 1000, -1000}},
+                       {"py", std::vector<double>{1500, -1500, 1000, -1000}},
+                       {"vy", std::vector<double>(4, 250'000)},
+                       {"z", std::vector<double>{0.001, -0.001, 0.001, -0.001}},
+                       {"pz", std::vector<double>{0.001, -0.001, 0.001, -0.002}},
+                       {"vz", std::vector<double>(4, 4e-6)}};
+  // Standardised errors: 0.5, 0.5, 0, 0 and 0, 0, 0, 1.
+  CHECK(*find(measure_columns(Rmse(), columns), "rmse") == Approx(std::sqrt(1.5 / 8)));
+  CHECK(*find(measure_columns(Rmse(), columns), "rmse/z") == Approx(0.0005));
+  CHECK(*find(measure_columns(Mae(), columns), "mae") == Approx(0.25));
+  CHECK(*find(measure_columns(MaxError(), columns), "max_error") == Approx(1));
+  CHECK(*find(measure_columns(MaxError(), columns), "max_error/y") == Approx(500));
+  CHECK(*find(measure_columns(R2(), columns), "r2") == Approx((0.875 + 0.75) / 2));
+  // Variances are 0.25 and 4 in standardised units: log densities -½ (ln 2π + ln v + e²/v), of which the terms
+  // ln v are ± 2 ln 2 and cancel, and e²/v sum to 1 + 1 and 0.25 over the eight.
+  const Measurements likelihood = measure_columns(LogLikelihood(), columns);
+  CHECK(*find(likelihood, "log_likelihood") == Approx(-0.5 * (1.8378770664093453 + 2.25 / 8)));
+  // In y's own unit the density is a thousand times lower: ln 1000 less.
+  CHECK(*find(likelihood, "log_likelihood/y") ==
+        Approx(-0.5 * (1.8378770664093453 - 2 * 0.6931471805599453 + 0.5) - 6.907755278982137));
+  CHECK(*find(measure_columns(Coverage({.level = 0.5}), columns), "coverage/y") == Approx(0.5));
+  CHECK(*find(measure_columns(Coverage({.level = 0.5}), columns), "coverage") == Approx(0.75));
+}
+
+TEST_CASE("a target that is constant but for roundings is measured in its own unit", "[metrics]") {
+  // The mean of ten times 0.1 is not 0.1: the deviation is 1e-17, which is no unit for an error.
+  Values columns;
+  for (const char* name : {"y", "py", "vy", "z", "pz", "vz"}) {
+    columns.set(name, torch::full({10}, 0.1, torch::kFloat64));
+  }
+  columns.set("py", columns["y"] + 0.5);
+  columns.set("z", torch::arange(10, torch::kFloat64));
+  columns.set("pz", columns["z"]);
+  CHECK(*find(measure_columns(Rmse(), columns), "rmse") == Approx(std::sqrt(0.25 / 2)));
+  CHECK(*find(measure_columns(R2(), columns), "r2") == Approx(1));  // of z alone
+  CHECK(find(measure_columns(R2(), columns), "r2/y") == nullptr);
+  CHECK(*find(measure_columns(LogLikelihood(), columns), "log_likelihood/y") ==
+        Approx(-0.5 * (std::log(2 * std::numbers::pi * 0.1) + 2.5)));
+}
+
 TEST_CASE("precision, recall and F1 are of the same class", "[metrics]") {
   // Guesses 1, 1, 0, 1; truth 1, 0, 1, 1.
   CHECK(*find(measure(Accuracy()), "accuracy") == Approx(0.5));
@@ -121,6 +184,38 @@ TEST_CASE("stop criteria fire when they say", "[metrics]") {
   CHECK_FALSE(TargetMetric({.above = 3}).should_stop(context(1, 0, 0)));
   CHECK(Plateau({.patience = 2}).should_stop(context(1, 0, 0)));
   CHECK_FALSE(Plateau({.patience = 3}).should_stop(context(1, 0, 0)));
+}
+
+TEST_CASE("a plateau is waited for since the best value, whichever way is up", "[metrics]") {
+  const auto after = [](std::vector<double> values, PlateauOptions options) {
+    std::vector<MetricRecord> records;
+    for (const double value : values) records.push_back({1, 1, {{options.metric, value}}});
+    return Plateau(options).should_stop({.round = 1, .counts = {}, .records = records}).has_value();
+  };
+  CHECK_FALSE(after({0.5, 0.6, 0.7}, {.metric = "r2", .patience = 2, .higher_is_better = true}));
+  CHECK(after({0.7, 0.6, 0.7}, {.metric = "r2", .patience = 2, .higher_is_better = true}));
+  CHECK(after({0.5, 0.6, 0.7}, {.metric = "rmse", .patience = 2}));
+  // The wait begins anew with each improvement, and what improves by min_delta exactly does not.
+  CHECK_FALSE(after({3, 3, 2, 2}, {.metric = "rmse", .patience = 2}));
+  CHECK(after({3, 2.75, 2.5}, {.metric = "rmse", .patience = 2, .min_delta = 0.5}));
+  CHECK_FALSE(after({3, 2.75, 2.25}, {.metric = "rmse", .patience = 2, .min_delta = 0.5}));
+  // What counts is the best so far, not the value before.
+  CHECK(after({1, 3, 2, 1.5}, {.metric = "rmse", .patience = 3}));
+  CHECK_FALSE(after({}, {.metric = "rmse", .patience = 1}));
+}
+
+TEST_CASE("criteria hold at their bound exactly, and either bound of a target metric ends a campaign", "[metrics]") {
+  std::vector<MetricRecord> records{{1, 1, {{"rmse", 5}}}, {2, 2, {{"rmse", 3}}}};
+  const StopContext context{.round = 1, .counts = {.labels = 5}, .seconds = 6, .records = records};
+  CHECK(LabelBudget({.labels = 5}).should_stop(context));
+  CHECK_FALSE(LabelBudget({.labels = 6}).should_stop(context));
+  CHECK(WallTime({.seconds = 6}).should_stop(context));
+  CHECK_FALSE(WallTime({.seconds = 6.5}).should_stop(context));
+  CHECK(TargetMetric({.metric = "rmse", .below = 3}).should_stop(context));
+  CHECK_FALSE(TargetMetric({.metric = "rmse", .below = 2.9}).should_stop(context));
+  CHECK(TargetMetric({.metric = "rmse", .above = 3}).should_stop(context));
+  CHECK_FALSE(TargetMetric({.metric = "rmse", .below = 1, .above = 4}).should_stop(context));  // 5 is past
+  CHECK(TargetMetric({.metric = "rmse", .below = 1, .above = 2}).should_stop(context));
 }
 
 TEST_CASE("a target metric needs a bound, and a misspelt metric is an error that names those measured", "[metrics]") {

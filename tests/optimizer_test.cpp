@@ -140,3 +140,61 @@ TEST_CASE("early stopping counts a decrease by more than min_delta", "[training]
   CHECK(stopper.best_epoch(history) == 3);
   CHECK(stopper.should_stop(history));
 }
+
+TEST_CASE("a copied optimizer takes the step that the first would have taken", "[training]") {
+  for (const AnyOptimizer& kind : {AnyOptimizer(Sgd({.lr = 0.1, .momentum = 0.9})), AnyOptimizer(Adam({.lr = 0.1})),
+                                   AnyOptimizer(AdamW({.lr = 0.1}))}) {
+    INFO(kind.spec().dump());
+    torch::Tensor x = torch::tensor({1.0, -2.0, 3.0}, torch::kFloat64).requires_grad_();
+    const auto step = [&](AnyOptimizer& optimizer, double slope) {
+      x.mutable_grad() = torch::full({3}, slope, torch::kFloat64);
+      optimizer.step(optimizer.lr());
+      return x.detach().clone();
+    };
+    AnyOptimizer first = kind;
+    first.init({x});
+    for (const double slope : {1.0, -3.0, 0.5}) step(first, slope);
+    const torch::Tensor before = x.detach().clone();
+    AnyOptimizer second = first;
+    const torch::Tensor expected = step(first, 2);
+    x.detach().copy_(before);
+    CHECK(torch::equal(step(second, 2), expected));
+    CHECK_FALSE(torch::equal(expected, before));
+  }
+}
+
+TEST_CASE("Adam's first steps are those worked out by hand", "[training]") {
+  // Slopes 1 and 1: both corrected moments are 1, so that each step is the rate (Kingma and Ba 2015, algorithm 1).
+  torch::Tensor x = torch::zeros({1}, torch::kFloat64).requires_grad_();
+  AnyOptimizer optimizer = Adam({.lr = 0.25});
+  optimizer.init({x});
+  for (int i = 1; i <= 2; ++i) {
+    x.mutable_grad() = torch::ones({1}, torch::kFloat64);
+    optimizer.step(0.25);
+    CHECK(x.item<double>() == Approx(-0.25 * i).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("what follows a warm-up sees the epochs behind it alone", "[training]") {
+  const PlateauSchedule halves({.factor = 0.5, .patience = 2, .min_delta = 0, .min_factor = 0.01});
+  const WarmupSchedule schedule({.epochs = 3, .then = halves});
+  std::vector<EpochReport> history;
+  const auto factor_after = [&](std::vector<double> losses) {
+    history.clear();
+    for (const double loss : losses) history.push_back({.training_loss = loss});
+    return schedule.factor({.epoch = static_cast<std::int64_t>(history.size()), .epochs = 20, .history = history});
+  };
+  CHECK(factor_after({1}) == 0.5);
+  CHECK(factor_after({1, 5, 5}) == 1);             // losses that rise while it warms up are no plateau
+  CHECK(factor_after({1, 5, 5, 5, 5}) == 1);       // one wait
+  CHECK(factor_after({1, 5, 5, 5, 5, 5}) == 0.5);  // two
+  history.clear();
+  CHECK(schedule.factor({.epoch = 7, .epochs = 20, .history = history}) == 1);  // a history that was not kept
+
+  const auto cosine = [](std::int64_t epoch, std::int64_t epochs) {
+    return WarmupSchedule({.epochs = 4, .then = CosineSchedule()}).factor({.epoch = epoch, .epochs = epochs});
+  };
+  CHECK(cosine(7, 10) == Approx(0.5));  // half of the six that are left
+  CHECK(cosine(3, 10) == Approx(0.8));
+  CHECK(cosine(4, 4) == 1);
+}

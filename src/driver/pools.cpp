@@ -2,6 +2,7 @@
 #include <assay/detail/campaign.hpp>
 #include <assay/detail/sha256.hpp>
 #include <assay/error.hpp>
+#include <assay/learner/scaler.hpp>
 
 #include <algorithm>
 #include <numeric>
@@ -232,8 +233,8 @@ Values target_variance(const TensorPool& pool, const std::vector<std::string>& t
   for (const std::string& target : targets) {
     const torch::Tensor column = pool.column(target);
     if (!column.is_floating_point()) continue;
-    const torch::Tensor variance = column.to(torch::kFloat64).var(0, /*unbiased=*/false);
-    variances.set(target, torch::where(variance > 0, variance, torch::ones_like(variance)));
+    const torch::Tensor numbers = column.to(torch::kFloat64), variance = numbers.var(0, /*unbiased=*/false);
+    variances.set(target, torch::where(spread(numbers) > 0, variance, torch::ones_like(variance)));
   }
   return variances;
 }

@@ -6,15 +6,19 @@
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 
 namespace assay {
 
-Standardizer Standardizer::fit(const torch::Tensor& data) {
+torch::Tensor spread(const torch::Tensor& data) {
   const torch::Tensor mean = data.mean(0);
   const torch::Tensor deviation = (data - mean).square().mean(0).sqrt();
-  // Equal numbers leave a deviation of a few roundings of their mean, not exactly zero.
-  const torch::Tensor constant = deviation <= 1e-12 * mean.abs();
-  return {mean, at::where(constant, at::ones_like(deviation), deviation)};
+  return at::where(deviation <= 1e-12 * mean.abs(), at::zeros_like(deviation), deviation);
+}
+
+Standardizer Standardizer::fit(const torch::Tensor& data) {
+  const torch::Tensor deviation = spread(data);
+  return {data.mean(0), at::where(deviation == 0, at::ones_like(deviation), deviation)};
 }
 
 Standardizer Standardizer::identity(std::int64_t columns) {

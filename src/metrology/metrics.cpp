@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <assay/error.hpp>
+#include <assay/learner/scaler.hpp>
 #include <assay/metrology/accuracy.hpp>
 #include <assay/metrology/classification_report.hpp>
 #include <assay/metrology/coverage.hpp>
@@ -27,6 +28,7 @@ namespace {
 struct Target {
   std::string name;
   torch::Tensor predicted, truth;
+  torch::Tensor varying;    ///< [k]: whether the truth is more than one number and its roundings
   torch::Tensor deviation;  ///< [k] of the truth; 1 where it is constant
 };
 
@@ -40,9 +42,9 @@ std::vector<Target> real_targets(const MetrologyContext& context) {
   for (const auto& [name, truth] : context.truth()) {
     if (!truth.is_floating_point()) continue;
     const torch::Tensor flat = columns(truth);
-    const torch::Tensor deviation = flat.std(0, /*unbiased=*/false);
-    targets.push_back({name, columns(context.predictions().at(name)), flat,
-                       at::where(deviation > 0, deviation, at::ones_like(deviation))});
+    const torch::Tensor deviation = flat.std(0, /*unbiased=*/false), varying = spread(flat) > 0;
+    targets.push_back({name, columns(context.predictions().at(name)), flat, varying,
+                       at::where(varying, deviation, at::ones_like(deviation))});
   }
   return targets;
 }
@@ -90,7 +92,7 @@ Measurements R2::measure(const MetrologyContext& context) const {
   for (const Target& target : real_targets(context)) {
     const torch::Tensor total = (target.truth - target.truth.mean(0)).square().sum(0);
     const torch::Tensor explained = 1 - (target.predicted - target.truth).square().sum(0) / total;
-    const torch::Tensor varying = explained.masked_select(total > 0);
+    const torch::Tensor varying = explained.masked_select(target.varying);
     if (varying.numel() == 0) continue;
     all.push_back(varying);
     measurements.push_back({"r2/" + target.name, mean_of(varying)});

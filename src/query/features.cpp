@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <assay/learner/scaler.hpp>
 #include <assay/query/features.hpp>
 
 #include <ATen/ops/cat.h>
@@ -29,11 +30,9 @@ FeaturePair inputs_of(const QueryContext& context) {
   FeaturePair pair{columns_of(context.unlabeled(), inputs), {}};
   if (!context.labeled().empty()) pair.labeled = columns_of(context.labeled(), inputs);
   const torch::Tensor& known = pair.labeled.defined() && pair.labeled.size(0) > 1 ? pair.labeled : pair.unlabeled;
-  const torch::Tensor mean = known.mean(0);
-  const torch::Tensor deviation = (known - mean).square().mean(0).sqrt();
-  const torch::Tensor scale = at::where(deviation > 1e-12 * mean.abs(), deviation, 1.0);
-  pair.unlabeled = (pair.unlabeled - mean) / scale;
-  if (pair.labeled.defined()) pair.labeled = (pair.labeled - mean) / scale;
+  const Standardizer standard = Standardizer::fit(known);
+  pair.unlabeled = standard.apply(pair.unlabeled);
+  if (pair.labeled.defined()) pair.labeled = standard.apply(pair.labeled);
   return pair;
 }
 

@@ -46,12 +46,15 @@ struct Case {
   std::vector<double> weight;
   std::vector<std::int64_t> ids;
   std::vector<bool> taken;
+  mutable std::vector<std::vector<double>> squares{};  // of each row to the centers, as far as they were asked for
 
   std::int64_t n() const { return static_cast<std::int64_t>(pool.size()); }
   double nearest(std::size_t i, std::int64_t* which = nullptr) const {
     double least = std::numeric_limits<double>::infinity();
+    squares.resize(pool.size());
     for (std::size_t c = 0; c < centers.size(); ++c) {
-      const double square = square_distance(pool[i], centers[c]);
+      if (c == squares[i].size()) squares[i].push_back(square_distance(pool[i], centers[c]));
+      const double square = squares[i][c];
       if (square >= least) continue;
       least = square;
       if (which != nullptr) *which = static_cast<std::int64_t>(c);
@@ -139,10 +142,14 @@ inline std::vector<Pick> prob_cover(Case c, std::int64_t count, double radius) {
   std::vector<Pick> picks;
   std::vector<bool> covered(c.pool.size());
   for (std::size_t i = 0; i < c.pool.size(); ++i) covered[i] = c.nearest(i) <= radius * radius;
+  std::vector<std::vector<bool>> near(c.pool.size());
+  for (std::size_t i = 0; i < c.pool.size(); ++i) {
+    for (const std::vector<double>& other : c.pool) {
+      near[i].push_back(square_distance(c.pool[i], other) <= radius * radius);
+    }
+  }
+  const auto within = [&](std::size_t i, std::size_t j) { return near[i][j]; };
   while (static_cast<std::int64_t>(picks.size()) < count) {
-    const auto within = [&](std::size_t i, std::size_t j) {
-      return square_distance(c.pool[i], c.pool[j]) <= radius * radius;
-    };
     picks.push_back(c.best([&](std::size_t i) {
       double degree = 0;
       for (std::size_t j = 0; j < c.pool.size(); ++j) degree += !covered[j] && within(i, j);

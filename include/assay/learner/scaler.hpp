@@ -8,6 +8,12 @@
 
 namespace assay {
 
+/// Standard deviation of each column of `data`, 0 where the column is constant: equal numbers leave a deviation of a
+/// few roundings of their mean, which says nothing.
+///
+/// Shapes: data [n, ...], float64; the result [...].
+torch::Tensor spread(const torch::Tensor& data);
+
 /// Standardises columns: z = (x - mean) / scale, with the mean and the standard deviation of each column of the data
 /// it was fitted to. A column that is constant there to rounding keeps scale 1.
 ///
