@@ -46,7 +46,7 @@ TEST_CASE("failures say what happened with the tail of the output", "[label]") {
     CHECK(queue.failures.at(0).reason == "exit code 3");
     CHECK(queue.failures.at(0).exit_status == 3);
     CHECK(queue.failures.at(0).output == "oh no\n");
-    CHECK(std::filesystem::exists(folder / "0_1/output.txt"));
+    CHECK(std::filesystem::exists(folder / "0_1/.assay/output.txt"));
   }
   SECTION("signal") {
     run(ProcessLabel(shell("kill -SEGV $$"), {}, read_y), queue);
@@ -84,7 +84,7 @@ TEST_CASE("a program that fills its output is cut, not kept", "[label]") {
   ProcessLabelOptions options = shell("head -c 3000000 /dev/zero | tr '\\0' a; echo end; exit 1");
   options.output_limit = 1000;
   run(ProcessLabel(options, {}, read_y), queue);
-  CHECK(std::filesystem::file_size(folder / "0_1/output.txt") == 1000);
+  CHECK(std::filesystem::file_size(folder / "0_1/.assay/output.txt") == 1000);
   CHECK_THAT(queue.failures.at(0).output, Contains("end"));
   CHECK(queue.failures.at(0).output.size() <= 2000);
 }

@@ -206,7 +206,7 @@ TEST_CASE("what a program prints is kept as valid UTF-8", "[label]") {
   }
   SECTION("garbage alone") {
     run(ProcessLabel(guarded("head -c 100000 /dev/urandom; exit 1"), {}, read_y), queue);
-    CHECK(std::filesystem::file_size(folder / "0_1/output.txt") == 100000);
+    CHECK(std::filesystem::file_size(folder / "0_1/.assay/output.txt") == 100000);
   }
   CHECK_NOTHROW(Json(queue.failures.at(0).output).dump());
 }

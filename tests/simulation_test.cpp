@@ -266,7 +266,7 @@ TEST_CASE("the environment of a program is as ordered", "[simulation]") {
   run(ProcessLabel(options, {}, read_y), queue);
   for (const std::string& name : names) ::unsetenv(name.c_str());
   std::map<std::string, std::string> seen;
-  std::ifstream in(folder / "0_1/output.txt");
+  std::ifstream in(folder / "0_1/.assay/output.txt");
   for (std::string line; std::getline(in, line);)
     seen[line.substr(0, line.find('='))] = line.substr(line.find('=') + 1);
   REQUIRE(queue.failures.size() == 1);
