@@ -35,6 +35,7 @@ std::optional<std::string> Campaign::refusal(SampleId id, const Values& labels) 
     }
     require_finite(labels, sample_name(id));
     const Values targets = labels.pick(learner_->targets());
+    require_numbers(targets, sample_name(id));
     const std::lock_guard lock(queue_mutex_);
     if (target_schema_.empty()) target_schema_ = schema_of_sample(targets);
     require_fits(targets, target_schema_, sample_name(id));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process_marker.hpp"
 
+#include "control_group.hpp"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -165,6 +167,7 @@ void ProcessMarker::signal(pid_t process, int signal) const {
 }
 
 void ProcessMarker::kill_all() const {
+  ControlGroup(mark_).end();
   // Again, for what forked meanwhile, and until the killed ones are gone.
   for (int pass = 0; pass < 300; ++pass) {
     const std::vector<pid_t> left = processes();

@@ -19,7 +19,8 @@ pid_t parent_of(pid_t process);
 /// What the processes of one simulation are known by after they left its process group or lost their parents: a
 /// variable in their environment, `ASSAY_SIMULATION`, whose value no other simulation has.
 ///
-/// A program that clears the environment of what it starts hides it. Costs of looking: one small file of `/proc` for
+/// A program that clears the environment of what it starts hides it: its runner finds that all the same, see
+/// `kill_descendants`. Costs of looking: one small file of `/proc` for
 /// every process of this user.
 class ProcessMarker {
  public:
@@ -39,7 +40,8 @@ class ProcessMarker {
   bool is_last_on(pid_t process) const;
   /// Sends a signal to a process if it carries the mark: to no later process of the same number.
   void signal(pid_t process, int signal) const;
-  /// Kills what carries the mark, again until nothing does; gives up on what cannot die after some seconds.
+  /// Kills what is in the simulation's control group, if it has one, and what carries the mark, again until nothing
+  /// does; gives up on what cannot die after some seconds.
   void kill_all() const;
 
  private:

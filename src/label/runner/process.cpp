@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process.hpp"
 
+#include "../control_group.hpp"
 #include "../process_marker.hpp"
 #include "../valid_utf8.hpp"
 #include "heartbeat.hpp"
@@ -200,7 +201,18 @@ pid_t spawn(const SimulationOrder& order, const std::filesystem::path& directory
 class RunningProgram {
  public:
   RunningProgram(const SimulationOrder& order, const std::filesystem::path& directory, int output)
-      : marker_(order.mark), process_(spawn(order, directory, output)) {}
+      : marker_(order.mark) {
+    ControlGroup group(order.mark);
+    group.enter();
+    try {
+      process_ = spawn(order, directory, output);
+    } catch (...) {
+      group.leave();
+      group.end();
+      throw;
+    }
+    group.leave();
+  }
   RunningProgram(const RunningProgram&) = delete;
   RunningProgram& operator=(const RunningProgram&) = delete;
   ~RunningProgram() {
@@ -255,7 +267,7 @@ class RunningProgram {
   }
 
   ProcessMarker marker_;
-  pid_t process_;
+  pid_t process_ = -1;
   std::optional<siginfo_t> how_it_ended_;
   bool over_ = false;
 };
