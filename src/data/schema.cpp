@@ -45,14 +45,6 @@ std::string describe(const Field& field) {
   return text.str();
 }
 
-void require_numbers(const Values& sample, std::string_view where) {
-  for (const NamedTensor& entry : sample) {
-    if (entry.tensor.numel() > 0) continue;
-    throw ShapeError({"assay.values.empty", std::string(where) + ", '" + entry.name + "'", "at least one number",
-                      describe({entry.name, entry.tensor.sizes().vec(), entry.tensor.scalar_type()}), ""});
-  }
-}
-
 void require_fits(const Values& sample, const Schema& schema, std::string_view where) {
   for (const Field& field : schema) {
     const torch::Tensor& tensor = sample.at(field.name);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How outcomes of simulations come into the ledger: told by the host program, or by a label strategy.
 #include "asked_handle.hpp"
+#include "checks.hpp"
 
 #include <assay/detail/campaign.hpp>
 #include <assay/error.hpp>

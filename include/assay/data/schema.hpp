@@ -29,10 +29,6 @@ Schema schema_of_batch(const Values& batch);
 /// "float64 [2, 500]".
 std::string describe(const Field& field);
 
-/// Throws `ShapeError` `assay.values.empty` for a field without a single number: nothing can be learned of it.
-/// \param where names the sample in the message.
-void require_numbers(const Values& sample, std::string_view where);
-
 /// Throws `ShapeError` (or `DataError` for a missing or an extra name) unless `sample` fits `schema`.
 /// \param where names the sample in the message.
 void require_fits(const Values& sample, const Schema& schema, std::string_view where);
