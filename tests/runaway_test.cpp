@@ -174,6 +174,22 @@ TEST_CASE("R21: chains of processes end with their program at its time limit", "
   CHECK(count_processes(chain) == 0);
 }
 
+TEST_CASE("R21: a control group ends with its simulation although the runner is killed", "[label][r21]") {
+  const toy::Folder folder;
+  const fs::path chain = fork_chain(folder);
+  Queue queue(folder.path(), 1);
+  run(ProcessLabel(guarded("grep -q /assay- /proc/self/cgroup && echo yes > ../grouped; " + chain.string() +
+                           " stay & kill -KILL $PPID; sleep 1000"),
+                   {}, read_y),
+      queue);
+  CHECK(queue.failures.at(0).reason == "its runner was killed");
+  if (!fs::exists(folder / "grouped")) {
+    WARN("skipped: no control group may be made here");
+    return;
+  }
+  CHECK(count_processes(chain) == 0);
+}
+
 TEST_CASE("daemons that end while their program goes on are reaped", "[label]") {
   const toy::Folder folder;
   Queue queue(folder.path(), 1);

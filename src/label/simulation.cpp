@@ -212,7 +212,10 @@ std::string Simulation::what_became_of_the_runner() const {
 /// Runners of simulations inside this one carry its mark too, but not as their last.
 bool Simulation::leads(pid_t process) const { return is_runner(process) && marker_.is_last_on(process); }
 
-bool Simulation::works_here(pid_t runner) const { return place_of(working_directory(runner)) == place_of(directory_); }
+bool Simulation::works_here(pid_t runner) const {
+  const std::string here = place_of(directory_);
+  return !here.empty() && place_of(working_directory(runner)) == here;
+}
 
 Simulation::Sight Simulation::look() const {
   const std::vector<pid_t> processes = marker_.processes();
