@@ -46,7 +46,7 @@ TEST_CASE("failures say what happened with the tail of the output", "[label]") {
     CHECK(queue.failures.at(0).reason == "exit code 3");
     CHECK(queue.failures.at(0).exit_status == 3);
     CHECK(queue.failures.at(0).output == "oh no\n");
-    CHECK(std::filesystem::exists(folder / "0_1/output.txt"));
+    CHECK(std::filesystem::exists(folder / "0_1/.assay/output.txt"));
   }
   SECTION("signal") {
     run(ProcessLabel(shell("kill -SEGV $$"), {}, read_y), queue);
@@ -67,15 +67,9 @@ TEST_CASE("failures say what happened with the tail of the output", "[label]") {
 
 TEST_CASE("a hanging program is ended with everything it started", "[label]") {
   const toy::Folder folder;
-  Queue queue(folder.path(), 1);
-  ProcessLabelOptions options = shell("sleep 1000 & echo $! > ../child; wait");
-  options.time_limit = std::chrono::milliseconds(1);
-  queue.on_start = [&] { wait_for(folder / "child"); };
-  run(ProcessLabel(options, {}, read_y), queue);
-  CHECK_THAT(queue.failures.at(0).reason, Contains("not done after"));
-  const pid_t child = process_in(folder / "child");
-  REQUIRE(child > 1);
-  CHECK(ends(child));
+  const EndedAtLimit ended = run_to_limit(folder.path(), shell("sleep 1000 & echo $! > ../child; wait"), "child");
+  CHECK_THAT(ended.failure.reason, Contains("not done after"));
+  CHECK(ends(process_in(ended.folder / "child")));
 }
 
 TEST_CASE("a program that fills its output is cut, not kept", "[label]") {
@@ -84,7 +78,7 @@ TEST_CASE("a program that fills its output is cut, not kept", "[label]") {
   ProcessLabelOptions options = shell("head -c 3000000 /dev/zero | tr '\\0' a; echo end; exit 1");
   options.output_limit = 1000;
   run(ProcessLabel(options, {}, read_y), queue);
-  CHECK(std::filesystem::file_size(folder / "0_1/output.txt") == 1000);
+  CHECK(std::filesystem::file_size(folder / "0_1/.assay/output.txt") == 1000);
   CHECK_THAT(queue.failures.at(0).output, Contains("end"));
   CHECK(queue.failures.at(0).output.size() <= 2000);
 }

@@ -99,27 +99,26 @@ TEST_CASE("a program that may write enough is not disturbed by a file limit", "[
 
 TEST_CASE("a program is asked to end before it is killed", "[label]") {
   const toy::Folder folder;
-  Queue queue(folder.path(), 1);
   // Ready to save its state when told; the grace is long: only the program's own end is waited for.
   ProcessLabelOptions options = shell(
       "trap 'sleep 0.2; echo saved > ../saved; exit 0' TERM; echo ready > ../ready; while true; do sleep 0.05; done");
   options.grace = 120s;
   SECTION("at the time limit") {
-    options.time_limit = 1ms;
-    queue.on_start = [&] { wait_for(folder / "ready"); };
-    run(ProcessLabel(options, {}, read_y), queue);
-    CHECK_THAT(queue.failures.at(0).reason, Contains("not done after"));
+    const EndedAtLimit ended = run_to_limit(folder.path(), options, "ready");
+    CHECK_THAT(ended.failure.reason, Contains("not done after"));
+    CHECK(std::filesystem::exists(ended.folder / "saved"));
   }
   SECTION("on a stop") {
+    Queue queue(folder.path(), 1);
     queue.on_start = [&] {
       wait_for(folder / "ready");
       queue.stop = true;
     };
     run(ProcessLabel(options, {}, read_y), queue);
     CHECK(queue.failures.empty());
+    CHECK(queue.accepted.empty());
+    CHECK(std::filesystem::exists(folder / "saved"));
   }
-  CHECK(std::filesystem::exists(folder / "saved"));
-  CHECK(queue.accepted.empty());
 }
 
 TEST_CASE("the children of a shell have the grace period too", "[label]") {
@@ -140,12 +139,9 @@ TEST_CASE("the children of a shell have the grace period too", "[label]") {
 
 TEST_CASE("a program that ignores SIGTERM is killed after the grace period", "[label]") {
   const toy::Folder folder;
-  Queue queue(folder.path(), 1);
   ProcessLabelOptions options = shell("trap '' TERM; echo $$ > ../leader; while true; do sleep 0.05; done");
-  options.time_limit = 1ms;
-  queue.on_start = [&] { wait_for(folder / "leader"); };
   options.grace = GENERATE(0ms, 200ms);
-  run(ProcessLabel(options, {}, read_y), queue);
-  CHECK_THAT(queue.failures.at(0).reason, Contains("not done after"));
-  CHECK_FALSE(alive(process_in(folder / "leader")));
+  const EndedAtLimit ended = run_to_limit(folder.path(), options, "leader");
+  CHECK_THAT(ended.failure.reason, Contains("not done after"));
+  CHECK_FALSE(alive(process_in(ended.folder / "leader")));
 }

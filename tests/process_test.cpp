@@ -71,14 +71,10 @@ TEST_CASE("a program is watched although the host ignores or reaps its children"
 
 TEST_CASE("a time limit works in a host that ignores SIGCHLD", "[label]") {
   const toy::Folder folder;
-  Queue queue(folder.path(), 1);
   const SignalScope ignored(SIGCHLD, SIG_IGN);
-  ProcessLabelOptions options = shell("sleep 1000 & echo $! > ../child; wait");
-  options.time_limit = 1ms;
-  queue.on_start = [&] { wait_for(folder / "child"); };
-  run(ProcessLabel(options, {}, read_y), queue);
-  CHECK_THAT(queue.failures.at(0).reason, Contains("not done after"));
-  CHECK(ends(process_in(folder / "child")));
+  const EndedAtLimit ended = run_to_limit(folder.path(), shell("sleep 1000 & echo $! > ../child; wait"), "child");
+  CHECK_THAT(ended.failure.reason, Contains("not done after"));
+  CHECK(ends(process_in(ended.folder / "child")));
 }
 
 TEST_CASE("a simulation inside a simulation carries both marks", "[label]") {
@@ -206,7 +202,7 @@ TEST_CASE("what a program prints is kept as valid UTF-8", "[label]") {
   }
   SECTION("garbage alone") {
     run(ProcessLabel(guarded("head -c 100000 /dev/urandom; exit 1"), {}, read_y), queue);
-    CHECK(std::filesystem::file_size(folder / "0_1/output.txt") == 100000);
+    CHECK(std::filesystem::file_size(folder / "0_1/.assay/output.txt") == 100000);
   }
   CHECK_NOTHROW(Json(queue.failures.at(0).output).dump());
 }

@@ -3,12 +3,11 @@
 #include "support/catch.hpp"
 #include "support/child.hpp"
 #include "support/jobs.hpp"
+#include "support/killed_campaign.hpp"
 #include "support/toy.hpp"
 
 #include <assay/campaign_hash.hpp>
 #include <assay/error.hpp>
-
-#include <ATen/Parallel.h>
 
 #include <sched.h>
 #include <signal.h>
@@ -18,76 +17,10 @@
 
 using namespace assay;
 using namespace jobs;
+using namespace killed;
 using namespace std::chrono_literals;
 
 namespace {
-
-std::vector<std::string> lines_of(const std::filesystem::path& file) {
-  std::vector<std::string> lines;
-  std::ifstream in(file);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
-}
-
-/// The limit only guards against a hang.
-void wait_for_lines(const std::filesystem::path& file, std::size_t count) {
-  for (int i = 0; i < 12000 && lines_of(file).size() < count; ++i) ::usleep(10'000);
-}
-
-/// First attempts wait for the file `go`; every program says in `started` who and where it is, in `ended` that it is
-/// done.
-ProcessLabelOptions waiting_programs(const toy::Folder& folder) {
-  const std::string place = folder.path().string();
-  ProcessLabelOptions options = shell("echo $$ $PWD >> " + place + "/started; case $PWD in *_1) until test -e " +
-                                      place + "/go; do sleep 0.01; done;; esac; cp in.json out.json; echo $$ >> " +
-                                      place + "/ended");
-  options.outputs = {{"y", "out.json#/y"}};
-  options.parallel = 3;
-  return options;
-}
-
-using Campaign = Driver<Mlp, Random, ProcessLabel>;
-
-Campaign campaign(const std::filesystem::path& dir, ProcessLabelOptions options,
-                  std::vector<AnyObserver> observers = {}) {
-  DriverOptions how = toy::options(dir);
-  how.max_rounds = 1;
-  how.resume = Resume::if_present;
-  how.observers = std::move(observers);
-  return Campaign(
-      std::move(how), {.labeled = toy::labeled(8), .unlabeled = assay::sobol(toy::space(), 20, {.skip = 16})},
-      toy::mlp(), Random({.max_samples = 6}),
-      ProcessLabel(std::move(options),
-                   [](const std::filesystem::path& directory, const Values& x) {
-                     std::ofstream(directory / "in.json") << Json{{"y", x.scalar("a") * x.scalar("b")}}.dump();
-                   }),
-      NoMetrology(), toy::loop());
-}
-
-/// Runs a campaign in a process of its own and kills it when three of its six programs wait.
-void run_and_kill(const toy::Folder& folder, const ProcessLabelOptions& options) {
-  at::set_num_threads(1);
-  const pid_t process = ::fork();
-  REQUIRE(process >= 0);
-  if (process == 0) {
-    try {
-      campaign(folder / "killed", options).run();
-    } catch (const std::exception& error) {
-      std::fprintf(stderr, "in the child: %s\n", error.what());
-    }
-    ::_exit(0);
-  }
-  wait_for_lines(folder / "started", 3);
-  ::kill(process, SIGKILL);
-  ::waitpid(process, nullptr, 0);
-}
-
-std::string uninterrupted_hash(const toy::Folder& folder) {
-  ProcessLabelOptions options = shell("cp in.json out.json");
-  options.outputs = {{"y", "out.json#/y"}};
-  campaign(folder / "whole", options).run();
-  return campaign_hash(folder / "whole");
-}
 
 /// Does something at the first event whose text holds a word.
 struct When {
@@ -137,8 +70,7 @@ TEST_CASE("simulations that still run when a campaign goes on can be ended", "[s
   for (const std::string& line : lines_of(folder / "started")) first.push_back(std::stoi(line));
   Campaign resumed = campaign(folder / "killed", options);
   std::jthread others([&] {  // those that were never started before are first attempts too
-    for (const pid_t process : first) ends(process);
-    wait_for_lines(folder / "started", 6);
+    for (int i = 0; i < 12000 && lines_of(folder / "started").size() < 6; ++i) ::usleep(10'000);
     std::ofstream(folder / "go") << "go";
   });
   CHECK(resumed.run() == RunStatus::finished);
@@ -153,7 +85,7 @@ TEST_CASE("simulations whose directories are gone are repeated", "[simulation]")
   const ProcessLabelOptions options = waiting_programs(folder);
   run_and_kill(folder, options);
   std::ofstream(folder / "go") << "go";
-  wait_for_lines(folder / "ended", 3);
+  wait_for_outcomes(folder / "killed/simulations", 3);
   std::filesystem::remove_all(folder / "killed/simulations");
   Campaign resumed = campaign(folder / "killed", options);
   CHECK(resumed.run() == RunStatus::finished);
@@ -266,7 +198,7 @@ TEST_CASE("the environment of a program is as ordered", "[simulation]") {
   run(ProcessLabel(options, {}, read_y), queue);
   for (const std::string& name : names) ::unsetenv(name.c_str());
   std::map<std::string, std::string> seen;
-  std::ifstream in(folder / "0_1/output.txt");
+  std::ifstream in(folder / "0_1/.assay/output.txt");
   for (std::string line; std::getline(in, line);)
     seen[line.substr(0, line.find('='))] = line.substr(line.find('=') + 1);
   REQUIRE(queue.failures.size() == 1);

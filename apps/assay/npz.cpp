@@ -6,6 +6,7 @@
 
 #include <zip.h>
 
+#include <algorithm>
 #include <memory>
 
 namespace assay::app {
@@ -39,15 +40,25 @@ std::string listed(const std::vector<std::string>& names) {
   return text.empty() ? "no array" : text;
 }
 
+/// An entry, unpacked. Memory is taken as the bytes come: what an entry says of its size may be wrong.
 std::string bytes_of(zip_t* archive, zip_uint64_t entry, const std::filesystem::path& file, const std::string& name) {
   constexpr zip_uint64_t most_packed = 1032;  // bytes that deflate makes of one
+  constexpr zip_uint64_t piece = zip_uint64_t{1} << 20;
+  const auto damaged = [&] { fail(file, "readable entries", "'" + name + "' is damaged"); };
   zip_stat_t stat;
-  if (zip_stat_index(archive, entry, 0, &stat) != 0 || stat.size / most_packed > stat.comp_size + 1)
-    fail(file, "readable entries", "'" + name + "' is damaged");
-  std::string bytes(stat.size, '\0');
+  if (zip_stat_index(archive, entry, 0, &stat) != 0 || (stat.valid & ZIP_STAT_SIZE) == 0 ||
+      stat.size / most_packed > stat.comp_size + 1)
+    damaged();
   const std::unique_ptr<zip_file_t, decltype(&zip_fclose)> opened(zip_fopen_index(archive, entry, 0), &zip_fclose);
-  if (!opened || zip_fread(opened.get(), bytes.data(), stat.size) != static_cast<zip_int64_t>(stat.size))
-    fail(file, "readable entries", "'" + name + "' is damaged");
+  if (!opened) damaged();
+  std::string bytes;
+  while (bytes.size() < stat.size) {
+    const std::size_t before = bytes.size();
+    bytes.resize(before + std::min<zip_uint64_t>(piece, stat.size - before));
+    const zip_int64_t count = zip_fread(opened.get(), bytes.data() + before, bytes.size() - before);
+    if (count <= 0) damaged();
+    bytes.resize(before + static_cast<std::size_t>(count));
+  }
   return bytes;
 }
 

@@ -5,8 +5,10 @@
 
 #include <ATen/ops/empty.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cstring>
-#include <regex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,8 +22,117 @@ constexpr std::pair<std::string_view, torch::Dtype> dtypes[] = {
     {"<i8", torch::kInt64},   {"<i4", torch::kInt32},   {"<i2", torch::kInt16},
     {"|i1", torch::kInt8},    {"|u1", torch::kUInt8},   {"|b1", torch::kBool}};
 
+constexpr std::size_t most_dimensions = 64;
+/// Of an array without elements: its other extents take no bytes that would bound them.
+constexpr std::uint64_t largest_empty = std::uint64_t{1} << 48;
+
 [[noreturn]] void fail(const std::filesystem::path& file, std::string expected, std::string got) {
+  if (got.size() > 200) got.replace(200, std::string::npos, "…");
   throw DataError({"assay.npy", file.string(), std::move(expected), std::move(got), ""});
+}
+
+/// Reads a header: a Python dictionary of a text, a truth and a tuple of whole numbers, and nothing else. Time that
+/// grows with its length, no recursion: it may come from anywhere.
+class HeaderReader {
+ public:
+  HeaderReader(std::string_view header, const std::filesystem::path& file)
+      : header_(header), rest_(header), file_(file) {}
+
+  void read() {
+    expect('{');
+    while (!take('}')) {
+      const std::string_view key = text();
+      expect(':');
+      if (key == "descr" && !descr) {
+        descr = text("little-endian numbers");
+      } else if (key == "fortran_order" && !fortran_order) {
+        fortran_order = truth();
+      } else if (key == "shape" && !shape) {
+        shape = extents();
+      } else {
+        fail(file_, "'descr', 'fortran_order' and 'shape' in its header, each once", std::string(key));
+      }
+      if (!take(',')) {
+        expect('}');
+        break;
+      }
+    }
+    skip_blanks();
+    if (!rest_.empty()) miss("an end after '}'");
+    if (!descr) miss("a dtype");
+    if (!fortran_order || !shape) miss("a shape and its order");
+  }
+
+  std::optional<std::string_view> descr;
+  std::optional<bool> fortran_order;
+  std::optional<std::vector<std::int64_t>> shape;
+
+ private:
+  [[noreturn]] void miss(std::string expected) const { fail(file_, std::move(expected), std::string(header_)); }
+
+  void skip_blanks() { rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t\r\n"), rest_.size())); }
+  bool take(char wanted) {
+    skip_blanks();
+    if (!rest_.starts_with(wanted)) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+  void expect(char wanted) {
+    if (!take(wanted)) miss(std::string("a '") + wanted + "' in its header");
+  }
+  std::string_view text(const char* expected = "a text in its header") {
+    skip_blanks();
+    const char quote = rest_.empty() ? '\0' : rest_.front();
+    const std::size_t end = quote == '\'' || quote == '"' ? rest_.find(quote, 1) : std::string_view::npos;
+    if (end == std::string_view::npos) miss(expected);
+    const std::string_view found = rest_.substr(1, end - 1);
+    rest_.remove_prefix(end + 1);
+    return found;
+  }
+  bool truth() {
+    skip_blanks();
+    for (const std::string_view word : {"True", "False"}) {
+      if (!rest_.starts_with(word)) continue;
+      rest_.remove_prefix(word.size());
+      return word == "True";
+    }
+    miss("True or False for 'fortran_order'");
+  }
+  std::vector<std::int64_t> extents() {
+    std::vector<std::int64_t> found;
+    expect('(');
+    while (!take(')')) {
+      skip_blanks();
+      std::int64_t extent = -1;
+      const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), extent);
+      if (error != std::errc() || extent < 0) miss("whole numbers in its shape");
+      rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
+      found.push_back(extent);
+      if (found.size() > most_dimensions) miss("at most " + std::to_string(most_dimensions) + " dimensions");
+      if (!take(',')) {
+        expect(')');
+        break;
+      }
+    }
+    return found;
+  }
+
+  std::string_view header_, rest_;
+  const std::filesystem::path& file_;
+};
+
+/// Bytes of an array. Errors: `DataError` if they are more than `most`, or more than can be counted.
+std::uint64_t bytes_of(const std::vector<std::int64_t>& shape, std::uint64_t element, std::uint64_t most,
+                       const std::filesystem::path& file) {
+  const bool empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
+  std::uint64_t size = element;
+  for (const std::int64_t extent : shape) {
+    if (extent == 0) continue;
+    if (size > (empty ? largest_empty : most) / static_cast<std::uint64_t>(extent))
+      fail(file, "as much data as the shape says", "less");
+    size *= static_cast<std::uint64_t>(extent);
+  }
+  return empty ? 0 : size;
 }
 
 }  // namespace
@@ -29,36 +140,24 @@ constexpr std::pair<std::string_view, torch::Dtype> dtypes[] = {
 torch::Tensor read_npy(const std::filesystem::path& file) { return from_npy(detail::read_file(file), file); }
 
 torch::Tensor from_npy(std::string_view bytes, const std::filesystem::path& file) {
-  if (bytes.size() < 12 || bytes.compare(0, 6, "\x93NUMPY") != 0) fail(file, "a .npy file", "something else");
+  if (bytes.size() < 12 || bytes.compare(0, 6, "\x93NUMPY") != 0 || bytes[6] < 1 || bytes[6] > 3)
+    fail(file, "a .npy file", "something else");
   const bool first_version = bytes[6] == 1;
   std::uint32_t length = 0;
   std::memcpy(&length, bytes.data() + 8, first_version ? 2 : 4);
   const std::size_t start = first_version ? 10 : 12;
   if (length > bytes.size() - start) fail(file, "a whole header", "a file that ends inside it");
-  const std::string header(bytes.substr(start, length));
-  std::smatch found;
-  if (!std::regex_search(header, found, std::regex("'descr':\\s*'([^']*)'"))) fail(file, "a dtype", header);
-  const std::string descr = found[1];
+  HeaderReader header(bytes.substr(start, length), file);
+  header.read();
   const auto* known = std::find_if(std::begin(dtypes), std::end(dtypes),
-                                   [&](const auto& d) { return d.first == descr; });
-  if (known == std::end(dtypes)) fail(file, "little-endian numbers", "dtype '" + descr + "'");
-  if (!std::regex_search(header, std::regex("'fortran_order':\\s*False"))) fail(file, "an array in C order", header);
-  if (!std::regex_search(header, found, std::regex("'shape':\\s*\\(([0-9, ]*)\\)"))) fail(file, "a shape", header);
-  const std::string shape_text = found[1];
-  std::vector<std::int64_t> shape;
-  std::uint64_t size = c10::elementSize(known->second);
-  const std::regex number("[0-9]+");
-  for (std::sregex_iterator it(shape_text.begin(), shape_text.end(), number), end; it != end; ++it) {
-    shape.push_back(std::stoll(it->str()));
-    const auto extent = static_cast<std::uint64_t>(shape.back());
-    if (extent != 0 && size > bytes.size() / extent) fail(file, "as much data as the shape says", "less");
-    size *= extent;
-  }
-  if (bytes.size() - start - length != size) {
-    fail(file, std::to_string(size) + " bytes of data", std::to_string(bytes.size() - start - length));
-  }
-  torch::Tensor tensor = at::empty(shape, known->second);
-  if (size > 0) std::memcpy(tensor.mutable_data_ptr(), bytes.data() + start + length, size);
+                                   [&](const auto& d) { return d.first == *header.descr; });
+  if (known == std::end(dtypes)) fail(file, "little-endian numbers", "dtype '" + std::string(*header.descr) + "'");
+  if (*header.fortran_order) fail(file, "an array in C order", "one in Fortran order");
+  const std::string_view data = bytes.substr(start + length);
+  const std::uint64_t size = bytes_of(*header.shape, c10::elementSize(known->second), data.size(), file);
+  if (data.size() != size) fail(file, std::to_string(size) + " bytes of data", std::to_string(data.size()));
+  torch::Tensor tensor = at::empty(*header.shape, known->second);
+  if (size > 0) std::memcpy(tensor.mutable_data_ptr(), data.data(), size);
   return tensor;
 }
 

@@ -51,6 +51,14 @@ std::vector<ErrorParts> option_problems(const DriverOptions& options) {
   return problems;
 }
 
+void require_numbers(const Values& sample, std::string_view where) {
+  for (const NamedTensor& entry : sample) {
+    if (entry.tensor.numel() > 0) continue;
+    throw ShapeError({"assay.values.empty", std::string(where) + ", '" + entry.name + "'", "at least one number",
+                      describe({entry.name, entry.tensor.sizes().vec(), entry.tensor.scalar_type()}), ""});
+  }
+}
+
 void require_none(std::vector<ErrorParts> problems) {
   if (!problems.empty()) throw ConfigError(std::move(problems));
 }

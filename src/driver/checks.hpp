@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <assay/data/schema.hpp>
 #include <assay/driver_options.hpp>
 #include <assay/error.hpp>
 #include <assay/learner/capability.hpp>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace assay::detail {
@@ -15,6 +17,10 @@ std::vector<ErrorParts> capability_problems(const std::string& where, Capability
 std::vector<ErrorParts> provides_problems(const std::string& where, const std::vector<std::string>& targets,
                                           const std::vector<std::string>& provides);
 std::vector<ErrorParts> option_problems(const DriverOptions& options);
+
+/// Throws `ShapeError` `assay.values.empty` for a field without a single number: nothing can be learned of it.
+/// \param where names the sample in the message.
+void require_numbers(const Values& sample, std::string_view where);
 
 /// Throws `ConfigError` unless there are none.
 void require_none(std::vector<ErrorParts> problems);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "asked_handle.hpp"
+#include "simulation_folders.hpp"
 
 #include <assay/detail/campaign.hpp>
 #include <assay/detail/content.hpp>
 #include <assay/error.hpp>
 
 #include <algorithm>
-#include <cstdio>
 
 namespace assay::detail {
 
@@ -141,6 +141,7 @@ bool Campaign::fits(std::chrono::duration<double> time_limit) {
 
 std::vector<Job> Campaign::unfinished() {
   const std::lock_guard lock(queue_mutex_);
+  const SimulationFolders folders(options_.dir, options_.scratch, ledger_->campaign_id());
   std::vector<Job> jobs;
   for (auto left = left_.begin(); left != left_.end();) {
     const auto& [id, attempt] = *left;
@@ -153,7 +154,7 @@ std::vector<Job> Campaign::unfinished() {
                     .inputs = ledger_->inputs(id),
                     .attempt = attempt.attempt,
                     .failures = ledger_->failures(id),
-                    .directory = attempt.directory,
+                    .directory = folders.find(id, attempt.attempt, attempt.directory).value_or(""),
                     .seed = random_.with("simulation").with(id).bits(),
                     .purpose = entry.purpose});
     running_fingerprints_.insert(entry.fingerprint);
@@ -170,14 +171,6 @@ void Campaign::give_back(const Job& job) {
   const std::lock_guard lock(queue_mutex_);
   ledger_->interrupt({&job.id, 1});
   release({&job.id, 1});
-}
-
-std::filesystem::path Campaign::simulation_directory(SampleId id, int attempt) const {
-  char name[48];
-  std::snprintf(name, sizeof name, "%08lld_%d", static_cast<long long>(id), attempt);
-  return (options_.scratch.empty() ? options_.dir / "simulations"
-                                   : std::filesystem::absolute(options_.scratch) / ledger_->campaign_id()) /
-         name;
 }
 
 /// Up to `count` queued samples that nobody computes, reserved, in the order they were picked. Those whose content is
@@ -228,16 +221,17 @@ std::vector<Job> Campaign::start(std::int64_t count, Durable durable) {
   for (const LedgerEntry& entry : claimed) ids.push_back(entry.id);
   std::vector<Job> jobs;
   try {
+    const SimulationFolders folders(options_.dir, options_.scratch, ledger_->campaign_id());
     std::vector<Start> starts;
     for (const LedgerEntry& entry : claimed) {
       jobs.push_back({.id = entry.id,
                       .inputs = ledger_->inputs(entry.id),
                       .attempt = entry.attempts + 1,
                       .failures = entry.attempts > 0 ? ledger_->failures(entry.id) : 0,
-                      .directory = simulation_directory(entry.id, entry.attempts + 1),
+                      .directory = folders.directory(entry.id, entry.attempts + 1),
                       .seed = random_.with("simulation").with(entry.id).bits(),
                       .purpose = entry.purpose});
-      starts.push_back({entry.id, jobs.back().directory.string()});
+      starts.push_back({entry.id, folders.in_ledger(jobs.back().directory)});
     }
     if (!starts.empty()) ledger_->start_attempts(starts, durable);
   } catch (...) {

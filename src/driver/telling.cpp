@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How outcomes of simulations come into the ledger: told by the host program, or by a label strategy.
 #include "asked_handle.hpp"
+#include "checks.hpp"
 
 #include <assay/detail/campaign.hpp>
 #include <assay/error.hpp>
@@ -35,6 +36,7 @@ std::optional<std::string> Campaign::refusal(SampleId id, const Values& labels) 
     }
     require_finite(labels, sample_name(id));
     const Values targets = labels.pick(learner_->targets());
+    require_numbers(targets, sample_name(id));
     const std::lock_guard lock(queue_mutex_);
     if (target_schema_.empty()) target_schema_ = schema_of_sample(targets);
     require_fits(targets, target_schema_, sample_name(id));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "refusals.hpp"
 #include "valid_utf8.hpp"
 #include "workers.hpp"
 
@@ -16,6 +17,7 @@ FunctionLabel::FunctionLabel(FunctionLabelOptions options_, Function function)
 }
 
 void FunctionLabel::label(LabelContext& context) {
+  if (!refusals_.held) refusals_.held = std::make_shared<detail::Refusals>();
   detail::run_workers(options.threads, [&](const std::atomic<bool>& cancelled) {
     while (!cancelled) {
       const std::optional<Job> job = context.next();
@@ -36,12 +38,13 @@ void FunctionLabel::label(LabelContext& context) {
         reason = "the function threw something that is no std::exception";
       }
       if (labels) {
-        context.accept(*job, *labels);
+        refusals_.held->count(context.accept(*job, *labels));
       } else {
         context.fail(*job, Failure(detail::valid_utf8(reason), verdict));
       }
     }
   });
+  if (!context.stop_requested()) refusals_.held->require_few();
 }
 
 }  // namespace assay

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../detail/lease.hpp"
+#include "output_files.hpp"
+#include "refusals.hpp"
 #include "simulation.hpp"
 #include "valid_utf8.hpp"
 #include "workers.hpp"
 
-#include <assay/data/npy.hpp>
 #include <assay/detail/files.hpp>
 #include <assay/error.hpp>
 #include <assay/label/process_label.hpp>
@@ -24,26 +25,6 @@ namespace assay {
 namespace fs = std::filesystem;
 
 namespace {
-
-/// Numbers of a (nested) JSON array, as a tensor.
-torch::Tensor tensor_from(const Json& json, std::vector<double>& numbers) {
-  std::vector<std::int64_t> shape;
-  for (const Json* level = &json; level->is_array(); level = &level->front()) {
-    shape.push_back(static_cast<std::int64_t>(level->size()));
-    if (level->empty()) break;
-  }
-  const auto collect = [&](const auto& self, const Json& value) -> void {
-    if (value.is_array()) {
-      for (const Json& item : value) self(self, item);
-    } else {
-      numbers.push_back(number_from_json(value));
-    }
-  };
-  collect(collect, json);
-  return torch::from_blob(numbers.data(), {static_cast<std::int64_t>(numbers.size())}, torch::kFloat64)
-      .clone()
-      .reshape(shape);
-}
 
 /// An input file with numbers to be filled in.
 class Template {
@@ -123,20 +104,6 @@ std::string what(const std::exception& error) {
   return torch_error ? torch_error->what_without_backtrace() : error.what();
 }
 
-/// Errors: `LabelError` `assay.label.output` for what is no file of at most `limit` bytes. A program may leave anything
-/// under the name of its output: a pipe would be waited for, an endless file read.
-void require_readable(const fs::path& file, std::int64_t limit) {
-  const auto fail = [&](std::string expected, std::string got) {
-    throw LabelError({"assay.label.output", file.string(), std::move(expected), std::move(got), ""});
-  };
-  std::error_code error;
-  if (!fs::exists(file, error)) fail("a file that the program wrote", "none");
-  if (!fs::is_regular_file(file, error)) fail("a file", "something else");
-  const std::uintmax_t size = fs::file_size(file, error);
-  if (!error && size > static_cast<std::uintmax_t>(limit))
-    fail("at most " + std::to_string(limit) + " bytes ('read_limit')", std::to_string(size));
-}
-
 }  // namespace
 
 /// What all samples of a phase share.
@@ -149,8 +116,21 @@ struct ProcessLabel::Setup {
     for (const auto& [target, file] : options.templates) templates.emplace_back(target, file);
   }
 
+  /// Counts a simulation that was ended from outside while the campaign went on: by its own program, if again and
+  /// again.
+  bool too_many_stops(SampleId id) const {
+    const std::lock_guard lock(mutex_);
+    return ++stops_[id] >= most_stops;
+  }
+
   fs::path program;
   std::vector<Template> templates;
+
+ private:
+  static constexpr int most_stops = 3;
+
+  mutable std::mutex mutex_;
+  mutable std::map<SampleId, int> stops_;
 };
 
 ProcessLabel::ProcessLabel(ProcessLabelOptions options_, Writer writer, Reader reader)
@@ -170,24 +150,6 @@ ProcessLabel::ProcessLabel(ProcessLabelOptions options_, Writer writer, Reader r
   if (!problems.empty()) throw ConfigError(std::move(problems));
 }
 
-Values ProcessLabel::read_outputs(const fs::path& directory) const {
-  if (reader_) return reader_(directory);
-  Values labels;
-  for (const auto& [name, place] : options.outputs) {
-    const std::size_t hash = place.find('#');
-    const fs::path file = directory / place.substr(0, hash);
-    require_readable(file, options.read_limit);
-    if (hash == std::string::npos) {
-      labels.set(name, read_npy(file));
-    } else {
-      const Json json = parse_json(detail::read_file(file), file.string());
-      std::vector<double> numbers;
-      labels.set(name, tensor_from(json.at(Json::json_pointer(place.substr(hash + 1))), numbers));
-    }
-  }
-  return labels;
-}
-
 /// What the launcher of a parallel program, or a scheduler, tells the processes that it starts: a simulation that
 /// starts MPI itself would take itself for one of them.
 constexpr std::array launcher_variables{"OMPI_*",        "PMIX_*",       "PMI_*",   "PRTE_*",    "MPI_LOCAL*",
@@ -199,6 +161,7 @@ detail::SimulationOrder ProcessLabel::order_for(const Setup& setup, const std::v
   detail::SimulationOrder order{.mark = detail::ProcessMarker::new_mark(),
                                 .host = detail::host_name(),
                                 .boot = detail::boot_of_host(),
+                                .pid_namespace = detail::process_namespace(),
                                 .program = setup.program,
                                 .arguments = options.command,
                                 .time_limit = options.time_limit,
@@ -218,6 +181,7 @@ void ProcessLabel::run(LabelContext& context, const Job& job, const Setup& setup
                        const std::function<bool()>& stop) const {
   fs::remove_all(job.directory);
   detail::make_directories_durably(job.directory);
+  fs::create_directory(job.directory / detail::own_folder);
   for (const Template& input : setup.templates) {
     detail::write_file(job.directory / input.target(), input.filled(job.inputs));
   }
@@ -226,6 +190,7 @@ void ProcessLabel::run(LabelContext& context, const Job& job, const Setup& setup
   } catch (const Infeasible& said) {
     return fail(context, job, Failure(said.what(), Verdict::infeasible));
   } catch (const std::exception& error) {
+    detail::require_room(job.directory);
     return fail(context, job, "input files: " + what(error));
   }
   const detail::SimulationOrder order = order_for(setup, cores);
@@ -235,8 +200,12 @@ void ProcessLabel::run(LabelContext& context, const Job& job, const Setup& setup
   detail::Simulation simulation = detail::Simulation::start(job.directory, order);
   context.set_handle(job, "process " + std::to_string(simulation.process()));
   const std::optional<detail::SimulationOutcome> outcome = simulation.wait(stop);
+  if (outcome && outcome->kind == detail::SimulationOutcome::Kind::stopped && !stop() && setup.too_many_stops(job.id))
+    return fail(context, job, "its runner was told to end again and again, though the campaign goes on");
   if (outcome) return settle(context, job, *outcome, /*files_are_whole=*/true);
-  if (!stop()) fail(context, job, "its runner was killed");
+  if (stop()) return;
+  detail::require_room(job.directory);
+  fail(context, job, simulation.what_became_of_the_runner());
 }
 
 void ProcessLabel::fail(LabelContext& context, const Job& job, Failure failure) const {
@@ -258,16 +227,21 @@ void ProcessLabel::settle(LabelContext& context, Job job, const detail::Simulati
     case Kind::not_started:
       throw LabelError(
           {"assay.label.program", options.command.front(), "a program that can be started", outcome.problem, ""});
-    case Kind::signaled:
     case Kind::timed_out: return fail(context, job, std::move(failure));
+    case Kind::signaled: detail::require_room(job.directory); return fail(context, job, std::move(failure));
     case Kind::exited:
       if (outcome.status == 0) break;
-      if (outcome.status == options.infeasible_status) failure.verdict = Verdict::infeasible;
+      if (outcome.status == options.infeasible_status) {
+        failure.verdict = Verdict::infeasible;
+      } else {
+        detail::require_room(job.directory);
+      }
       return fail(context, job, std::move(failure));
   }
   Values labels;
   try {
-    labels = read_outputs(job.directory);
+    labels = reader_ ? reader_(job.directory)
+                     : detail::read_output_files(job.directory, options.outputs, options.read_limit);
   } catch (const Infeasible& said) {
     if (!files_are_whole) return context.give_back(job);
     failure.reason = said.what();
@@ -275,10 +249,11 @@ void ProcessLabel::settle(LabelContext& context, Job job, const detail::Simulati
     return fail(context, job, std::move(failure));
   } catch (const std::exception& error) {
     if (!files_are_whole) return context.give_back(job);
+    detail::require_room(job.directory);
     failure.reason = "output cannot be read: " + what(error);
     return fail(context, job, std::move(failure));
   }
-  const bool accepted = context.accept(job, labels);
+  const bool accepted = refusals_.held->count(context.accept(job, labels));
   if (options.keep == KeepDirectories::none || (accepted && options.keep == KeepDirectories::failed)) {
     fs::remove_all(job.directory);
   }
@@ -289,22 +264,25 @@ bool ProcessLabel::settle_left(LabelContext& context, const Job& job, bool wait,
                                const std::function<bool()>& stop) const {
   std::optional<detail::SimulationOrder> order;
   try {
-    order = detail::read_order(job.directory);
+    if (!job.directory.empty()) order = detail::read_order(job.directory);
   } catch (const Error&) {  // killed before it was written, or deleted
+  }
+  if (!order) {
     context.give_back(job);
     return true;
   }
   detail::Simulation simulation = detail::Simulation::left_behind(job.directory, *order);
   std::optional<detail::SimulationOutcome> outcome = detail::read_outcome(job.directory, order->mark);
   if (!outcome && simulation.runs()) {
-    const bool end = options.left_running == LeftRunning::end && order->host == detail::host_name();
+    const bool end = options.left_running == LeftRunning::end && simulation.is_within_reach();
     if (!wait && !end) return false;
     outcome = simulation.wait([&] { return end || stop(); });
     if (!outcome && !end && stop()) return true;  // still unsettled: the next session looks again
   }
+  if (!outcome) simulation.end_leftovers();
   if (!outcome) outcome = detail::read_outcome(job.directory, order->mark);  // written while it was looked for
   if (outcome) {
-    settle(context, job, *outcome, simulation.on_this_boot());
+    settle(context, job, *outcome, simulation.files_are_whole());
   } else {
     context.give_back(job);
   }
@@ -341,6 +319,7 @@ std::vector<ProcessLabel::Seat> ProcessLabel::seats() const {
 }
 
 void ProcessLabel::label(LabelContext& context) {
+  if (!refusals_.held) refusals_.held = std::make_shared<detail::Refusals>();
   std::vector<Job> left = context.unfinished();
   const auto never = [] { return false; };
   std::erase_if(left, [&](const Job& job) { return settle_left(context, job, /*wait=*/false, never); });
@@ -371,6 +350,7 @@ void ProcessLabel::label(LabelContext& context) {
       run(context, *job, setup, seat.cores, stop);
     }
   });
+  if (!context.stop_requested()) refusals_.held->require_few();
 }
 
 }  // namespace assay

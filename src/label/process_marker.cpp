@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process_marker.hpp"
 
+#include "control_group.hpp"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -46,18 +48,23 @@ bool is_ours(pid_t process) {
   return ::stat(("/proc/" + std::to_string(process)).c_str(), &status) == 0 && status.st_uid == ::geteuid();
 }
 
-/// Between two programs a process has no environment: it has an executable then, but no place for the environment.
-bool in_exec(pid_t process) {
-  std::array<char, 8> target;
-  if (::readlink(("/proc/" + std::to_string(process) + "/exe").c_str(), target.data(), target.size()) <= 0)
-    return false;
+/// One field of /proc/PID/stat behind the name, by its number in proc(5), from 3 on. Empty for a process that is gone.
+std::string stat_field(pid_t process, int number) {
   const std::string stat = read_proc(process, "stat");
   const std::size_t name_end = stat.rfind(')');
-  if (name_end == std::string::npos) return false;
-  std::istringstream fields(stat.substr(name_end + 1));  // from the third on, see proc(5)
+  if (name_end == std::string::npos) return {};
+  std::istringstream fields(stat.substr(name_end + 1));
   std::string field;
-  for (int i = 3; i <= 51; ++i) fields >> field;  // env_end
-  return fields && field == "0";
+  for (int i = 3; i <= number; ++i) fields >> field;
+  return fields ? field : std::string();
+}
+
+/// Between two programs a process has no environment: it has an executable then, but no place for the environment.
+bool in_exec(pid_t process) {
+  constexpr int end_of_environment = 51;
+  std::array<char, 8> target;
+  return ::readlink(("/proc/" + std::to_string(process) + "/exe").c_str(), target.data(), target.size()) > 0 &&
+         stat_field(process, end_of_environment) == "0";
 }
 
 /// Sends a signal to a process if `still` holds for the process that the signal will reach, and no later one of the
@@ -76,6 +83,25 @@ void send(pid_t process, int signal, const std::function<bool()>& still) {
 }
 
 }  // namespace
+
+std::vector<pid_t> all_processes() {
+  std::vector<pid_t> found;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at("/proc", error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    pid_t process = 0;
+    const auto [last, wrong] = std::from_chars(name.data(), name.data() + name.size(), process);
+    if (wrong == std::errc() && last == name.data() + name.size()) found.push_back(process);
+  }
+  return found;
+}
+
+pid_t parent_of(pid_t process) {
+  const std::string field = stat_field(process, 4);
+  pid_t parent = 0;
+  std::from_chars(field.data(), field.data() + field.size(), parent);
+  return parent;
+}
 
 std::string ProcessMarker::new_mark() {
   static std::atomic<std::uint64_t> count{0};
@@ -98,35 +124,40 @@ std::vector<std::string> ProcessMarker::environment() const {
   return entries;
 }
 
-bool ProcessMarker::is_on(pid_t process) const {
+std::vector<std::string> ProcessMarker::marks_of(pid_t process) {
   std::string environment = read_proc(process, "environ");
   for (int i = 0; i < 200 && environment.empty() && in_exec(process); ++i) {
     std::this_thread::sleep_for(1ms);
     environment = read_proc(process, "environ");
   }
+  std::vector<std::string> marks;
   for (std::string_view rest = environment; !rest.empty();) {
     std::string_view entry = rest.substr(0, rest.find('\0'));
     rest.remove_prefix(std::min(entry.size() + 1, rest.size()));
     if (!is_variable(entry)) continue;
     entry.remove_prefix(variable.size() + 1);
     while (!entry.empty()) {
-      const std::string_view mark = entry.substr(0, entry.find(':'));
-      if (mark == mark_) return true;
-      entry.remove_prefix(std::min(mark.size() + 1, entry.size()));
+      marks.emplace_back(entry.substr(0, entry.find(':')));
+      entry.remove_prefix(std::min(marks.back().size() + 1, entry.size()));
     }
   }
-  return false;
+  return marks;
+}
+
+bool ProcessMarker::is_on(pid_t process) const {
+  const std::vector<std::string> marks = marks_of(process);
+  return std::find(marks.begin(), marks.end(), mark_) != marks.end();
+}
+
+bool ProcessMarker::is_last_on(pid_t process) const {
+  const std::vector<std::string> marks = marks_of(process);
+  return !marks.empty() && marks.back() == mark_;
 }
 
 std::vector<pid_t> ProcessMarker::processes() const {
   std::vector<pid_t> found;
-  std::error_code error;
-  for (std::filesystem::directory_iterator at("/proc", error), end; !error && at != end; at.increment(error)) {
-    const std::string name = at->path().filename().string();
-    pid_t process = 0;
-    const auto [last, wrong] = std::from_chars(name.data(), name.data() + name.size(), process);
-    if (wrong != std::errc() || last != name.data() + name.size() || process == ::getpid()) continue;
-    if (is_ours(process) && is_on(process)) found.push_back(process);
+  for (const pid_t process : all_processes()) {
+    if (process != ::getpid() && is_ours(process) && is_on(process)) found.push_back(process);
   }
   return found;
 }
@@ -136,6 +167,7 @@ void ProcessMarker::signal(pid_t process, int signal) const {
 }
 
 void ProcessMarker::kill_all() const {
+  ControlGroup(mark_).end();
   // Again, for what forked meanwhile, and until the killed ones are gone.
   for (int pass = 0; pass < 300; ++pass) {
     const std::vector<pid_t> left = processes();

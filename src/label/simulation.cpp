@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -114,6 +115,22 @@ bool is_runner(pid_t process) {
   return !name.empty() && std::string_view(runner_name).starts_with(name);
 }
 
+fs::path working_directory(pid_t process) { return "/proc/" + std::to_string(process) + "/cwd"; }
+
+bool is_removed(const fs::path& working_directory) {
+  struct stat status {};
+  if (::stat(working_directory.c_str(), &status) != 0) return errno == ESTALE;  // by another host
+  std::error_code error;
+  return status.st_nlink == 0 || fs::read_symlink(working_directory, error).string().ends_with(" (deleted)");
+}
+
+/// Whether a process works in a directory or below.
+bool works_in(pid_t process, const fs::path& directory) {
+  std::error_code error;
+  const std::string place = fs::canonical(directory, error).string() + "/";
+  return !error && (fs::read_symlink(working_directory(process), error).string() + "/").starts_with(place);
+}
+
 }  // namespace
 
 std::filesystem::path find_program(const std::string& program) {
@@ -180,7 +197,47 @@ Simulation::~Simulation() {
   }
 }
 
-bool Simulation::on_this_boot() const { return order_.host != host_name() || order_.boot == boot_of_host(); }
+bool Simulation::is_within_reach() const {
+  return order_.host == host_name() && order_.boot == boot_of_host() &&
+         (order_.pid_namespace.empty() || order_.pid_namespace == process_namespace());
+}
+
+bool Simulation::files_are_whole() const { return order_.host != host_name() || order_.boot == boot_of_host(); }
+
+std::string Simulation::what_became_of_the_runner() const {
+  return runner_exited_ ? "its runner could not write how it ended: the program may have removed its own directory"
+                        : "its runner was killed";
+}
+
+/// Runners of simulations inside this one carry its mark too, but not as their last.
+bool Simulation::leads(pid_t process) const { return is_runner(process) && marker_.is_last_on(process); }
+
+bool Simulation::works_here(pid_t runner) const {
+  const std::string here = place_of(directory_);
+  return !here.empty() && place_of(working_directory(runner)) == here;
+}
+
+Simulation::Sight Simulation::look() const {
+  const std::vector<pid_t> processes = marker_.processes();
+  if (order_.place.empty()) return look_at_one_of_format_1(processes);
+  Sight sight = Sight::nothing;
+  bool led = false;
+  for (const pid_t process : processes) {
+    if (!leads(process)) continue;
+    if (works_here(process)) return Sight::runner;
+    led = true;
+    if (is_removed(working_directory(process))) sight = Sight::orphans;
+  }
+  if (!led && !processes.empty() && order_.place == place_of(directory_)) sight = Sight::leftovers;
+  return sight;
+}
+
+/// Its runner works anywhere, its program in the directory.
+Simulation::Sight Simulation::look_at_one_of_format_1(const std::vector<pid_t>& processes) const {
+  const auto any = [&](const auto& holds) { return std::any_of(processes.begin(), processes.end(), holds); };
+  if (!any([&](pid_t process) { return works_in(process, directory_); })) return Sight::nothing;
+  return any([&](pid_t process) { return leads(process); }) ? Sight::runner : Sight::leftovers;
+}
 
 bool Simulation::runs() const {
   if (runner_ >= 0) {
@@ -192,17 +249,25 @@ bool Simulation::runs() const {
     // A host that ignores SIGCHLD, or waits for any child, may have reaped it.
     return result == 0 ? info.si_pid != runner_ : marker_.is_on(runner_);
   }
-  if (order_.host == host_name()) return on_this_boot() && !marker_.processes().empty();
+  if (is_within_reach()) return look() == Sight::runner;
   if (read_outcome(directory_, order_.mark)) return false;
-  std::error_code error;
-  const auto began = fs::last_write_time(directory_ / order_file, error);
-  return !error && fs::file_time_type::clock::now() - began < order_.time_limit + order_.grace + 1min;
+  constexpr double just_now = -5;  // seconds; a time further ahead is one that somebody set
+  const bool beats = !order_.place.empty();
+  const std::optional<double> age = age_of(directory_, beats ? heartbeat_file : order_file);
+  const std::chrono::duration<double> most = beats ? heartbeat_stale
+                                                   : order_.time_limit + order_.grace + heartbeat_stale;
+  return age && *age > just_now && *age < most.count();
 }
 
-void Simulation::tell_to_end() const {
-  if (runner_ >= 0) return marker_.signal(runner_, SIGTERM);
+void Simulation::end_leftovers() const {
+  if (is_within_reach() && look() != Sight::nothing) marker_.kill_all();
+}
+
+void Simulation::signal_runner(int signal) const {
+  if (runner_ >= 0) return marker_.signal(runner_, signal);
+  if (look() != Sight::runner) return;
   for (const pid_t process : marker_.processes()) {
-    if (is_runner(process)) marker_.signal(process, SIGTERM);
+    if (leads(process) && (order_.place.empty() || works_here(process))) marker_.signal(process, signal);
   }
 }
 
@@ -218,26 +283,38 @@ void Simulation::reap() {
     siginfo_t info{};
     while (::waitid(P_PID, static_cast<id_t>(runner), &info, WEXITED) < 0 && errno == EINTR) {
     }
+    runner_exited_ = info.si_code == CLD_EXITED;
   }
 }
 
 std::optional<SimulationOutcome> Simulation::wait(const std::function<bool()>& stop) {
+  const bool within_reach = is_within_reach(), own = runner_ >= 0;
+  const int longest_pause = within_reach ? 50 : 1000;  // milliseconds; elsewhere every look asks the file system
   std::optional<Clock::time_point> told;
-  for (int milliseconds = 1; runs(); milliseconds = std::min(2 * milliseconds, 50)) {
+  Clock::time_point woken = Clock::now();
+  for (int milliseconds = 1; runs(); milliseconds = std::min(2 * milliseconds, longest_pause)) {
+    const Clock::time_point now = Clock::now();
     if (!told && stop()) {
-      // One on another host ends by itself.
-      if (order_.host != host_name()) return std::nullopt;
-      tell_to_end();
-      told = Clock::now();
+      if (!within_reach) return std::nullopt;  // it ends by itself
+      signal_runner(SIGTERM);
+      told = now;
     }
     // The runner has the same time for the program; it would take longer only if it hangs.
-    if (told && Clock::now() - *told > order_.grace + 10s) break;
+    if (told && now - *told > order_.grace + 10s) break;
+    if (within_reach && now - woken > 1s) {
+      signal_runner(SIGCONT);  // a program may have stopped it, and nobody would keep to the time limit
+      woken = now;
+    }
     pause(milliseconds);
+  }
+  if (!own) {
+    end_leftovers();
+    return read_outcome(directory_, order_.mark);
   }
   if (runs()) marker_.kill_all();
   reap();
   std::optional<SimulationOutcome> outcome = read_outcome(directory_, order_.mark);
-  if (!outcome && order_.host == host_name()) marker_.kill_all();
+  if (!outcome) marker_.kill_all();
   return outcome;
 }
 

@@ -9,19 +9,25 @@
 #include <string>
 #include <vector>
 
-// What stands in the directory of a simulation beside the program's own files, written by assay for the runner
-// (`simulation.json`) and by the runner for assay (`outcome.json`).
+// What assay keeps in the directory of a simulation, in a folder of its own, `.assay`: all else there is the program's.
+// `simulation.json` is written by assay for the runner, the rest by the runner for assay.
 
 namespace assay::detail {
 
+inline constexpr const char* own_folder = ".assay";
 inline constexpr const char* order_file = "simulation.json";
 inline constexpr const char* outcome_file = "outcome.json";
+inline constexpr const char* output_file = "output.txt";    ///< what the program prints
+inline constexpr const char* heartbeat_file = "heartbeat";  ///< its time says when the runner was last alive
+inline constexpr std::chrono::seconds heartbeat_period{5};
+inline constexpr std::chrono::seconds heartbeat_stale{60};  ///< one that did not move for so long has stopped
 
 /// A program to run, and what it may use.
 struct SimulationOrder {
-  std::string mark;  ///< of all its processes, see `ProcessMarker`
-  std::string host;  ///< on which it was started
-  std::string boot;  ///< of that host
+  std::string mark;           ///< of all its processes, see `ProcessMarker`
+  std::string host;           ///< on which it was started
+  std::string boot;           ///< of that host
+  std::string pid_namespace;  ///< of process ids there; empty where a version before did not say
   std::filesystem::path program;
   std::vector<std::string> arguments;
   std::chrono::duration<double> time_limit{};
@@ -31,6 +37,7 @@ struct SimulationOrder {
   std::vector<int> cores = {};                            ///< it is bound to; none: as this program is
   std::vector<std::string> unset = {};                    ///< names of variables, or their beginnings with a *
   std::map<std::string, std::string> environment = {};
+  std::string place = {};  ///< of the directory that it was written into, see `place_of`; a copy has another
 };
 
 /// How a program ended.
@@ -48,17 +55,34 @@ struct SimulationOutcome {
   double seconds = 0;
 };
 
-/// Errors: `CheckpointError` `assay.file`.
+/// The folder of assay's files in a simulation's directory: `.assay`, or the directory itself where a version before
+/// put them there.
+std::filesystem::path own_files(const std::filesystem::path& directory);
+
+/// Which directory a path leads to, whatever it is called: device and number. Empty where there is none.
+std::string place_of(const std::filesystem::path& directory);
+
+/// Makes the folder too. Errors: `CheckpointError` `assay.file`.
 void write_order(const std::filesystem::path& directory, const SimulationOrder& order);
-/// Errors: `CheckpointError` for a file that is not there, `ConfigError` for one that is something else.
+/// Errors: `CheckpointError` for a file that is not there or a link, `ConfigError` for one that is something else.
 SimulationOrder read_order(const std::filesystem::path& directory);
 
-/// Under a temporary name, renamed: it is there whole, or not at all.
+/// Under a temporary name, renamed: it is there whole, or not at all. Whatever the program left under these names goes.
 void write_outcome(const std::filesystem::path& directory, const SimulationOutcome& outcome, const std::string& mark);
-/// Nothing while there is none with this mark: a program may have a file of the same name.
+/// Nothing while there is none with this mark.
 std::optional<SimulationOutcome> read_outcome(const std::filesystem::path& directory, const std::string& mark);
+
+/// Seconds since one of assay's files of a simulation was written, by the clock of the file system that holds it: those
+/// of two hosts may differ. Nothing if there is no such file. Cost: a file is made and removed.
+std::optional<double> age_of(const std::filesystem::path& directory, const char* file);
+
+/// Errors: `LabelError` `assay.label.disk` where the file system of a simulation's directory takes nothing more. What a
+/// program came to there says nothing of its sample.
+void require_room(const std::filesystem::path& directory);
 
 /// What differs from one start of this host's system to the next.
 std::string boot_of_host();
+/// What differs from one container of this host to the next: process ids of one say nothing in another.
+std::string process_namespace();
 
 }  // namespace assay::detail

@@ -47,6 +47,11 @@ std::int64_t Fields::width() const {
 
 void Fields::learn(const Values& batch) {
   const Schema seen = schema_of_batch(batch.pick(names_));
+  for (const Field& field : seen) {
+    if (columns_of(field) > 0) continue;
+    throw DataError({"assay.learner.empty", role_ + " '" + field.name + "'", "at least one number a sample",
+                     shape_text(field.shape) + " a sample", ""});
+  }
   if (!known()) schema_ = seen;
   flatten(batch);
 }

@@ -62,11 +62,19 @@ class Queue final : public LabelQueue {
     if (on_start) on_start();
   }
   bool stop_requested() const override { return stop; }
+  std::vector<Job> unfinished() override { return std::exchange(left, {}); }
+  void give_back(const Job& job) override {
+    const std::lock_guard lock(mutex_);
+    given_back.push_back(job.id);
+    waiting.push_back({job.id, job.attempt + 1, job.failures});
+  }
 
   std::vector<Waiting> waiting;
   std::map<SampleId, Values> accepted;
   std::vector<Failure> failures;
   std::vector<std::string> handles;
+  std::vector<Job> left;             ///< by an earlier process, for `unfinished`
+  std::vector<SampleId> given_back;  ///< and waiting again
   std::atomic<bool> stop{false};
   std::function<void()> on_start;          ///< called for every handle
   std::function<void(const Job&)> refuse;  ///< called before labels are taken
@@ -110,21 +118,49 @@ inline bool alive(pid_t process) {
   return !text.empty() && text.find(") Z") == std::string::npos && text.find(") X") == std::string::npos;
 }
 
-/// The number a program left in a file.
+/// The number a program left in a file. One that is missing fails the test: nothing of the kind is a process.
 inline pid_t process_in(const std::filesystem::path& file) {
   pid_t process = 0;
-  std::ifstream(file) >> process;
+  if (!(std::ifstream(file) >> process) || process <= 1)
+    throw std::runtime_error(file.string() + " holds no process id");
   return process;
 }
 
-/// Waits until a program has written a file. The limit only guards against a hang.
-inline void wait_for(const std::filesystem::path& file) {
-  std::error_code error;
+/// Waits for something to become true. Giving up fails the test: the limit only guards against a hang.
+inline void wait_until(const std::string& what, const std::function<bool()>& holds) {
   for (int i = 0; i < 12000; ++i) {
-    const std::uintmax_t size = std::filesystem::file_size(file, error);
-    if (!error && size > 0) return;
+    if (holds()) return;
     ::usleep(10'000);
   }
+  throw std::runtime_error("gave up waiting until " + what);
+}
+
+/// Waits until a program has written a file.
+inline void wait_for(const std::filesystem::path& file) {
+  wait_until(file.string() + " is written", [&] {
+    std::error_code error;
+    const std::uintmax_t size = std::filesystem::file_size(file, error);
+    return !error && size > 0;
+  });
+}
+
+struct EndedAtLimit {
+  std::filesystem::path folder;
+  Failure failure;
+};
+
+/// Runs a program that does not end until its time limit ends it. Where the machine was too busy for it to write the
+/// file `ready` into the folder above its own by then, again with a longer limit.
+inline EndedAtLimit run_to_limit(const std::filesystem::path& folder, ProcessLabelOptions options,
+                                 const std::string& ready) {
+  for (const int milliseconds : {250, 1000, 4000, 16000, 64000}) {
+    const std::filesystem::path place = folder / ("limit_" + std::to_string(milliseconds));
+    options.time_limit = std::chrono::milliseconds(milliseconds);
+    Queue queue(place, 1);
+    run(ProcessLabel(options, {}, read_y), queue);
+    if (std::filesystem::exists(place / ready)) return {place, queue.failures.at(0)};
+  }
+  throw std::runtime_error("the program was not ready in time");
 }
 
 /// Waits for a process that was killed. The limit only guards against a hang.

@@ -170,7 +170,6 @@ class Campaign final : private LabelQueue {
   void abandon_phase();
   std::int64_t take_stock_of_running();
   std::int64_t queue_left_again(bool asked_ones);
-  std::filesystem::path simulation_directory(SampleId id, int attempt) const;
   void know_duration(const Job& job);
   std::string content_of(const Values& inputs) const;
   bool told_before(const Told& told);

@@ -20,7 +20,8 @@ struct Job {
   Values inputs;
   int attempt = 1;                  ///< 1 for the first
   int failures = 0;                 ///< earlier attempts that failed; interrupted ones are none
-  std::filesystem::path directory;  ///< private to this attempt; not created until somebody needs it
+  std::filesystem::path directory;  ///< private to this attempt, absolute; not created until somebody needs it. Empty
+                                    ///< for an unfinished one whose directory is not to be found
   std::uint64_t seed = 0;           ///< for stochastic simulations; depends on the campaign's seed and the id alone
   Purpose purpose = Purpose::training;
   std::optional<double> seconds =

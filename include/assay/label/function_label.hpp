@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <assay/detail/scratch.hpp>
 #include <assay/label/context.hpp>
 #include <assay/options.hpp>
 
@@ -12,6 +13,10 @@
 #include <vector>
 
 namespace assay {
+
+namespace detail {
+class Refusals;
+}  // namespace detail
 
 struct FunctionLabelOptions {
   std::vector<std::string> provides = {};
@@ -29,6 +34,7 @@ struct FunctionLabelOptions {
 ///
 /// What the function throws becomes a failed simulation, with the text of the exception as the reason; an
 /// `assay::Infeasible` says that the design cannot be.
+/// Errors: `LabelError` `assay.label.refused` at the end of a phase if the campaign refused most labels so far.
 class FunctionLabel {
  public:
   using Function = std::function<Values(const Job&)>;
@@ -51,6 +57,7 @@ class FunctionLabel {
 
  private:
   Function function_;
+  detail::Scratch<detail::Refusals> refusals_;
 };
 
 }  // namespace assay

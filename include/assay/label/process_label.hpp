@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <assay/detail/scratch.hpp>
 #include <assay/label/context.hpp>
 #include <assay/options.hpp>
 
@@ -19,6 +20,7 @@ namespace assay {
 namespace detail {
 struct SimulationOrder;
 struct SimulationOutcome;
+class Refusals;
 }  // namespace detail
 
 /// Which simulation directories stay.
@@ -66,8 +68,9 @@ struct ProcessLabelOptions {
                  .help = "input files and the templates they are made from: {{name}} becomes the number"},
       OptionInfo{.name = "outputs", .help = "where each field is read: FILE.json#/pointer or FILE.npy"},
       OptionInfo{.name = "keep", .help = "simulation directories that stay"},
-      OptionInfo{
-          .name = "output_limit", .help = "bytes of what the program prints that are kept in output.txt", .min = 0},
+      OptionInfo{.name = "output_limit",
+                 .help = "bytes of what the program prints that are kept in .assay/output.txt",
+                 .min = 0},
       OptionInfo{.name = "file_limit", .help = "bytes that any one file of the program may have", .min = 0},
       OptionInfo{.name = "read_limit", .help = "bytes that a file named in 'outputs' may have to be read", .min = 0},
       OptionInfo{.name = "writer",
@@ -95,20 +98,22 @@ struct ProcessLabelOptions {
 };
 
 /// Labels by running a simulation program: for every attempt a fresh directory, which is the program's working
-/// directory, and a process group of its own. Its standard input is empty; what it prints goes to `output.txt`.
+/// directory, and a process group of its own. Its standard input is empty; what it prints goes to `.assay/output.txt`:
+/// the folder `.assay` is assay's, all else in the directory is the program's.
 ///
 /// When the time is up or a stop is requested, the group gets SIGTERM, and after `grace` SIGKILL. Whatever way a
-/// program ends, what it leaves behind is killed: its group, and every process that carries the mark of this attempt in
-/// the variable ASSAY_SIMULATION of its environment, whatever its group or session.
+/// program ends, what it leaves behind is killed: its group, all that descends from it, whatever its session, and every
+/// process that carries the mark of this attempt in the variable ASSAY_SIMULATION of its environment.
 ///
 /// The program succeeds if it exits with 0 and its output can be read. Everything else is a failure that says what
 /// happened, with the tail of what the program printed, as UTF-8.
 /// Errors: `ConfigError` for options that do not fit together; `LabelError` `assay.label.program` for a program that
-/// cannot be started and `assay.label.template` for a template that cannot be read or filled, which end the phase with
-/// every sample still queued.
-/// Each simulation has a runner, a small process of its own that starts the program, keeps to its limits, and writes
-/// how it ended into `outcome.json` in its directory. A campaign that was killed takes up what its simulations came to
-/// meanwhile when it goes on, and waits for those that still run (`left_running`): none is repeated.
+/// cannot be started, `assay.label.template` for a template that cannot be read or filled and `assay.label.disk` for a
+/// disk that takes nothing more, which end the phase with every sample still queued; `assay.label.refused` at the end
+/// of a phase if the campaign refused most labels so far. Each simulation has a runner, a small process of its own that
+/// starts the program, keeps to its limits, and writes how it ended into `.assay/outcome.json` in its directory. A
+/// campaign that was killed takes up what its simulations came to meanwhile when it goes on, and waits for those that
+/// still run (`left_running`): none is repeated.
 class ProcessLabel {
  public:
   /// Writes the input files of a sample into a directory. What it throws is the reason of the failure, an `Infeasible`
@@ -139,10 +144,10 @@ class ProcessLabel {
   void settle(LabelContext& context, Job job, const detail::SimulationOutcome& outcome, bool files_are_whole) const;
   bool settle_left(LabelContext& context, const Job& job, bool wait, const std::function<bool()>& stop) const;
   void fail(LabelContext& context, const Job& job, Failure failure) const;
-  Values read_outputs(const std::filesystem::path& directory) const;
 
   Writer writer_;
   Reader reader_;
+  detail::Scratch<detail::Refusals> refusals_;
 };
 
 }  // namespace assay

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs one simulation program and writes how it ended beside its files. A process of its own, so that this is known
 // also where the campaign that wanted it was killed meanwhile. Small: nothing of LibTorch is loaded.
+//
+// It works in the simulation's directory, so that this may be moved while it does, and is known by that.
 #include "process.hpp"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <system_error>
 
 namespace {
 
@@ -17,15 +23,15 @@ extern "C" void end(int) { told_to_end = 1; }
 
 int main(int argc, char** argv) {
   if (argc != 2) {
-    std::fputs("usage: assay_simulation DIRECTORY   (with a simulation.json; started by assay)\n", stderr);
+    std::fputs("usage: assay_simulation DIRECTORY   (with a .assay/simulation.json; started by assay)\n", stderr);
     return 2;
   }
   for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, end);
-  std::signal(SIGHUP, SIG_IGN);
-  std::signal(SIGPIPE, SIG_IGN);
+  for (const int signal : {SIGHUP, SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
   using namespace assay::detail;
   try {
-    const std::filesystem::path directory = argv[1];
+    if (::chdir(argv[1]) != 0) throw std::system_error(errno, std::generic_category(), argv[1]);
+    const std::filesystem::path directory = ".";
     const SimulationOrder order = read_order(directory);
     SimulationOutcome outcome;
     try {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process.hpp"
+
+#include "../control_group.hpp"
 #include "../process_marker.hpp"
 #include "../valid_utf8.hpp"
+#include "heartbeat.hpp"
+#include "process_tree.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -197,7 +201,18 @@ pid_t spawn(const SimulationOrder& order, const std::filesystem::path& directory
 class RunningProgram {
  public:
   RunningProgram(const SimulationOrder& order, const std::filesystem::path& directory, int output)
-      : marker_(order.mark), process_(spawn(order, directory, output)) {}
+      : marker_(order.mark) {
+    ControlGroup group(order.mark);
+    group.enter();
+    try {
+      process_ = spawn(order, directory, output);
+    } catch (...) {
+      group.leave();
+      group.end();
+      throw;
+    }
+    group.leave();
+  }
   RunningProgram(const RunningProgram&) = delete;
   RunningProgram& operator=(const RunningProgram&) = delete;
   ~RunningProgram() {
@@ -226,12 +241,16 @@ class RunningProgram {
     return std::any_of(left.begin(), left.end(), [&](pid_t process) { return ::getpgid(process) == process_; });
   }
 
+  /// Processes that lost their parents are this runner's: none stays a zombie while the program goes on.
+  void reap_orphans() { reap_adopted(process_); }
+
   /// Ends all that is left, and reaps the program.
   void end() {
     if (over_) return;
     over_ = true;
     signal_group(SIGKILL);
     try {
+      kill_descendants(process_);
       marker_.kill_all();
     } catch (...) {
       reap();
@@ -248,7 +267,7 @@ class RunningProgram {
   }
 
   ProcessMarker marker_;
-  pid_t process_;
+  pid_t process_ = -1;
   std::optional<siginfo_t> how_it_ended_;
   bool over_ = false;
 };
@@ -260,13 +279,15 @@ SimulationOutcome run_process(const SimulationOrder& order, const std::filesyste
   using Clock = std::chrono::steady_clock;
   using Kind = SimulationOutcome::Kind;
   bind_to(order.cores);
+  adopt_orphans();
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) fail("a pipe", errno);
   const Descriptor read_end(ends[0]);
   Descriptor write_end(ends[1]);
   ::fcntl(write_end.get(), F_SETFL, 0);  // the program's own end blocks
   // Opened before the program can put anything else in its place.
-  Capture capture(read_end.get(), directory / "output.txt", order.output_limit);
+  Capture capture(read_end.get(), own_files(directory) / output_file, order.output_limit);
+  Heartbeat heartbeat(directory);
   const auto began = Clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(Clock::now() - began).count(); };
   RunningProgram program(order, directory, write_end.get());
@@ -280,6 +301,8 @@ SimulationOutcome run_process(const SimulationOrder& order, const std::filesyste
     const int ready = ::poll(&watched, open ? 1 : 0, wait);
     if (ready > 0) open = capture.drain();
     wait = ready > 0 ? 1 : std::min(2 * wait, 50);
+    heartbeat.beat();
+    program.reap_orphans();
     if (outcome.kind == Kind::exited) {
       if (program.how_it_ended()) break;
       const bool late = seconds() > order.time_limit.count();

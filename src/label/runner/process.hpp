@@ -8,8 +8,8 @@
 
 namespace assay::detail {
 
-/// Runs a program as the leader of a process group, its output to `output.txt` in its directory, and ends what it
-/// started before it returns.
+/// Runs a program as the leader of a process group, its output to `.assay/output.txt` in its directory, and ends what
+/// it started before it returns.
 SimulationOutcome run_process(const SimulationOrder& order, const std::filesystem::path& directory,
                               const std::function<bool()>& stop_requested);
 
