@@ -67,6 +67,9 @@ class Comparison {
     for (const std::int64_t round : rounds_on_disk(campaign_, RoundKind::picks)) {
       if (round > ledger_.last_round()) more(round_file(campaign_, RoundKind::picks, round).string() + ": of a round that the ledger does not know");
     }
+    for (const ArchivedLabel& label : recorded_.unclaimed) {
+      if (!ledger_.can_answer(label.fingerprint)) more(label.source + ": of a sample that the ledger does not know");
+    }
     for (const std::string& problem : recorded_.problems) agreement_.stale.push_back(problem);
     return std::move(agreement_);
   }

@@ -199,13 +199,28 @@ RecordedRounds::Round picks_from(const Json& json, const Values& tensors) {
   return round;
 }
 
-void take_labels(const Json& json, const Values& tensors, const store::ObjectStore& objects,
-                 const std::unordered_map<SampleId, SampleRecord*>& samples) {
+/// A label whose sample is not known.
+ArchivedLabel unclaimed_label(const Json& item, std::optional<Values> labels, const fs::path& file) {
+  const auto id = item.at("id").get<SampleId>();
+  if (!item.contains("fingerprint")) {
+    throw CheckpointError({"assay.labels.sample", file.string(), "samples that a file of picks names",
+                           "sample " + std::to_string(id), "put back the file of its picks"});
+  }
+  return {.fingerprint = item.at("fingerprint").get<std::string>(),
+          .inputs = {},
+          .labels = std::move(labels.value()),
+          .source = file.filename().string() + ", sample " + std::to_string(id)};
+}
+
+void take_labels(const Json& json, const Values& tensors, const fs::path& file, const store::ObjectStore& objects,
+                 const std::unordered_map<SampleId, SampleRecord*>& samples, std::vector<ArchivedLabel>& unclaimed) {
   std::int64_t place = 0;
   std::size_t number = 0;
   const Groups groups = groups_of(tensors);
   for (const Json& item : json.at("samples")) {
-    SampleRecord& sample = *samples.at(integer_from_json<SampleId>(item.at("id")));
+    const auto known = samples.find(integer_from_json<SampleId>(item.at("id")));
+    SampleRecord unknown;
+    SampleRecord& sample = known == samples.end() ? unknown : *known->second;
     sample.attempts.clear();  // a later file knows of more: the sample was tried again
     for (const Json& attempt : item.at("attempts")) sample.attempts.push_back(attempt_from(attempt));
     sample.entry.attempts = static_cast<int>(sample.attempts.size());
@@ -222,6 +237,8 @@ void take_labels(const Json& json, const Values& tensors, const store::ObjectSto
     } else {
       sample.entry.state = item.at("state") == "infeasible" ? SampleState::infeasible : SampleState::failed;
     }
+    if (known == samples.end() && sample.labels)
+      unclaimed.push_back(unclaimed_label(item, std::move(sample.labels), file));
     ++number;
   }
 }
@@ -291,8 +308,10 @@ std::string write_labels_file(const fs::path& campaign, const Ledger& ledger, st
   for (const SampleId id : ids) {
     const std::optional<std::string> object = ledger.label_object(id);
     if (!object) labels.emplace_back(samples.size(), ledger.labels(id));
-    const std::optional<std::int64_t> place = ledger.entry(id).integrated;
+    const LedgerEntry entry = ledger.entry(id);
+    const std::optional<std::int64_t> place = entry.integrated;
     samples.push_back({{"id", id},
+                       {"fingerprint", entry.fingerprint},
                        {"state", "done"},
                        {"integrated", place ? *place : next++},
                        {"object", optional_json(object)},
@@ -336,14 +355,14 @@ RecordedRounds read_round_files(const fs::path& campaign) {
             throw CheckpointError({"assay.labels.round", file.string(), "the file of round " + std::to_string(round),
                                    "that of round " + json.at("round").dump(), "it was renamed"});
           }
-          use(json, tensors);
+          use(json, tensors, file);
         });
       } catch (const std::exception& error) {
         recorded.problems.push_back(file.string() + ": " + error.what());
       }
     }
   };
-  read(RoundKind::picks, [&](const Json& json, const Values& tensors) {
+  read(RoundKind::picks, [&](const Json& json, const Values& tensors, const fs::path&) {
     recorded.rounds.push_back(picks_from(json, tensors));
     if (json.contains("behavior")) recorded.behavior = integer_from_json<std::int64_t>(json.at("behavior"));
   });
@@ -352,7 +371,9 @@ RecordedRounds read_round_files(const fs::path& campaign) {
     for (SampleRecord& sample : round.samples) samples.emplace(sample.entry.id, &sample);
   }
   const store::ObjectStore objects(objects_folder(campaign));
-  read(RoundKind::labels, [&](const Json& json, const Values& tensors) { take_labels(json, tensors, objects, samples); });
+  read(RoundKind::labels, [&](const Json& json, const Values& tensors, const fs::path& file) {
+    take_labels(json, tensors, file, objects, samples, recorded.unclaimed);
+  });
   return recorded;
 }
 

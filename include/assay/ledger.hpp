@@ -242,6 +242,8 @@ class Ledger {
   /// Adds labels from elsewhere. \return how many were new.
   std::int64_t add_to_archive(std::span<const ArchivedLabel> labels);
   std::int64_t archive_size() const;
+  /// Whether a sample of this content would be answered.
+  bool can_answer(const std::string& fingerprint) const;
   /// @}
 
   /// \name Integration

@@ -41,6 +41,8 @@ struct RecordedRounds {
   std::string campaign_id;
   std::optional<std::int64_t> behavior;  ///< of the rules by which the campaign chooses
   std::vector<Round> rounds;
+  /// Labels of samples that no file of picks names: they answer a sample of the same content. Without inputs.
+  std::vector<ArchivedLabel> unclaimed;
   std::vector<std::string> problems;  ///< files that are damaged, missing or of another campaign, one line each
 };
 

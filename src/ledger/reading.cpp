@@ -117,6 +117,13 @@ int Ledger::failures(SampleId id) const {
 
 std::int64_t Ledger::archive_size() const { return impl_->store->number("SELECT count(*) FROM archive"); }
 
+bool Ledger::can_answer(const std::string& fingerprint) const {
+  return impl_->store->number(
+             "SELECT EXISTS (SELECT 1 FROM archive WHERE fingerprint = ?1) OR EXISTS (SELECT 1 FROM sample WHERE "
+             "fingerprint = ?1 AND state = 'done')",
+             fingerprint) != 0;
+}
+
 std::vector<SampleId> Ledger::not_integrated() const {
   return impl_->store->ids("SELECT id FROM sample WHERE state = 'done' AND integrated IS NULL ORDER BY round, rank");
 }

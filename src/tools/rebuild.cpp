@@ -103,6 +103,7 @@ class Rebuild {
       sequence = std::max(sequence, intact([&] { return ledger_->sequence(); }).value_or(0));
       next_place = std::max(next_place, intact([&] { return ledger_->next_place(); }).value_or(0));
     }
+    made.add_to_archive(recorded_.unclaimed);
     made.restore_counters(sequence, next_place);
     rebuilt_.rounds = static_cast<std::int64_t>(rounds_.size());
     return std::move(rebuilt_);
@@ -173,6 +174,10 @@ class Rebuild {
     }
     if (!knows_as_much(*record, sample)) return;
     if (record->labels && !sample.labels) ++rebuilt_.from_ledger;
+    if (record->labels && !record->entry.integrated) {  // it was folded in since
+      record->entry.integrated = sample.entry.integrated;
+      record->entry.integrated_in = sample.entry.integrated_in;
+    }
     sample = std::move(*record);
   }
 

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ledger, label files, pick files and checkpoints of different moments in one directory, each missing, each with a flipped
+// bit: the campaign comes to what it would have come to, or is refused with advice that works.
+#include "support/catch.hpp"
+#include "support/toy.hpp"
+
+#include <assay/campaign_hash.hpp>
+#include <assay/detail/files.hpp>
+#include <assay/error.hpp>
+#include <assay/round_files.hpp>
+#include <assay/tools/check.hpp>
+#include <assay/tools/labels.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <fstream>
+#include <random>
+
+namespace fs = std::filesystem;
+using namespace assay;
+
+namespace {
+
+constexpr int labels_in_all = 12;
+
+struct Solver {
+  int* calls;
+  int last = -1;  ///< it breaks at the call after this one
+  std::vector<std::string> provides() const { return {"y"}; }
+  void label(LabelContext& context) {
+    while (const auto job = context.next()) {
+      if (++*calls == last + 1) throw std::runtime_error("scheduler gone");
+      context.accept(*job, toy::solve(job->inputs));
+    }
+  }
+};
+
+/// \return how often the solver was called.
+int run(const fs::path& dir, int last = -1) {
+  int calls = 0;
+  DriverOptions options = toy::options(dir);
+  options.resume = Resume::if_present;
+  Driver driver(options, toy::pools(), toy::ensemble(), MaxVariance({.max_samples = 4}), Solver{&calls, last},
+                Metrics(Rmse(), R2()), toy::loop());
+  try {
+    driver.run();
+  } catch (const std::runtime_error& error) {
+    if (std::string_view(error.what()).find("scheduler gone") == std::string_view::npos) throw;
+  }
+  return calls;
+}
+
+/// One campaign at four moments: in the middle of each of its three rounds, and at its end.
+struct Moments {
+  toy::Folder folder;
+  std::string hash;
+  std::vector<fs::path> at;
+
+  Moments() {
+    const fs::path live = folder / "live";
+    for (const int last : {2, 4, 4, -1}) {
+      run(live, last);
+      at.push_back(folder / ("moment_" + std::to_string(at.size())));
+      fs::copy(live, at.back(), fs::copy_options::recursive);
+    }
+    hash = campaign_hash(live);
+  }
+};
+
+const Moments& moments() {
+  static const Moments made;
+  return made;
+}
+
+enum class Part { ledger, labels, picks, checkpoints };
+constexpr Part parts[] = {Part::ledger, Part::labels, Part::picks, Part::checkpoints};
+
+bool belongs(const fs::path& file, Part part) {
+  const std::string name = file.filename().string();
+  switch (part) {
+    case Part::ledger: return name.starts_with("ledger.sqlite");
+    case Part::labels: return name.starts_with("round_");
+    case Part::picks: return name.starts_with("picks_");
+    case Part::checkpoints: return file.string().find("/checkpoints/") != std::string::npos;
+  }
+  return false;
+}
+
+std::vector<fs::path> files_of(const fs::path& dir, Part part) {
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(dir)) {
+    if (entry.is_regular_file() && belongs(entry.path(), part)) files.push_back(fs::relative(entry.path(), dir));
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+void remove_part(const fs::path& dir, Part part) {
+  for (const fs::path& file : files_of(dir, part)) fs::remove(dir / file);
+  if (part == Part::checkpoints) fs::remove_all(dir / "checkpoints");
+}
+
+int labels_in_files(const fs::path& dir) {
+  int count = 0;
+  const RecordedRounds recorded = read_round_files(dir);
+  for (const RecordedRounds::Round& round : recorded.rounds) {
+    for (const SampleRecord& sample : round.samples) count += sample.labels ? 1 : 0;
+  }
+  return count + static_cast<int>(recorded.unclaimed.size());
+}
+
+/// Goes on with a campaign; if that is refused, does what the refusal advises and goes on then.
+void require_same_end(const fs::path& dir) {
+  const int paid = labels_in_files(dir);
+  int calls = 0;
+  try {
+    calls = run(dir);
+  } catch (const CheckpointError& refusal) {
+    CAPTURE(refusal.what());
+    REQUIRE_THAT(refusal.what(), Contains("--repair"));
+    const CheckReport report = repair_campaign(dir);
+    for (const std::string& problem : report.problems) UNSCOPED_INFO(problem);
+    // A damaged checkpoint is passed over: it stays, and the report goes on saying so.
+    REQUIRE(std::all_of(report.problems.begin(), report.problems.end(),
+                        [](const std::string& text) { return text.find("assay.checkpoint.damaged") != std::string::npos; }));
+    calls = run(dir);
+  }
+  if (const auto difference = first_difference(moments().at.back(), dir)) UNSCOPED_INFO(*difference);
+  CHECK(campaign_hash(dir) == moments().hash);
+  CHECK(calls + paid <= labels_in_all);  // nothing that stands in labels/ is computed again
+}
+
+/// A directory of its own for a cell of the matrix.
+struct Cell {
+  toy::Folder folder;
+  fs::path dir = folder / "c";
+  explicit Cell(const fs::path& from) { fs::copy(from, dir, fs::copy_options::recursive); }
+};
+
+}  // namespace
+
+TEST_CASE("parts of a campaign from different moments come to the same, or are refused with advice that works",
+          "[matrix][r14]") {
+  for (std::size_t i = 0; i < moments().at.size(); ++i) {
+    for (std::size_t j = 0; j < moments().at.size(); ++j) {
+      if (i == j) continue;
+      for (const Part part : parts) {
+        CAPTURE(i, j, static_cast<int>(part));
+        const Cell cell(moments().at[i]);
+        remove_part(cell.dir, part);
+        for (const fs::path& file : files_of(moments().at[j], part)) {
+          fs::create_directories((cell.dir / file).parent_path());
+          fs::copy_file(moments().at[j] / file, cell.dir / file);
+        }
+        require_same_end(cell.dir);
+      }
+    }
+  }
+}
+
+TEST_CASE("a campaign that a part is missing of comes to the same, or is refused with advice that works", "[matrix][r14]") {
+  for (const fs::path& moment : moments().at) {
+    for (const Part part : parts) {
+      CAPTURE(moment.filename().string(), static_cast<int>(part));
+      const Cell cell(moment);
+      remove_part(cell.dir, part);
+      require_same_end(cell.dir);
+    }
+    for (const Part part : {Part::labels, Part::picks}) {
+      for (const fs::path& file : files_of(moment, part)) {
+        CAPTURE(file.string());
+        const Cell cell(moment);
+        fs::remove(cell.dir / file);
+        require_same_end(cell.dir);
+      }
+    }
+  }
+}
+
+TEST_CASE("label files of two rounds that were exchanged are put right", "[matrix][r14]") {
+  const Cell cell(moments().at.back());
+  for (const std::string kind : {"round_", "picks_"}) {
+    const fs::path first = cell.dir / "labels" / (kind + "000001.safetensors"),
+                   second = cell.dir / "labels" / (kind + "000002.safetensors");
+    fs::rename(first, cell.dir / "aside");
+    fs::rename(second, first);
+    fs::rename(cell.dir / "aside", second);
+  }
+  CHECK_FALSE(check_campaign(cell.dir).problems.empty());
+  require_same_end(cell.dir);
+  CHECK(check_campaign(cell.dir).problems.empty());
+}
+
+TEST_CASE("a flipped bit in any part changes nothing that the campaign comes to", "[matrix][r8]") {
+  std::mt19937_64 random(3);
+  const char* wanted = std::getenv("ASSAY_FLIPS");
+  for (int i = 0; i < (wanted ? std::atoi(wanted) : 24); ++i) {
+    const std::size_t moment = random() % moments().at.size();
+    const Part part = parts[random() % std::size(parts)];
+    const Cell cell(moments().at[moment]);
+    const std::vector<fs::path> files = files_of(cell.dir, part);
+    if (files.empty()) continue;
+    const fs::path file = cell.dir / files[random() % files.size()];
+    std::string bytes = assay::detail::read_file(file);
+    if (bytes.empty()) continue;
+    const std::size_t bit = random() % (8 * bytes.size());
+    CAPTURE(i, moment, file.string(), bit);
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
+    std::ofstream(file, std::ios::binary) << bytes;
+    require_same_end(cell.dir);
+  }
+}
