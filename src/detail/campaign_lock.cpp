@@ -117,6 +117,8 @@ void CampaignLock::take_ledger(const fs::path& directory, Damaged damaged) {
     for (const char* suffix : {"-journal", "-wal"}) {
       if (fs::exists(copy.string() + suffix)) replace_durably(copy.string() + suffix, ledger_.string() + suffix);
     }
+    // The journal is there before the ledger is, and stays: no host is to remember that there is none.
+    if (!fs::exists(ledger_.string() + "-journal")) write_file_durably(ledger_.string() + "-journal", "");
     replace_durably(copy, ledger_);
   }
   lease_->establish(number);

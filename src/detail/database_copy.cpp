@@ -66,9 +66,14 @@ bool each_block(const fs::path& file, bool around_cache, const std::function<boo
 
 class Target {
  public:
-  explicit Target(const fs::path& file)
-      : file_(file), descriptor_(::open(file.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644)) {
-    if (descriptor_ < 0) fail(file_, "open it", errno);
+  struct Kept {};
+  /// An empty file.
+  explicit Target(const fs::path& file) : Target(file, O_CREAT | O_TRUNC) {}
+  /// One that was copied before.
+  Target(const fs::path& file, Kept) : Target(file, 0) {
+    struct stat status {};
+    if (::fstat(descriptor_, &status) != 0) fail(file_, "read its size", errno);
+    size_ = status.st_size;
   }
   Target(const Target&) = delete;
   Target& operator=(const Target&) = delete;
@@ -91,11 +96,17 @@ class Target {
   off_t size() const noexcept { return size_; }
 
  private:
+  Target(const fs::path& file, int flags)
+      : file_(file), descriptor_(::open(file.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | flags, 0644)) {
+    if (descriptor_ < 0) fail(file_, "open it", errno);
+  }
+
   const fs::path& file_;
   int descriptor_;
   off_t size_ = 0;
 };
 
+/// \return whether there was such a file.
 bool copy(const fs::path& file, const fs::path& target, bool around_cache) {
   Target copied(target);
   return each_block(file, around_cache, [&](std::string_view bytes) {
@@ -104,29 +115,42 @@ bool copy(const fs::path& file, const fs::path& target, bool around_cache) {
   });
 }
 
-/// One try. \return whether the database stood still.
-bool copy_once(const fs::path& file, const fs::path& target, bool around_cache) {
-  Target copied(target);
-  const bool there = each_block(file, around_cache, [&](std::string_view bytes) {
-    copied.write(bytes);
-    return true;
-  });
-  if (!there) {
-    // It may have been removed for a newer one; who asks looks again.
-    fail(file, "open it", ENOENT);
-  }
-  for (const char* suffix : {"-journal", "-wal"}) {
-    const fs::path beside = target.string() + suffix;
-    if (!copy(file.string() + suffix, beside, around_cache) || fs::file_size(beside) == 0) detail::remove_all(beside);
-  }
+/// Whether `copied` still is what stands in `file`; nothing there is as good as an empty file.
+bool unchanged(const fs::path& file, const fs::path& copied, bool around_cache) {
+  const Target target(copied, Target::Kept());
   off_t at = 0;
   bool same = true;
-  const bool still_there = each_block(file, around_cache, [&](std::string_view bytes) {
-    same = copied.same(bytes, at);
+  each_block(file, around_cache, [&](std::string_view bytes) {
+    same = target.same(bytes, at);
     at += static_cast<off_t>(bytes.size());
     return same;
   });
-  return still_there && same && at == copied.size();
+  return same && at == target.size();
+}
+
+/// A host that looked for a file before it was made may remember that there is none, until it hears that the folder has
+/// changed: opening the folder asks.
+void ask_for_names(const fs::path& folder) {
+  const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor >= 0) ::close(descriptor);
+}
+
+/// One try. \return whether there was a moment at which the files were as they were copied.
+bool copy_once(const fs::path& file, const fs::path& target, bool around_cache) {
+  const fs::path journal = file.string() + "-journal", log = file.string() + "-wal";
+  const fs::path journal_copy = target.string() + "-journal", log_copy = target.string() + "-wal";
+  // It may have been removed for a newer one; who asked looks again.
+  if (!copy(file, target, around_cache)) fail(file, "open it", ENOENT);
+  ask_for_names(file.parent_path());
+  copy(journal, journal_copy, around_cache);
+  copy(log, log_copy, around_cache);
+  // Both stood still between these two and those two. A log grows meanwhile, and what it holds of what the database
+  // holds too is the same.
+  if (!unchanged(file, target, around_cache) || !unchanged(journal, journal_copy, around_cache)) return false;
+  for (const fs::path& beside : {journal_copy, log_copy}) {
+    if (fs::file_size(beside) == 0) detail::remove_all(beside);
+  }
+  return true;
 }
 
 }  // namespace

@@ -62,7 +62,7 @@ int run(const fs::path& directory, const std::string& name, std::int64_t wanted,
   }
   say("holds %s", lock->ledger().filename().c_str());
   Database database(lock->ledger(), /*writable=*/true);
-  database.run("PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA;");
+  database.run("PRAGMA journal_mode = PERSIST; PRAGMA synchronous = FULL;");
   database.run("CREATE TABLE IF NOT EXISTS sample (id INTEGER PRIMARY KEY, name TEXT, payload TEXT)");
   for (std::int64_t id = count(database); id < wanted; ++id) {
     std::this_thread::sleep_for(pause);
