@@ -7,7 +7,7 @@
 //   writer list DIRECTORY                        prints "ID NAME" for each sample of the ledger
 #include "../../src/detail/current_ledger.hpp"
 #include "../../src/detail/lease.hpp"
-#include "../../src/ledger/sqlite.hpp"
+#include "../../src/store/sqlite.hpp"
 
 #include <assay/detail/campaign_lock.hpp>
 #include <assay/error.hpp>
@@ -23,6 +23,9 @@ namespace {
 
 using namespace assay;
 using namespace assay::detail;
+using assay::store::Database;
+using assay::store::Statement;
+using assay::store::Transaction;
 namespace fs = std::filesystem;
 
 /// Long enough that a sample spreads over pages, and tells whether it is whole.
