@@ -229,12 +229,11 @@ TEST_CASE("a lease whose file is gone is lost", "[lease]") {
   const Place place;
   Lease lease(place.path(), from("a"));
   lease.establish(0);
-  // As a server answers for a file that is not there any more.
-  const Lease other(place / "", [] {
-    LeaseRules rules = from("b");
-    rules.stale = std::chrono::milliseconds(-1'000'000);  // everything is old
-    return rules;
-  }());
+  LeaseRules rules = from("b");
+  rules.stale = std::chrono::milliseconds(-1'000'000);  // everything is old
+  Lease other(place.path(), rules);
+  other.establish(2);
+  other.remove_earlier();
   CHECK(id_of_error([&] { lease.check(); }) == "assay.campaign.lease_lost");
 }
 

@@ -47,9 +47,16 @@ bool locked_elsewhere(int descriptor, off_t at, off_t bytes) {
   return ::fcntl(descriptor, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-bool holds_bytes(const fs::path& file) {
+/// Whether there is a journal that SQLite would roll back, or something else in its place. One that stays behind a
+/// commit begins with zeros.
+bool may_be_rolled_back(const fs::path& journal) {
   struct stat status {};
-  return ::lstat(file.c_str(), &status) == 0 && (!S_ISREG(status.st_mode) || status.st_size > 0);
+  if (::lstat(journal.c_str(), &status) != 0 || (S_ISREG(status.st_mode) && status.st_size == 0)) return false;
+  const int descriptor = ::open(journal.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  char first = 1;
+  const bool read = descriptor >= 0 && ::pread(descriptor, &first, 1, 0) == 1;
+  if (descriptor >= 0) ::close(descriptor);
+  return !read || first != 0;
 }
 
 /// Whether SQLite reads the file and does nothing else to it or beside it. Places of locks and of the journal's kind
@@ -65,7 +72,7 @@ bool reads_only(const fs::path& file) {
   const bool writing = locked_elsewhere(descriptor, reserved, 1);
   ::close(descriptor);
   if (!read) return true;
-  if (kind[0] != 2) return writing || !holds_bytes(file.string() + "-journal");
+  if (kind[0] != 2) return writing || !may_be_rolled_back(file.string() + "-journal");
   // With a write-ahead log even a reader needs shared memory, in a file: one that is there already.
   return in_use && ::access((file.string() + "-shm").c_str(), R_OK | W_OK) == 0 &&
          ::access((file.string() + "-wal").c_str(), R_OK) == 0;
