@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "tools/campaign_files.hpp"
+
 #include <assay/campaign_hash.hpp>
 #include <assay/checkpoint.hpp>
 #include <assay/detail/sha256.hpp>
@@ -8,11 +10,7 @@
 namespace assay {
 
 std::string campaign_hash(const std::filesystem::path& directory) {
-  if (!Ledger::exists(directory / "ledger.sqlite")) {
-    throw CheckpointError(
-        {"assay.campaign.missing", directory.string(), "a directory that holds a campaign", "none", ""});
-  }
-  const Ledger ledger = Ledger::open_read_only(directory / "ledger.sqlite", objects_folder(directory));
+  const Ledger ledger = tools::open_to_read(directory);
   std::vector<std::string> damaged;
   const std::optional<Checkpoint> checkpoint = newest_checkpoint(directory, damaged);
   if (!checkpoint) {

@@ -199,3 +199,30 @@ TEST_CASE("one change that fails does not take those with it that share its comm
   CHECK(errors == 64);
   CHECK(ledger.count(SampleState::running) == 64);
 }
+
+TEST_CASE("a change is refused before it begins where this process may no longer write", "[ledger][lease]") {
+  const toy::Folder folder;
+  Ledger ledger = Ledger::create(folder / "l.sqlite", "id", folder / "objects");
+  ledger.commit_batch(1, entries(2), {});
+  const std::int64_t sequence = ledger.sequence();
+  ledger.set_guard([] { throw CheckpointError({"assay.campaign.lease_lost", "l", "the lease", "none", ""}); });
+  CHECK_THROWS_WITH(ledger.start_attempt(100, ""), Contains("lease_lost"));
+  CHECK(ledger.sequence() == sequence);
+  CHECK(ledger.count(SampleState::running) == 0);
+}
+
+TEST_CASE("a label whose commit was overtaken is not reported as accepted, though it stands in the file",
+          "[ledger][lease][r3]") {
+  const toy::Folder folder;
+  Ledger ledger = Ledger::create(folder / "l.sqlite", "id", folder / "objects");
+  ledger.commit_batch(1, entries(2), {});
+  ledger.start_attempt(100, "");
+  int asked = 0;
+  ledger.set_guard([&] {
+    if (++asked > 1) throw CheckpointError({"assay.campaign.lease_lost", "l", "the lease", "none", ""});
+  });
+  CHECK_THROWS_WITH(ledger.complete(100, 1, Values{{"y", 1.0}}, 1.0), Contains("lease_lost"));
+  CHECK(asked == 2);  // before it, and behind it
+  CHECK_THROWS_WITH(ledger.start_attempt(101, ""), Contains("lease_lost"));
+  CHECK(ledger.entry(100).state == SampleState::done);
+}

@@ -4,7 +4,10 @@
 #include "support/catch.hpp"
 #include "support/toy.hpp"
 
+#include "../src/detail/lease.hpp"
+
 #include <assay/campaign_hash.hpp>
+#include <assay/detail/files.hpp>
 #include <assay/duration.hpp>
 #include <assay/error.hpp>
 #include <assay/label/external_label.hpp>
@@ -244,4 +247,61 @@ TEST_CASE("directories of simulations can lie elsewhere", "[session]") {
                 NoMetrology(), toy::loop());
   driver.run();
   CHECK(places == std::set<std::filesystem::path>{folder / "scratch"});
+}
+
+TEST_CASE("a local ledger of another campaign that lay at the same place is never gone on with", "[session]") {
+  const toy::Folder folder;
+  DriverOptions options = toy::options(folder / "c");
+  options.ledger_dir = folder / "local";
+  options.max_rounds = 2;
+  toy::driver(options).run();  // its local ledger has counted more changes than the one to come
+  std::filesystem::rename(folder / "c", folder / "before");
+  DriverOptions other = toy::options(folder / "elsewhere");
+  other.seed = options.seed + 1;
+  other.max_rounds = 1;
+  toy::driver(other).run();
+  const std::string hash = campaign_hash(folder / "elsewhere");
+  std::filesystem::rename(folder / "elsewhere", folder / "c");
+  other.dir = folder / "c";
+  other.ledger_dir = folder / "local";
+  other.resume = Resume::required;
+  auto driver = toy::driver(other);
+  driver.run();
+  CHECK(driver.counts().simulations == 4);
+  CHECK(campaign_hash(folder / "c") == hash);
+}
+
+TEST_CASE("who takes over from a writer that may live goes on with a copy of the ledger, to the same result",
+          "[session][lease]") {
+  const toy::Folder folder;
+  const std::string whole = whole_hash(folder);
+  DriverOptions options = toy::options(folder / "c");
+  options.storage = Storage::shared;
+  const auto rounds = options.max_rounds;
+  options.max_rounds = 1;
+  toy::driver(options).run();
+  // As if a writer on another host had gone on, and been silent for two minutes.
+  const std::int64_t generation = detail::newest_lease(folder / "c") + 1;
+  const std::filesystem::path lease = detail::lease_file(folder / "c", generation);
+  detail::Holder elsewhere = detail::this_holder();
+  elsewhere.boot = "another";
+  detail::write_file_durably(
+      lease,
+      to_string(detail::LeaseText{.state = detail::LeaseState::held, .after = generation - 1, .holder = elsewhere}));
+  options.max_rounds = rounds;
+  options.resume = Resume::required;
+  CHECK_THROWS_WITH(toy::driver(options), Contains("assay.campaign.locked"));
+  for (const auto& write : {+[](const std::filesystem::path& dir) { repair_campaign(dir); },
+                            +[](const std::filesystem::path& dir) { retry_samples(dir, std::vector<SampleId>{0}); },
+                            +[](const std::filesystem::path& dir) { abandon_samples(dir, std::vector<SampleId>{0}); },
+                            +[](const std::filesystem::path& dir) { import_labels(dir, dir); }}) {
+    CHECK_THROWS_WITH(write(folder / "c"), Contains("assay.campaign.locked"));  // R4 and its siblings
+  }
+  const std::string before = detail::read_file(folder / "c/ledger.sqlite");
+  std::filesystem::last_write_time(lease, std::filesystem::last_write_time(lease) - std::chrono::minutes(2));
+  toy::driver(options).run();
+  CHECK(std::filesystem::exists(folder / ("c/ledger." + std::to_string(generation + 1) + ".sqlite")));
+  CHECK(detail::read_file(folder / "c/ledger.sqlite") == before);  // left to the one that may live
+  CHECK(campaign_hash(folder / "c") == whole);
+  CHECK(check_campaign(folder / "c").problems.empty());
 }

@@ -181,7 +181,8 @@ class Ledger {
   std::int64_t sequence() const;
   /// Makes every change so far durable. Cost: nothing if they are, else a sync of the disk.
   void sync();
-  /// Asked before every change; throws if this process may no longer write.
+  /// Asked before every change and behind its commit; throws if this process may no longer write: then the change does
+  /// not count, whether it stands in the file or not.
   void set_guard(std::function<void()> guard);
   /// Writes a consistent copy, durably, under a temporary name first.
   void copy_to(const std::filesystem::path& file) const;

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <assay/detail/file_system.hpp>
 
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <fstream>
+#include <sstream>
+#include <string>
 
 namespace assay::detail {
 
@@ -43,6 +48,25 @@ Storage storage_of(const std::filesystem::path& path, Storage wanted) {
   const auto type = static_cast<std::uint32_t>(status.f_type);
   const bool remote = type == plan9 || std::find(served.begin(), served.end(), type) != served.end();
   return remote ? Storage::shared : Storage::local;
+}
+
+bool may_read_stale(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return false;
+  const std::string device = std::to_string(major(status.st_dev)) + ":" + std::to_string(minor(status.st_dev));
+  std::ifstream mounts("/proc/self/mountinfo");
+  for (std::string line; std::getline(mounts, line);) {
+    std::istringstream words(line);
+    std::string id, parent, of, last;
+    words >> id >> parent >> of;
+    while (words >> last) {
+    }  // the last are the options of the file system itself
+    if (of != device) continue;
+    for (const char* loose : {"nocto", "cache=loose", "cache=fscache", "cache=mmap"}) {
+      if (("," + last + ",").find(std::string(",") + loose + ",") != std::string::npos) return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace assay::detail

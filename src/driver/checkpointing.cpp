@@ -103,6 +103,7 @@ std::string Campaign::records_text() {
 }
 
 void Campaign::save_checkpoint() {
+  lock_->check();
   ledger_->sync();  // no checkpoint may know of more than the ledger holds after a power cut
   Checkpoint checkpoint;
   checkpoint.number = ++checkpoint_number_;
@@ -132,7 +133,7 @@ void Campaign::save_checkpoint() {
                      {"slots", std::move(slots)},
                      {"state", std::move(states)}};
   // A ledger on a local disk is copied back first: no checkpoint may know of more than the copy does.
-  if (!options_.ledger_dir.empty()) ledger_->copy_to(options_.dir / "ledger.sqlite");
+  if (!options_.ledger_dir.empty()) ledger_->copy_to(lock_->ledger());
   checkpoints_->submit(encode(checkpoint, {{"records", records_text()}}));
   write_status();
 }

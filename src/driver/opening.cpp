@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a campaign directory is opened: for a campaign that begins, or one that goes on.
+#include "../detail/current_ledger.hpp"
 #include "../round_agreement.hpp"
 
 #include <assay/detail/campaign.hpp>
@@ -60,15 +61,13 @@ Json builtin_default(std::string_view slot, std::string_view key, std::string_vi
 }  // namespace
 
 void Campaign::open() {
-  const fs::path file = options_.dir / "ledger.sqlite";
-  const bool exists = Ledger::exists(file);
-  if (exists && options_.resume == Resume::never) {
-    throw CheckpointError({.id = "assay.campaign.exists",
-                           .where = options_.dir.string(),
-                           .expected = "a directory without a campaign",
-                           .got = "one that holds a campaign",
-                           .advice = "continue it (--resume, Resume::if_present) or choose another directory"});
+  storage_ = storage_of(options_.dir, options_.storage);
+  // Where there may be a ledger, the lock comes first: what a ledger holds is read by who may bring it in order.
+  if (std::error_code none; fs::file_size(current_ledger(options_.dir), none) > 0 && !none) {
+    lock_.emplace(options_.dir, storage_);
   }
+  const bool exists = lock_ && Ledger::exists(lock_->ledger());
+  if (exists) require_to_be_continued();
   if (!exists && has_round_files(options_.dir)) {
     throw CheckpointError({.id = "assay.ledger.missing",
                            .where = options_.dir.string(),
@@ -91,14 +90,17 @@ void Campaign::open() {
                        std::to_string(*options_.label_budget), "raise it, or give smaller pools"});
   }
   make_directories_durably(options_.dir);
-  storage_ = storage_of(options_.dir, options_.storage);
-  lock_.emplace(options_.dir, storage_);
+  if (!lock_) {
+    storage_ = storage_of(options_.dir, options_.storage);
+    lock_.emplace(options_.dir, storage_);
+  }
   const bool ledger_was_there = open_ledger();
+  if (ledger_was_there) require_to_be_continued();
   checkpoints_.emplace(options_.dir, options_.keep_checkpoints);
   log_.emplace(options_.dir / "log.jsonl", ledger_->campaign_id());
   bool continued = false;
   if (ledger_was_there) {
-    check_fixed(parse_json(ledger_->configuration(), file.string()), "ledger");
+    check_fixed(parse_json(ledger_->configuration(), lock_->ledger().string()), "ledger");
     agree_with_round_files();
     const std::int64_t interrupted = take_stock_of_running();
     continued = restore();
@@ -121,9 +123,18 @@ void Campaign::open() {
                                 std::to_string(live_.size()) + " candidates"});
 }
 
+void Campaign::require_to_be_continued() const {
+  if (options_.resume != Resume::never) return;
+  throw CheckpointError({.id = "assay.campaign.exists",
+                         .where = options_.dir.string(),
+                         .expected = "a directory without a campaign",
+                         .got = "one that holds a campaign",
+                         .advice = "continue it (--resume, Resume::if_present) or choose another directory"});
+}
+
 /// \return whether the ledger was there.
 bool Campaign::open_ledger() {
-  const fs::path copy = options_.dir / "ledger.sqlite", objects = objects_folder(options_.dir);
+  const fs::path copy = lock_->ledger(), objects = objects_folder(options_.dir);
   fs::path file = copy;
   Journal journal = storage_ == Storage::shared ? Journal::rollback : Journal::write_ahead;
   if (!options_.ledger_dir.empty()) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulation_folders.hpp"
 
+#include "../detail/current_ledger.hpp"
+
 #include <assay/detail/files.hpp>
 #include <assay/detail/sha256.hpp>
 #include <assay/error.hpp>
@@ -81,7 +83,7 @@ bool SimulationFolders::is_taken_over(const fs::path& folder) const {
     std::string owner = read_own_file(folder / owner_file);
     while (!owner.empty() && owner.back() == '\n') owner.pop_back();
     std::error_code error;
-    if (owner != campaign_.string() && fs::exists(fs::path(owner) / "ledger.sqlite", error)) return false;
+    if (owner != campaign_.string() && fs::exists(current_ledger(owner), error)) return false;
     replace_file_durably(folder / owner_file, campaign_.string() + "\n");
     return true;
   } catch (const CheckpointError&) {  // nobody's, or gone

@@ -53,6 +53,9 @@ void Store::commit_all(const std::vector<Waiting*>& group) {
   transaction.commit();
   session_begun_ = true;
   if (!later) unsynced_ = false;
+  // Another host may have taken over while this process was away, in the middle of the commit even: then it does not
+  // count. Only who asks behind it knows.
+  if (guard_) guard_();
 }
 
 void Store::begin_session(const CampaignRow& campaign) {

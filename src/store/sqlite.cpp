@@ -8,6 +8,18 @@
 
 namespace assay::store {
 
+namespace {
+
+/// SQLite would wait for what a pipe may give.
+void require_file(const std::filesystem::path& file) {
+  std::error_code none;  // nothing there is as good
+  const std::filesystem::file_status status = std::filesystem::symlink_status(file, none);
+  if (!std::filesystem::exists(status) || std::filesystem::is_regular_file(status)) return;
+  throw CheckpointError({"assay.ledger", file.string(), "a file", "something else", "remove it"});
+}
+
+}  // namespace
+
 Statement::~Statement() {
   sqlite3_reset(statement_);
   sqlite3_clear_bindings(statement_);
@@ -43,8 +55,17 @@ std::span<const std::byte> Statement::view(int column) const {
 
 Database::Database(const std::filesystem::path& file, bool writable) : file_(file) {
   detail::require_no_link(file);
-  const int flags = writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
-  if (sqlite3_open_v2(file.c_str(), &handle_, flags | SQLITE_OPEN_FULLMUTEX, nullptr) != SQLITE_OK) {
+  const std::lock_guard lock(detail::opening_of_databases());
+  if (writable) {
+    for (const char* suffix : {"-journal", "-wal", "-shm"}) require_file(file.string() + suffix);
+  } else {
+    readable_.emplace(file);
+  }
+  if (!readable_ || !readable_->is_copy()) open_.emplace(file);
+  const bool changes = writable || readable_->is_copy();
+  const std::filesystem::path& opened = readable_ ? readable_->path() : file;
+  const int flags = (changes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | (writable ? SQLITE_OPEN_CREATE : 0);
+  if (sqlite3_open_v2(opened.c_str(), &handle_, flags | SQLITE_OPEN_FULLMUTEX, nullptr) != SQLITE_OK) {
     const std::string message = handle_ ? sqlite3_errmsg(handle_) : "out of memory";
     sqlite3_close(handle_);
     throw CheckpointError({"assay.ledger", file.string(), "a ledger that can be opened", message, ""});
@@ -58,6 +79,8 @@ void Database::close() {
   for (const auto& [sql, statement] : statements_) sqlite3_finalize(statement);
   statements_.clear();
   sqlite3_close(handle_);
+  open_.reset();
+  readable_.reset();
 }
 
 void Database::copy_into(sqlite3* target) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "../detail/readable_database.hpp"
+
 #include <sqlite3.h>
 
 #include <cstddef>
@@ -61,6 +63,9 @@ class Statement {
 /// One connection, with its statements prepared once.
 class Database {
  public:
+  /// Only the holder of a campaign's lock opens a database as writable: that rolls back what a writer left, and a
+  /// writer on another host looks like one that left. One that is not is opened without a change to the file or beside
+  /// it.
   Database(const std::filesystem::path& file, bool writable);
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -80,6 +85,8 @@ class Database {
   void copy_into(sqlite3* target);
 
   std::filesystem::path file_;
+  std::optional<detail::ReadableDatabase> readable_;
+  std::optional<detail::OpenDatabase> open_;
   sqlite3* handle_ = nullptr;
   std::unordered_map<const char*, sqlite3_stmt*> statements_;  // by the address of their text
 };

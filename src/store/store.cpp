@@ -49,8 +49,9 @@ void Store::use_journal(Journal journal) {
   if (write_ahead_) {
     database_.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
   } else {
-    // EXTRA also syncs the folder after the journal is removed, which is the moment of commit in this mode.
-    database_.run("PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA;");
+    // The journal stays, and its first bytes are cleared at the moment of commit: a file that comes and goes is not seen
+    // to come by every host at once, and a ledger without its journal is one in the middle of a commit.
+    database_.run("PRAGMA journal_mode = PERSIST; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 1048576;");
   }
 }
 
@@ -197,7 +198,7 @@ void Store::throw_unknown(std::int64_t id) const {
 bool Store::exists(const std::filesystem::path& file) {
   std::error_code error;
   if (std::filesystem::file_size(file, error) == 0 || error) return false;
-  Database database(file, /*writable=*/true);  // a write-ahead log that was left behind is read in
+  Database database(file, /*writable=*/false);
   Statement row = database.prepare("SELECT count(*) FROM sqlite_master WHERE name = 'campaign'");
   row.next();
   return row.integer(0) > 0;

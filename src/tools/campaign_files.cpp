@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "campaign_files.hpp"
 
+#include "../detail/current_ledger.hpp"
+#include "../detail/lease.hpp"
+
 #include <assay/detail/file_system.hpp>
 #include <assay/error.hpp>
 #include <assay/json.hpp>
@@ -21,23 +24,39 @@ const fs::path& require_campaign(const fs::path& campaign) {
 
 }  // namespace
 
-Journal journal_of(const fs::path& campaign) {
+fs::path ledger_file(const fs::path& campaign) { return detail::current_ledger(campaign); }
+
+Storage storage_of_campaign(const fs::path& campaign) {
   // A lease is left behind, or held, where a driver took the storage for shared.
   const bool shared = detail::storage_of(campaign, Storage::automatic) == Storage::shared ||
-                      fs::exists(campaign / "status.json");
-  return shared ? Journal::rollback : Journal::write_ahead;
+                      detail::newest_lease(campaign) > 0 || fs::exists(campaign / "status.json");
+  return shared ? Storage::shared : Storage::local;
 }
 
-fs::path ledger_file(const fs::path& campaign) { return campaign / "ledger.sqlite"; }
+Journal journal_of(const fs::path& campaign) {
+  return storage_of_campaign(campaign) == Storage::shared ? Journal::rollback : Journal::write_ahead;
+}
 
 Ledger open_to_read(const fs::path& campaign) {
-  require_campaign(campaign);
-  return Ledger::open_read_only(ledger_file(campaign), objects_folder(campaign));
+  // On shared storage another host may go on with a newer ledger, and remove this one, at any moment.
+  for (fs::path file = ledger_file(campaign);;) {
+    try {
+      require_campaign(campaign);
+      return Ledger::open_read_only(file, objects_folder(campaign));
+    } catch (const CheckpointError&) {
+      const fs::path now = ledger_file(campaign);
+      if (now == file) throw;
+      file = now;
+    }
+  }
 }
 
 HeldLedger::HeldLedger(const fs::path& campaign)
-    : lock(require_campaign(campaign), journal_of(campaign) == Journal::rollback ? Storage::shared : Storage::local),
-      ledger(Ledger::open(ledger_file(campaign), objects_folder(campaign), journal_of(campaign))) {}
+    : lock(require_campaign(campaign), storage_of_campaign(campaign)),
+      ledger(
+          Ledger::open(lock.ledger(), objects_folder(campaign), journal_of(campaign))) {
+  ledger.set_guard([this] { lock.check(); });
+}
 
 LearnerFields learner_fields(const Ledger& ledger) {
   Json spec = parse_json(ledger.configuration(), "ledger").value("learner", Json::object());

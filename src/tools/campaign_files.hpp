@@ -12,11 +12,16 @@
 
 namespace assay::tools {
 
+/// The ledger that counts; it may not exist.
 std::filesystem::path ledger_file(const std::filesystem::path& campaign);
+
+/// What `CampaignLock` has to know of a campaign that no driver of this process runs.
+Storage storage_of_campaign(const std::filesystem::path& campaign);
 
 /// How the ledger of a campaign directory is kept.
 Journal journal_of(const std::filesystem::path& campaign);
 
+/// Changes nothing in the directory, nor beside it.
 /// Errors: `CheckpointError` `assay.campaign.missing`.
 Ledger open_to_read(const std::filesystem::path& campaign);
 

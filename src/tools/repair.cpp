@@ -38,21 +38,21 @@ fs::path free_name(const fs::path& stem, const std::string& extension) {
   return name;
 }
 
-void set_aside_ledger(const fs::path& campaign, CheckReport& report) {
-  const fs::path file = tools::ledger_file(campaign);
+void set_aside_ledger(const fs::path& file, CheckReport& report) {
   if (!fs::exists(file)) return;
-  const fs::path aside = free_name(campaign / "ledger.damaged_", ".sqlite");
+  const fs::path aside = free_name(file.parent_path() / "ledger.damaged_", ".sqlite");
   for (const char* suffix : {"-wal", "-shm", "-journal", ""}) {
     if (fs::exists(file.string() + suffix)) fs::rename(file.string() + suffix, aside.string() + suffix);
   }
   report.repairs.push_back("the damaged ledger is in " + aside.string() + " now");
 }
 
-void rebuild(const fs::path& campaign, CheckReport& report) {
+void rebuild(const fs::path& campaign, const detail::CampaignLock& lock, CheckReport& report) {
   const fs::path draft = campaign / "ledger.rebuilt.sqlite";
   const tools::Rebuilt rebuilt = tools::rebuild_ledger(campaign, draft);
-  set_aside_ledger(campaign, report);
-  detail::replace_durably(draft, tools::ledger_file(campaign));
+  lock.check();
+  set_aside_ledger(lock.ledger(), report);
+  detail::replace_durably(draft, lock.ledger());
   report.repairs.push_back("the ledger was rebuilt: " + std::to_string(rebuilt.rounds) + " rounds, " +
                            std::to_string(rebuilt.labels) + " labels, " + std::to_string(rebuilt.from_ledger) +
                            " of them from the damaged one");
@@ -84,18 +84,19 @@ CheckReport repair_campaign(const fs::path& campaign) {
   if (!fs::exists(campaign)) {
     throw CheckpointError({"assay.campaign.missing", campaign.string(), "a campaign directory", "none", ""});
   }
-  const detail::CampaignLock lock(campaign);
+  const detail::CampaignLock lock(campaign, tools::storage_of_campaign(campaign), detail::Damaged::accepted);
   CheckReport repairs;
-  if (store::repair_log(tools::ledger_file(campaign)))
+  if (store::repair_log(lock.ledger()))
     repairs.repairs.push_back("one flipped bit of the write-ahead log was turned back");
   CheckReport before = check_campaign(campaign);
   if (before.problems.empty()) {
     before.repairs = std::move(repairs.repairs);
     return before;
   }
-  if (!intact(campaign)) rebuild(campaign, repairs);
+  if (!intact(campaign)) rebuild(campaign, lock, repairs);
   {
-    Ledger ledger = Ledger::open(tools::ledger_file(campaign), objects_folder(campaign), tools::journal_of(campaign));
+    Ledger ledger = Ledger::open(lock.ledger(), objects_folder(campaign), tools::journal_of(campaign));
+    ledger.set_guard([&] { lock.check(); });
     const detail::RoundAgreement agreement = detail::compare_round_files(campaign, ledger);
     detail::write_round_files(campaign, ledger, agreement.to_write);
     if (!agreement.to_write.empty()) {
@@ -104,6 +105,7 @@ CheckReport repair_campaign(const fs::path& campaign) {
     }
     set_aside_checkpoints(campaign, ledger, repairs);
   }
+  lock.check();
   CheckReport after = check_campaign(campaign);
   after.repairs = std::move(repairs.repairs);
   return after;

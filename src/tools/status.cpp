@@ -16,12 +16,13 @@ constexpr std::int64_t most_failures = 100;
 
 /// What the writer on another host last said; nothing if it is on this host, or there is none.
 std::optional<Json> said_elsewhere(const std::filesystem::path& campaign) {
-  const std::filesystem::path lease = campaign / "lease.json", status = campaign / "status.json";
-  if (!std::filesystem::exists(lease) || !std::filesystem::exists(status)) return std::nullopt;
-  const Json holder = Json::parse(detail::read_file(lease), nullptr, /*allow_exceptions=*/false);
-  const Json here = Json::parse(detail::this_process());
-  if (!holder.is_object() || holder.value("host", Json()) == here.at("host")) return std::nullopt;
-  return parse_json(detail::read_file(status), status.string());
+  const std::filesystem::path status = campaign / "status.json";
+  if (!std::filesystem::exists(status)) return std::nullopt;
+  const std::optional<detail::LeaseText> lease = detail::newest_established_lease(campaign);
+  if (!lease || lease->state != detail::LeaseState::held) return std::nullopt;
+  const detail::Holder here = detail::this_holder();
+  if (lease->holder.host == here.host && lease->holder.boot == here.boot) return std::nullopt;
+  return parse_json(detail::read_own_file(status), status.string());
 }
 
 }  // namespace

@@ -122,6 +122,7 @@ class Campaign final : private LabelQueue {
 
   // opening.cpp: the directory
   void open();
+  void require_to_be_continued() const;
   bool open_ledger();
   Json fixed_configuration() const;
   void check_fixed(const Json& saved, std::string_view source) const;

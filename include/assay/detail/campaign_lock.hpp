@@ -9,24 +9,42 @@
 namespace assay::detail {
 
 class Lease;
+struct LeaseRules;
+
+/// What becomes of a ledger that is taken over from a writer that may live, and is damaged.
+enum class Damaged {
+  refused,
+  accepted,  ///< by who is about to repair it
+};
 
 /// Holds a campaign directory for writing: an operating-system lock that ends with the process, however it ends, and,
 /// on shared storage, a lease that other hosts see. Programs started from this one inherit neither.
+///
+/// To be had before anything in the directory is opened for writing.
 class CampaignLock {
  public:
-  /// \param storage `local` or `shared`.
-  /// Errors: `CheckpointError` `assay.campaign.locked` naming the holder's host and process.
-  explicit CampaignLock(const std::filesystem::path& directory, Storage storage = Storage::local);
+  /// \param storage `local` or `shared`; a directory with leases in it is held by a lease in any case.
+  /// Cost: nothing on local storage. Taking over from a writer that may live copies the ledger.
+  /// Errors: `CheckpointError` `assay.campaign.locked` naming the holder's host and process; `assay.storage.unsafe`.
+  explicit CampaignLock(const std::filesystem::path& directory, Storage storage = Storage::local,
+                        Damaged damaged = Damaged::refused);
+  CampaignLock(const std::filesystem::path& directory, Storage storage, Damaged damaged, const LeaseRules& rules);
   CampaignLock(const CampaignLock&) = delete;
   CampaignLock& operator=(const CampaignLock&) = delete;
   ~CampaignLock();
 
-  /// Throws `CheckpointError` `assay.campaign.lease_lost` if this process may no longer write.
+  /// The ledger of the campaign, which nobody else writes to; it may not exist yet.
+  const std::filesystem::path& ledger() const noexcept { return ledger_; }
+  /// Throws `CheckpointError` `assay.campaign.lease_lost` if this process may no longer write. Behind a commit it says
+  /// whether the commit counts. Cost: nothing on local storage, else one read at the server of the files.
   void check() const;
 
  private:
+  void take_ledger(const std::filesystem::path& directory, Damaged damaged);
+
   int descriptor_ = -1;
   std::unique_ptr<Lease> lease_;
+  std::filesystem::path ledger_;
 };
 
 }  // namespace assay::detail
