@@ -54,7 +54,7 @@ std::map<std::string, std::tuple<std::string, std::int64_t, std::int64_t>> state
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     struct stat status {};
     REQUIRE(::stat(entry.path().c_str(), &status) == 0);
-    files[entry.path().filename()] = {detail::read_file(entry.path()), status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+    files[entry.path().filename()] = {assay::detail::read_file(entry.path()), status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
   }
   return files;
 }
@@ -108,7 +108,7 @@ TEST_CASE("R1: who looks at a ledger rolls back no journal, and sees what was co
   const auto before = state_of(place / "left");
   REQUIRE(before.size() == 2);  // the database, and its journal or log
   CHECK(rows_in(place / "left/l.sqlite") == 3);
-  CHECK(state_of(place / "left") == before);
+  CHECK((state_of(place / "left") == before));
   // Who holds the lock does roll it back.
   Database writer(place / "left/l.sqlite", /*writable=*/true);
   Statement row = writer.prepare("SELECT count(*) FROM sample");
@@ -131,9 +131,9 @@ TEST_CASE("a ledger that was closed is looked at without a file beside it being 
     Statement row = reader.prepare("SELECT count(*) FROM sample");
     REQUIRE(row.next());
     CHECK(row.integer(0) == 4);
-    CHECK(state_of(place.path()) == before);
+    CHECK((state_of(place.path()) == before));
   }
-  CHECK(state_of(place.path()) == before);
+  CHECK((state_of(place.path()) == before));
 }
 
 TEST_CASE("F11: a ledger on a read-only disk is looked at, with its log and without", "[ledger][looking][f11]") {
@@ -211,7 +211,7 @@ TEST_CASE("a database that changes all the time is copied as it was at one momen
   int copies = 0;
   while (copies < 30 && std::chrono::steady_clock::now() < end) {
     if (!fs::exists(place / "l.sqlite")) continue;
-    detail::copy_database(place / "l.sqlite", place / "copy.sqlite", /*around_cache=*/copies % 2 == 0);
+    assay::detail::copy_database(place / "l.sqlite", place / "copy.sqlite", /*around_cache=*/copies % 2 == 0);
     Database copy(place / "copy.sqlite", /*writable=*/true);
     Statement tables = copy.prepare("SELECT count(*) FROM sqlite_master WHERE name = 'twin'");
     if (!tables.next() || tables.integer(0) == 0) continue;

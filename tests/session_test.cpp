@@ -10,6 +10,7 @@
 #include <assay/detail/files.hpp>
 #include <assay/duration.hpp>
 #include <assay/error.hpp>
+#include <assay/round_files.hpp>
 #include <assay/label/external_label.hpp>
 #include <assay/tools/check.hpp>
 #include <assay/tools/labels.hpp>
@@ -271,6 +272,49 @@ TEST_CASE("a local ledger of another campaign that lay at the same place is neve
   CHECK(campaign_hash(folder / "c") == hash);
 }
 
+TEST_CASE("a ledger on a local disk and the campaign's copy that were changed apart are told from one that is ahead",
+          "[session][r13]") {
+  const toy::Folder folder;
+  DriverOptions options = toy::options(folder / "c");
+  options.ledger_dir = folder / "local";
+  options.max_rounds = 1;
+  toy::driver(options).run();
+  const std::filesystem::path copy = folder / "c/ledger.sqlite";
+  std::filesystem::copy_file(copy, folder / "after_one");
+  options.max_rounds = 2;
+  options.resume = Resume::required;
+  toy::driver(options).run();
+  options.max_rounds = 3;
+  std::filesystem::path local;
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "local")) {
+    if (entry.path().extension() == ".sqlite") local = entry.path();
+  }
+  REQUIRE_FALSE(local.empty());
+  SECTION("an older copy is no reason to throw the local ledger away") {
+    std::filesystem::copy_file(folder / "after_one", copy, std::filesystem::copy_options::overwrite_existing);
+    auto driver = toy::driver(options);
+    driver.run();
+    CHECK(driver.counts().simulations == 12);
+  }
+  SECTION("an older local ledger gives way to the copy") {
+    std::filesystem::copy_file(folder / "after_one", local, std::filesystem::copy_options::overwrite_existing);
+    auto driver = toy::driver(options);
+    driver.run();
+    CHECK(driver.counts().simulations == 12);
+  }
+  SECTION("changes to both: neither is deleted") {
+    std::filesystem::copy_file(folder / "after_one", copy, std::filesystem::copy_options::overwrite_existing);
+    {
+      // More changes than the local ledger has, and not one of its labels.
+      Ledger apart = Ledger::open(copy, objects_folder(folder / "c"));
+      for (int i = 0; i < 100; ++i) apart.record_seconds(1000 + i, 1.0);
+    }
+    const std::string before = assay::detail::read_file(local);
+    CHECK_THROWS_WITH(toy::driver(options), Contains("assay.ledger.diverged") && Contains(local.string()));
+    CHECK(assay::detail::read_file(local) == before);
+  }
+}
+
 TEST_CASE("who takes over from a writer that may live goes on with a copy of the ledger, to the same result",
           "[session][lease]") {
   const toy::Folder folder;
@@ -281,13 +325,13 @@ TEST_CASE("who takes over from a writer that may live goes on with a copy of the
   options.max_rounds = 1;
   toy::driver(options).run();
   // As if a writer on another host had gone on, and been silent for two minutes.
-  const std::int64_t generation = detail::newest_lease(folder / "c") + 1;
-  const std::filesystem::path lease = detail::lease_file(folder / "c", generation);
-  detail::Holder elsewhere = detail::this_holder();
+  const std::int64_t generation = assay::detail::newest_lease(folder / "c") + 1;
+  const std::filesystem::path lease = assay::detail::lease_file(folder / "c", generation);
+  assay::detail::Holder elsewhere = assay::detail::this_holder();
   elsewhere.boot = "another";
-  detail::write_file_durably(
+  assay::detail::write_file_durably(
       lease,
-      to_string(detail::LeaseText{.state = detail::LeaseState::held, .after = generation - 1, .holder = elsewhere}));
+      to_string(assay::detail::LeaseText{.state = assay::detail::LeaseState::held, .after = generation - 1, .holder = elsewhere}));
   options.max_rounds = rounds;
   options.resume = Resume::required;
   CHECK_THROWS_WITH(toy::driver(options), Contains("assay.campaign.locked"));
@@ -297,11 +341,11 @@ TEST_CASE("who takes over from a writer that may live goes on with a copy of the
                             +[](const std::filesystem::path& dir) { import_labels(dir, dir); }}) {
     CHECK_THROWS_WITH(write(folder / "c"), Contains("assay.campaign.locked"));  // R4 and its siblings
   }
-  const std::string before = detail::read_file(folder / "c/ledger.sqlite");
+  const std::string before = assay::detail::read_file(folder / "c/ledger.sqlite");
   std::filesystem::last_write_time(lease, std::filesystem::last_write_time(lease) - std::chrono::minutes(2));
   toy::driver(options).run();
   CHECK(std::filesystem::exists(folder / ("c/ledger." + std::to_string(generation + 1) + ".sqlite")));
-  CHECK(detail::read_file(folder / "c/ledger.sqlite") == before);  // left to the one that may live
+  CHECK(assay::detail::read_file(folder / "c/ledger.sqlite") == before);  // left to the one that may live
   CHECK(campaign_hash(folder / "c") == whole);
   CHECK(check_campaign(folder / "c").problems.empty());
 }

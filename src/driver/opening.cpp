@@ -33,13 +33,34 @@ fs::path local_ledger(const fs::path& folder, const fs::path& campaign) {
   return folder / (place.filename().string() + "-" + sha256(place.string()).substr(0, 12) + ".sqlite");
 }
 
-/// Copies the ledger of the campaign to the local disk, unless what is there is as new.
+/// A ledger of a campaign that stood at this path before: what was paid for there is not thrown away.
+void set_aside_local(const fs::path& local) {
+  fs::path aside;
+  for (int i = 1; aside.empty() || fs::exists(aside); ++i)
+    aside = local.parent_path() / (local.stem().string() + ".replaced_" + std::to_string(i) + ".sqlite");
+  for (const char* suffix : {"-wal", "-shm", "-journal", ""}) {
+    if (fs::exists(local.string() + suffix)) replace_durably(local.string() + suffix, aside.string() + suffix);
+  }
+}
+
+/// Copies the ledger of the campaign to the local disk, unless what is there has all of its changes.
+/// Errors: `CheckpointError` `assay.ledger.diverged` where each has changes that the other lacks.
 void bring_to_local(const fs::path& copy, const fs::path& local, const fs::path& objects) {
   if (!Ledger::exists(copy)) return;
   const Ledger from = Ledger::open_read_only(copy, objects);
   if (Ledger::exists(local)) {
     const Ledger there = Ledger::open_read_only(local, objects);
-    if (there.campaign_id() == from.campaign_id() && there.sequence() >= from.sequence()) return;
+    if (there.campaign_id() != from.campaign_id()) {
+      set_aside_local(local);
+    } else if (const Lineage lineage = there.compared_with(from); lineage == Lineage::diverged) {
+      throw CheckpointError({"assay.ledger.diverged", local.string(),
+                             "a ledger with the changes of " + copy.string() + ", or one that all its changes went into",
+                             "one that was changed apart from it, as by 'assay retry' after a kill",
+                             "keep one and move the other into a directory of its own, as ledger.sqlite: 'assay import' "
+                             "brings its labels in"});
+    } else if (lineage != Lineage::behind) {
+      return;
+    }
   }
   for (const char* suffix : {"", "-wal", "-shm", "-journal"}) remove_all(local.string() + suffix);
   from.copy_to(local);
@@ -142,10 +163,7 @@ bool Campaign::open_ledger() {
     file = local_ledger(options_.ledger_dir, options_.dir);
     journal = Journal::write_ahead;
     bring_to_local(copy, file, objects);
-    if (!Ledger::exists(copy)) {
-      // What lies there belongs to a campaign that is gone.
-      for (const char* suffix : {"", "-wal", "-shm", "-journal"}) remove_all(file.string() + suffix);
-    }
+    if (!Ledger::exists(copy) && fs::exists(file)) set_aside_local(file);
   }
   const bool there = Ledger::exists(file);
   if (there) {

@@ -119,14 +119,13 @@ std::optional<std::string> examine(std::string& bytes, bool& mended) {
   if (frame == log.frames()) return found;
   const bool goes_on = frame + 1 < log.frames() && (log.frame_is_right(frame + 1, log.stored_in(frame)) ||
                                                     log.frame_is_right(frame + 1, log.computed(frame, before)));
-  // A frame of an earlier use of the log, or the torn last one, is no damage.
-  const auto right = [&, seed = before, number = frame] { return log.frame_is_right(number, seed); };
+  // A frame of an earlier use of the log, or the torn last one, is no damage. Where frames go on behind it, they tell a
+  // flip in the page from one in its checksum.
+  const auto right = [&, seed = before, number = frame] {
+    return log.frame_is_right(number, seed) && (!goes_on || log.frame_is_right(number + 1, log.stored_in(number)));
+  };
   mended = log.turn_one_bit(log.frame_start(frame), log.frame_size(), right);
-  if (mended) {
-    const bool behind = log.first_bad().first == log.frames() || !goes_on;
-    mended = behind || log.frame_is_right(frame + 1, log.stored_in(frame));
-    return "one flipped bit in frame " + std::to_string(frame + 1) + " of the write-ahead log";
-  }
+  if (mended) return "one flipped bit in frame " + std::to_string(frame + 1) + " of the write-ahead log";
   if (!goes_on) return found;
   return "frame " + std::to_string(frame + 1) + " of the write-ahead log is damaged, and frames behind it are not";
 }
