@@ -72,6 +72,8 @@ TEST_CASE("every option of every query strategy changes what is picked", "[laws]
       "the method conditions on the labels itself and refuses posterior features: features_test";
   const Json posterior{{"features", {{"posterior", true}}}}, few = one_of("core_set");
   const Role role{.bases = {{"", {posterior, {{"features", {{"of", "gradients"}}}}}},
+                            {"typiclust",
+                             {Json::object(), posterior, {{"features", {{"of", "gradients"}}}}, {{"max_clusters", 3}}}},
                             {"chain", {{{"strategies", {one_of("random")}}}}},
                             {"mix", {{{"strategies", {one_of("random"), few}}}}},
                             {"filter", {{{"predicate", "all"}}}},
@@ -126,8 +128,14 @@ TEST_CASE("every option of every metric changes what is measured", "[laws]") {
   AnyLearner regressor = trained(Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"y"}, .hidden = {12}}));
   AnyLearner classifier = trained(
       Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"c"}, .hidden = {12}, .classes = 3}));
-  const Json rmse{{"type", "rmse"}};
-  const Role role{.bases = {}, .values = {{"metrics", {Json::array({rmse})}}, {"level", {0.1, 0.5}}}, .nothing = {}};
+  Json one = Json::array(), two = Json::array();
+  one.push_back({{"type", "rmse"}});
+  two.push_back({{"type", "mae"}});
+  two.push_back({{"type", "rmse"}});
+  Role role;
+  role.bases["metrics"].push_back({{"metrics", one}});
+  role.values["metrics"].push_back(two);
+  role.values["level"] = {0.1, 0.5};
   check_law(registries.metrology, registries, role, [&](AnyMetrology metric) {
     Doings doings;
     for (AnyLearner* learner : {&regressor, &classifier}) {

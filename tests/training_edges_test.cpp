@@ -98,16 +98,20 @@ TEST_CASE("a step that overflows one parameter alone is seen", "[training]") {
   }
 }
 
-TEST_CASE("a validation label that is not finite is named", "[training]") {
+TEST_CASE("a validation label that is not finite is named, the sample with id 0 too", "[training]") {
   for (const double bad : {infinity, std::numeric_limits<double>::quiet_NaN()}) {
-    Training training;
-    Values held = toy::labeled(6, 90);
-    held["y"][4] = bad;
-    training.validation = TensorPool(held, 500);
-    CHECK_THROWS_WITH(training.fine_tune({.fine_tuning_epochs = 2}),
-                      Contains("assay.training.not_finite] sample 504:") && Contains("its 'y' holds") &&
-                          Contains("validation loss") && Contains("in epoch 1"));
-    CHECK(same(training.learner.parameters(), training.start));
+    for (const auto& [first_id, row] : {std::pair{500, 4}, {500, 0}, {0, 0}}) {
+      INFO("row " << row << " of ids from " << first_id);
+      Training training;
+      training.labeled = TensorPool(toy::labeled(16), 1000);
+      Values held = toy::labeled(6, 90);
+      held["y"][row] = bad;
+      training.validation = TensorPool(held, first_id);
+      CHECK_THROWS_WITH(training.fine_tune({.fine_tuning_epochs = 2}),
+                        Contains("assay.training.not_finite] sample " + std::to_string(first_id + row) + ":") &&
+                            Contains("its 'y' holds") && Contains("validation loss") && Contains("in epoch 1"));
+      CHECK(same(training.learner.parameters(), training.start));
+    }
   }
 }
 

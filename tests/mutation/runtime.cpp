@@ -28,6 +28,8 @@ struct Reach : Base {
   using Base::Base;
   void testCaseStarting(const Catch::TestCaseInfo& info) override {
     Base::testCaseStarting(info);
+    name_ = info.name;
+    tags_ = info.tagsAsString();
     std::memset(assay_mutation::seen, 0, sizeof assay_mutation::seen);
     start_ = std::chrono::steady_clock::now();
   }
@@ -37,14 +39,13 @@ struct Reach : Base {
     if (!file) return;
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start_;
     std::string name;
-    for (const char c : std::string(stats.testInfo->name)) {
+    for (const char c : name_) {
       if (c == '"' || c == '\\') name += '\\';
       name += c;
     }
     std::ofstream out(file, std::ios::app);
     out << "{\"name\": \"" << name << "\", \"passed\": " << (stats.totals.assertions.failed == 0 ? "true" : "false")
-        << ", \"seconds\": " << took.count() << ", \"tags\": \"" << stats.testInfo->tagsAsString()
-        << "\", \"mutants\": [";
+        << ", \"seconds\": " << took.count() << ", \"tags\": \"" << tags_ << "\", \"mutants\": [";
     const char* comma = "";
     for (int i = 1; i <= assay_mutation::count; ++i) {
       if (!assay_mutation::seen[i]) continue;
@@ -53,6 +54,7 @@ struct Reach : Base {
     }
     out << "]}\n";
   }
+  std::string name_, tags_;
   std::chrono::steady_clock::time_point start_;
 };
 CATCH_REGISTER_LISTENER(Reach)
