@@ -16,10 +16,14 @@ Statement::~Statement() {
 void Statement::bind(int index, std::int64_t value) { sqlite3_bind_int64(statement_, index, value); }
 void Statement::bind(int index, double value) { sqlite3_bind_double(statement_, index, value); }
 void Statement::bind(int index, std::string_view text) {
-  sqlite3_bind_text64(statement_, index, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  require_bound(sqlite3_bind_text64(statement_, index, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
 }
 void Statement::bind_blob(int index, std::string_view bytes) {
-  sqlite3_bind_blob64(statement_, index, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
+  require_bound(sqlite3_bind_blob64(statement_, index, bytes.data(), bytes.size(), SQLITE_TRANSIENT));
+}
+/// Values longer than the limit are not bound.
+void Statement::require_bound(int result) const {
+  if (result != SQLITE_OK) database_.fail(sqlite3_sql(statement_));
 }
 void Statement::bind_null(int index) { sqlite3_bind_null(statement_, index); }
 
@@ -42,7 +46,7 @@ std::span<const std::byte> Statement::view(int column) const {
 }
 
 Database::Database(const std::filesystem::path& file, bool writable) : file_(file) {
-  detail::require_no_link(file);
+  require_own_files(file);
   const int flags = writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
   if (sqlite3_open_v2(file.c_str(), &handle_, flags | SQLITE_OPEN_FULLMUTEX, nullptr) != SQLITE_OK) {
     const std::string message = handle_ ? sqlite3_errmsg(handle_) : "out of memory";
@@ -50,6 +54,8 @@ Database::Database(const std::filesystem::path& file, bool writable) : file_(fil
     throw CheckpointError({"assay.ledger", file.string(), "a ledger that can be opened", message, ""});
   }
   sqlite3_busy_timeout(handle_, 10'000);
+  harden(handle_);
+  limit_.watch(handle_);
 }
 
 Database::~Database() { close(); }
@@ -87,6 +93,7 @@ void Database::move_to_memory() {
   copy_into(target);
   close();
   handle_ = target;
+  limit_.watch(handle_);
 }
 
 void Database::run(const char* sql) {
@@ -105,6 +112,8 @@ void Database::fail(std::string_view doing) const {
   const int code = sqlite3_errcode(handle_);
   std::string advice;
   if (code == SQLITE_FULL) advice = "free some space; the campaign can then be resumed";
+  if (code == SQLITE_INTERRUPT)
+    advice = "it takes far longer than the file is large: the file was made to harm, or is damaged";
   if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
     advice = "the file is damaged: 'assay check --repair' rebuilds it from labels/";
   throw CheckpointError({"assay.ledger", file_.string(), "to run '" + std::string(doing) + "'", sqlite3_errmsg(handle_),
