@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <assay/artifacts.hpp>
+#include <assay/detail/files.hpp>
 #include <assay/error.hpp>
 
 #include <string>
@@ -17,6 +18,8 @@ std::filesystem::path ArtifactFolders::folder(std::string_view name) const {
                        "'" + std::string(name) + "'", ""});
   }
   std::filesystem::path folder = root_ / name;
+  // A link that lies there would lead what strategies write out of the campaign.
+  for (const std::filesystem::path& own : {root_.parent_path(), root_, folder}) detail::require_no_link(own);
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) {

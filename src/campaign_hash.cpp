@@ -3,6 +3,7 @@
 
 #include <assay/campaign_hash.hpp>
 #include <assay/checkpoint.hpp>
+#include <assay/detail/restoring.hpp>
 #include <assay/detail/sha256.hpp>
 #include <assay/error.hpp>
 #include <assay/round_files.hpp>
@@ -25,7 +26,8 @@ std::string campaign_hash(const std::filesystem::path& directory) {
   for (const SampleId id : ledger.integrated(0)) {
     digest.update("label " + std::to_string(id) + " " + fingerprint(ledger.labels(id)) + "\n");
   }
-  digest.update(checkpoint->json.at("records").dump());
+  detail::restoring(directory.string() + ", newest checkpoint",
+                    [&] { digest.update(checkpoint->json.at("records").dump()); });
   return digest.hex();
 }
 

@@ -34,7 +34,8 @@ std::optional<std::int64_t> number_of(const fs::path& folder) {
   const std::string name = folder.filename().string();
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (error != std::errc() || number < 1 || name != folder_name(number)) return std::nullopt;
+  const bool ours = error == std::errc() && number >= 1 && number <= Checkpoint::last_number;
+  if (!ours || name != folder_name(number)) return std::nullopt;
   return number;
 }
 
@@ -75,6 +76,11 @@ EncodedCheckpoint encode(const Checkpoint& checkpoint, std::map<std::string, std
 WrittenCheckpoint write_checkpoint(const fs::path& campaign, const EncodedCheckpoint& checkpoint, std::int64_t keep,
                                    const WrittenCheckpoint& previous) {
   const fs::path root = campaign / "checkpoints";
+  if (checkpoint.number < 1 || checkpoint.number > Checkpoint::last_number) {
+    throw CheckpointError(
+        {"assay.checkpoint.number", root.string(), "a number from 1 to " + std::to_string(Checkpoint::last_number),
+         std::to_string(checkpoint.number), "a folder there has a number that no campaign reaches: remove it"});
+  }
   detail::require_no_link(root);
   detail::make_directories_durably(root);
   const std::string name = folder_name(checkpoint.number);
@@ -145,7 +151,7 @@ Checkpoint decode_checkpoint(std::string_view json, std::string_view tensors, st
 
 Checkpoint read_checkpoint(const fs::path& folder) {
   detail::require_no_link(folder);
-  Checkpoint checkpoint = decode_checkpoint(detail::read_own_file(folder / json_name),
+  Checkpoint checkpoint = decode_checkpoint(detail::read_own_file(folder / json_name, longest_json),
                                             detail::read_own_file(folder / tensors_name), folder.string());
   checkpoint.number = number_of(folder).value_or(0);
   return checkpoint;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <assay/detail/utf8.hpp>
 #include <assay/error.hpp>
 #include <assay/json.hpp>
 
@@ -77,6 +78,10 @@ Json parse_json(std::string_view text, std::string_view where, std::size_t longe
   Checker checker(where);
   Json::sax_parse(text, &checker);
   return Json::parse(text);
+}
+
+std::string detail::json_text(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
 Json json_number(double number) {

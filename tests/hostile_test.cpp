@@ -236,8 +236,10 @@ TEST_CASE("nothing is written through a link that lies in a campaign directory",
     return folder / name;
   };
   link("metrics.jsonl.writing");
-  CHECK_THROWS_WITH(assay::detail::write_file(folder / "metrics.jsonl", "x"), Contains("a symbolic link"));
-  CHECK_THROWS_WITH(assay::detail::replace_file_durably(folder / "metrics.jsonl", "x"), Contains("a symbolic link"));
+  assay::detail::write_file(folder / "metrics.jsonl", "x");
+  link("metrics.jsonl.writing");
+  assay::detail::replace_file_durably(folder / "metrics.jsonl", "y");
+  CHECK(assay::detail::read_own_file(folder / "metrics.jsonl") == "y");
   CHECK_THROWS_WITH(assay::detail::write_file_durably(link("campaign.json"), "x"), Contains("a symbolic link"));
   CHECK_THROWS_WITH(assay::detail::AppendFile(link("log.jsonl")), Contains("a symbolic link"));
   link("lock");

@@ -155,3 +155,117 @@ TEST_CASE("a space goes to JSON and back", "[data]") {
       space_from_json(Json::parse(R"({"variables": [{"name": "x", "hihg": 1, "scale": "lin"}], "more": 1})")),
       Contains("/variables/0/hihg") && Contains("/variables/0/scale") && Contains("/more"));
 }
+
+namespace {
+
+/// w0 + … + w9 <= 1: one point of the cube in 3,628,800.
+Space mixture() {
+  std::vector<Variable> variables;
+  Constraint sum{.at_most = 1.0};
+  for (int i = 0; i < 10; ++i) {
+    variables.push_back({.name = "w" + std::to_string(i), .low = 0, .high = 1});
+    sum.terms["w" + std::to_string(i)] = 1;
+  }
+  return Space(variables, {sum});
+}
+
+torch::Tensor total(const Values& points) {
+  torch::Tensor sum = torch::zeros({batch_size(points)}, torch::kFloat64);
+  for (const auto& [name, column] : points) sum = sum + column;
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("F22: a space of which one point in millions is feasible is filled evenly", "[data][f22]") {
+  const Space space = mixture();
+  const std::int64_t n = 3000;
+  const auto even = [&](const Values& points) {
+    REQUIRE(batch_size(points) == n);
+    CHECK(space.feasible(points).all().item<bool>());
+    // Uniform in a simplex: each coordinate has mean 1/11 and variance 10/(11² · 12); the sum's distribution is s^10.
+    const double deviation = std::sqrt(10.0 / 12) / 11 / std::sqrt(static_cast<double>(n));
+    for (const auto& [name, column] : points) CHECK(std::abs(column.mean().item<double>() - 1.0 / 11) < 5 * deviation);
+    for (const double s : {0.7, 0.8, 0.9, 0.95}) {
+      const double share = (total(points) < s).to(torch::kFloat64).mean().item<double>(), right = std::pow(s, 10);
+      CHECK(std::abs(share - right) < 5 * std::sqrt(right * (1 - right) / static_cast<double>(n)));
+    }
+  };
+  const Values points = sobol(space, n);
+  even(points);
+  even(uniform(space, n, RandomKey(1)));
+  even(latin_hypercube(space, n, RandomKey(1)));
+  // Sets with different `skip` complement each other here too.
+  const Values tail = sobol(space, 100, {.skip = n - 100});
+  CHECK(torch::equal(tail["w3"], points["w3"].narrow(0, n - 100, 100)));
+  CHECK(torch::equal(sobol(space, 50)["w3"], points["w3"].narrow(0, 0, 50)));
+  CHECK_FALSE(torch::equal(sobol(space, 50, {.scramble = 2})["w3"], points["w3"].narrow(0, 0, 50)));
+}
+
+TEST_CASE("F22: thin, mixed and predicated spaces are filled too", "[data][f22]") {
+  // A band of a millionth of the square, along its diagonal.
+  const Space band({{"a", 0, 1}, {"b", 0, 1}}, {{.terms = {{"a", 1}, {"b", -1}}, .at_least = -5e-7, .at_most = 5e-7}});
+  const Values along = sobol(band, 2000);
+  CHECK(band.feasible(along).all().item<bool>());
+  for (const double quarter : {0.25, 0.5, 0.75})
+    CHECK((along["a"] < quarter).to(torch::kFloat64).mean().item<double>() == Approx(quarter).margin(0.06));
+  const torch::Tensor across = along["a"] - along["b"];
+  CHECK((across < 0).to(torch::kFloat64).mean().item<double>() == Approx(0.5).margin(0.06));
+
+  // Whole numbers, a logarithm, a category: ribs <= 3 of 1,000, the rate in a ten-thousandth of its decades.
+  Space mixed({{.name = "ribs", .low = 1, .high = 1000, .kind = Kind::integer},
+               {.name = "rate", .low = 1e-2, .high = 1e2, .scale = Scale::log},
+               {.name = "alloy", .kind = Kind::category, .categories = {"x", "y"}}},
+              {{.terms = {{"ribs", 1}}, .at_most = 3}, {.terms = {{"rate", 1}}, .at_least = 1, .at_most = 1.001}});
+  mixed.require("of y", [](const Values& x) { return x["alloy"] == 1; });
+  const Values some = uniform(mixed, 600, RandomKey(3));
+  CHECK(mixed.feasible(some).all().item<bool>());
+  for (const double ribs : {1, 2, 3})
+    CHECK((some["ribs"] == ribs).to(torch::kFloat64).mean().item<double>() == Approx(1.0 / 3).margin(0.1));
+}
+
+TEST_CASE("F22: a space in which nothing is feasible is told by its cause", "[data][f22]") {
+  const Space cube{{"a", 0, 1}, {"b", 0, 1}};
+  const auto with = [&](std::vector<Constraint> constraints) {
+    return Space(cube.variables(), std::move(constraints));
+  };
+  CHECK_THROWS_WITH(sobol(with({{.terms = {{"a", 1}, {"b", 1}}, .at_least = 2.5}}), 5),
+                    Contains("assay.space.feasible") && Contains("from 0.0 to 2.0"));
+  CHECK_THROWS_WITH(
+      uniform(with({{.terms = {{"a", 1}}, .at_most = 0.2}, {.terms = {{"a", 1}}, .at_least = 0.4}}), 5, RandomKey(1)),
+      Contains("assay.space.feasible") && Contains("none was found"));
+  CHECK_THROWS_WITH(
+      latin_hypercube(with({{.terms = {{"a", 1}, {"b", 1}}, .at_least = 1, .at_most = 1}}), 5, RandomKey(1)),
+      Contains("assay.space.feasible"));
+  CHECK_THROWS_WITH(grid(with({{.terms = {{"a", 1}, {"b", 1}}, .at_least = 0.1, .at_most = 0.2}}), 3),
+                    Contains("assay.space.feasible") && Contains("none of 9"));
+  // Predicates tell no direction, but may be met by chance.
+  Space corner = cube;
+  corner.require("corner", [](const Values& x) { return (x["a"] < 0.003).logical_and(x["b"] < 0.003); });
+  CHECK(corner.feasible(sobol(corner, 100)).all().item<bool>());
+}
+
+TEST_CASE("ranges and sizes that overflow are refused by name", "[data][hostile]") {
+  const auto refused = [](const Variable& variable, const std::string& word) {
+    CHECK_THROWS_WITH(Space({variable}), Contains(word));
+  };
+  refused({.name = "a", .low = -1.7e308, .high = 1.7e308}, "their difference too");
+  refused({.name = "a", .low = 0, .high = INFINITY}, "both finite");
+  refused({.name = "a", .low = NAN, .high = 1}, "both finite");
+  refused({.name = "n", .low = 0, .high = 1e300, .kind = Kind::integer}, "up to 2^53");
+  refused({.name = "n", .low = -1e17, .high = 0, .kind = Kind::integer}, "up to 2^53");
+  for (const double bound : {INFINITY, -INFINITY, static_cast<double>(NAN)}) {
+    CHECK_THROWS_WITH(Space({{"a", 0, 1}}, {{.terms = {{"a", 1}}, .at_most = bound}}), Contains("finite bounds"));
+    CHECK_THROWS_WITH(Space({{"a", 0, 1}}, {{.terms = {{"a", bound}}, .at_most = 1}}), Contains("a finite factor"));
+  }
+  const Space unit{{"a", 0, 1}};
+  for (const std::int64_t count : {std::int64_t{1} << 31, (std::int64_t{1} << 31) + 1, INT64_MAX, std::int64_t{-1}}) {
+    CHECK_THROWS_WITH(sobol(unit, count), Contains("/count"));
+    CHECK_THROWS_WITH(uniform(unit, count + (count == std::int64_t{1} << 31 ? 1 : 0), RandomKey(1)),
+                      Contains("/count"));
+    CHECK_THROWS_WITH(latin_hypercube(unit, count + (count == std::int64_t{1} << 31 ? 1 : 0), RandomKey(1)),
+                      Contains("/count"));
+    CHECK_THROWS_WITH(maximin(unit, count, RandomKey(1)), Contains("/count"));
+    CHECK_THROWS_WITH(grid(unit, count), Contains("levels"));
+  }
+}

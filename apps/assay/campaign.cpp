@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Campaigns from the shell: started from a configuration, run, or asked and told by files.
 #include "commands.hpp"
+#include "output.hpp"
 
 #include <assay/config.hpp>
 #include <assay/data/csv.hpp>
 #include <assay/detail/asked_campaign.hpp>
 #include <assay/detail/files.hpp>
+#include <assay/detail/utf8.hpp>
 #include <assay/error.hpp>
 #include <assay/label/external_label.hpp>
 
@@ -26,14 +28,6 @@ std::atomic<bool> stop_flag{false};
 void stop_on_signals(AnyDriver& driver) {
   for (const int signal : {SIGTERM, SIGUSR1}) std::signal(signal, [](int) { stop_flag = true; });
   driver.stop_when(stop_flag);
-}
-
-void put(const std::filesystem::path& out, const std::string& text) {
-  if (out.empty()) {
-    std::cout << text;
-  } else {
-    detail::write_file(out, text);
-  }
 }
 
 /// Whether nothing simulates for the campaign: its samples are asked for, and told.
@@ -143,7 +137,7 @@ int run_campaign(const std::filesystem::path& campaign, const std::string& wall_
     throw ConfigError({"assay.run.told", campaign.string(), "a campaign whose configuration says what simulates",
                        "one that is asked and told, with samples waiting", how_to_tell(campaign)});
   }
-  if (json) std::cout << driver.report().dump() << std::endl;
+  if (json) std::cout << detail::json_text(driver.report()) << std::endl;
   if (status == RunStatus::finished) return 0;
   std::cerr << "assay: stopped; 'assay run " << campaign.string() << "' goes on\n";
   return stopped_code;
@@ -160,7 +154,7 @@ int ask(const std::filesystem::path& campaign, std::int64_t count, bool again, c
   // Once more where labels from elsewhere answered all that was to be asked for.
   do {
     status = driver.advance();
-    if (status == RunStatus::waiting) samples = again ? driver.asked() : driver.ask(count, Asked::until_told);
+    if (status == RunStatus::waiting) samples = again ? driver.asked() : driver.ask(count);
   } while (status == RunStatus::waiting && !again && samples.empty() && driver.asked().empty());
   if (status == RunStatus::stopped) {
     std::cerr << "assay: stopped; the same command goes on\n";
@@ -175,9 +169,14 @@ int ask(const std::filesystem::path& campaign, std::int64_t count, bool again, c
     std::cerr << "assay: nothing to ask for: " << driver.asked().size() << " samples are out and not told\n";
     return nothing_code;
   }
-  std::vector<std::string> ids;
-  for (const Sample& sample : samples) ids.push_back(std::to_string(sample.id));
-  put(out, to_csv({{"id", ids}}, batch_of(samples)));
+  std::vector<std::string> cells;
+  std::vector<SampleId> ids;
+  for (const Sample& sample : samples) {
+    ids.push_back(sample.id);
+    cells.push_back(std::to_string(sample.id));
+  }
+  put(out, to_csv({{"id", cells}}, batch_of(samples)));
+  if (!again) driver.keep_asked(ids);  // nobody has those that could not be written
   if (!out.empty()) std::cout << samples.size() << " samples in " << out.string() << '\n';
   return 0;
 }

@@ -4,6 +4,8 @@
 #include "commands.hpp"
 
 #include <assay/detail/files.hpp>
+#include <assay/detail/restoring.hpp>
+#include <assay/detail/utf8.hpp>
 #include <assay/error.hpp>
 
 #include <ATen/Parallel.h>
@@ -159,8 +161,12 @@ Json run_comparison(const CompareArguments& arguments, const std::vector<std::st
   if (plan.at("strategies").empty()) {
     throw ConfigError({"assay.config.required", "--strategies", "at least one strategy", "none", ""});
   }
-  std::vector<Json> rows = earlier_rows(arguments.report, plan);
-  const std::vector<Run> runs = missing_runs(arguments, plan, rows);
+  std::vector<Json> rows;
+  std::vector<Run> runs;
+  detail::restoring(arguments.report.string(), [&] {
+    rows = earlier_rows(arguments.report, plan);
+    runs = missing_runs(arguments, plan, rows);
+  });
   const std::size_t all = plan.at("strategies").size() * static_cast<std::size_t>(arguments.seeds);
   if (runs.size() < all) std::cerr << all - runs.size() << " campaigns are in the report already\n";
   detail::AppendFile report(arguments.report);
@@ -252,7 +258,7 @@ void recommend(const RecommendArguments& asked, const std::string& program) {
   }
   const Json judgement = judge(summaries, trial.simple);
   if (asked.json) {
-    std::cout << judgement.dump(2) << '\n';
+    std::cout << detail::json_text(judgement, 2) << '\n';
     return;
   }
   for (const auto& [learner, summary] : summaries) std::cout << learner << '\n' << summary_text(summary) << '\n';

@@ -4,6 +4,7 @@
 
 #include <assay/data/csv.hpp>
 #include <assay/data/npy.hpp>
+#include <assay/detail/restoring.hpp>
 #include <assay/error.hpp>
 #include <assay/tools/labels.hpp>
 #include <assay/tools/status.hpp>
@@ -108,11 +109,14 @@ Columns npz_columns(const std::filesystem::path& file) {
 
 /// The samples a campaign has learnt from. \param targets the learner's, where none are given.
 Columns campaign_columns(const std::filesystem::path& campaign, std::vector<std::string>& targets) {
+  std::vector<std::string> fields;
   const Json slots = campaign_status(campaign).value("slots", Json::object());
-  Json learner = slots.is_object() ? slots.value("learner", Json::object()) : Json::object();
-  while (learner.contains("learner")) learner = Json(learner.at("learner"));  // of transformed targets
-  if (targets.empty()) targets = learner.value("targets", std::vector<std::string>());
-  std::vector<std::string> fields = learner.value("inputs", std::vector<std::string>());
+  detail::restoring(campaign.string() + ", newest checkpoint", [&] {
+    Json learner = slots.value("learner", Json::object());
+    while (learner.contains("learner")) learner = Json(learner.at("learner"));  // of transformed targets
+    if (targets.empty()) targets = learner.value("targets", std::vector<std::string>());
+    fields = learner.value("inputs", std::vector<std::string>());
+  });
   fields.insert(fields.end(), targets.begin(), targets.end());
   if (fields.size() == targets.size()) fail(campaign, "a campaign whose learner names its inputs", "another");
   const LabelTable table = label_table(campaign);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "archives.hpp"
 #include "commands.hpp"
+#include "output.hpp"
 
 #include <assay/data/csv.hpp>
 #include <assay/data/safetensors.hpp>
-#include <assay/detail/files.hpp>
 #include <assay/error.hpp>
 #include <assay/json.hpp>
 #include <assay/tools/labels.hpp>
@@ -20,12 +20,7 @@ void export_labels(const std::filesystem::path& campaign, const std::string& for
   }
   const Texts texts{{"purpose", table.purpose}, {"strategy", table.strategy}};
   if (format == "csv") {
-    const std::string text = to_csv(texts, table.columns);
-    if (out.empty()) {
-      std::cout << text;
-    } else {
-      detail::write_file(out, text);
-    }
+    put(out, to_csv(texts, table.columns));
   } else if (format == "npz") {
     write_npz(out, table.columns);
   } else if (format == "h5") {

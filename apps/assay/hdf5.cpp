@@ -108,6 +108,8 @@ void write_hdf5(const std::filesystem::path& path, const Values& columns, const 
     const Handle space(H5Screate_simple(1, &extent, nullptr), &H5Sclose);
     write(file, name, text, space, pointers.data(), path);
   }
+  // A full disk may show only now: what closes the file tells nobody.
+  if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0) fail(path, "to write it, to its end", "an error of the HDF5 library");
 }
 
 }  // namespace assay::app

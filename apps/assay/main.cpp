@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands.hpp"
 #include "compare.hpp"
+#include "output.hpp"
 
 #include <assay/campaign_hash.hpp>
 #include <assay/duration.hpp>
+#include <assay/json.hpp>
 
 #include <CLI/CLI.hpp>
 #include <c10/util/Exception.h>
@@ -179,12 +181,7 @@ int main(int argc, char** argv) {
     return "assay: " + one_line(error.what()) + "; --help tells more\n";
   });
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
-  try {
+  const auto command = [&]() -> int {
     if (start->parsed()) assay::app::start_campaign(campaign, config);
     if (run->parsed()) return assay::app::run_campaign(campaign, wall_time, rounds, json);
     if (ask->parsed()) return assay::app::ask(campaign, count, again, out, wall_time);
@@ -213,8 +210,22 @@ int main(int argc, char** argv) {
     }
     if (diff->parsed()) return assay::app::diff(campaign, other) ? 0 : 1;
     return 0;
+  };
+  try {
+    int code = 0;
+    try {
+      app.parse(argc, argv);
+      code = command();
+    } catch (const CLI::ParseError& error) {
+      code = app.exit(error) == 0 ? 0 : 2;
+    }
+    assay::app::flush_output();
+    return code;
   } catch (const c10::Error& error) {
     std::cerr << "assay: " << one_line(error.what_without_backtrace()) << '\n';
+  } catch (const assay::Json::exception& error) {
+    std::cerr << "assay: [assay.json.kind] a file: expected JSON as assay writes it, got another kind ("
+              << one_line(error.what()) << ")\n";
   } catch (const std::exception& error) {
     std::cerr << "assay: " << one_line(error.what()) << '\n';
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands.hpp"
+#include "output.hpp"
 
-#include <assay/detail/files.hpp>
 #include <assay/error.hpp>
 #include <assay/select/methods.hpp>
 #include <assay/select/plan.hpp>
@@ -150,11 +150,7 @@ void select(const SelectArguments& arguments) {
   } else {
     for (const std::int64_t row : batch.rows) out << row << '\n';
   }
-  if (arguments.out.empty()) {
-    std::cout << out.str();
-  } else {
-    detail::write_file(arguments.out, out.str());
-  }
+  put(arguments.out, out.str());
 }
 
 }  // namespace assay::app

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands.hpp"
 
+#include <assay/detail/restoring.hpp>
+#include <assay/detail/utf8.hpp>
 #include <assay/tools/status.hpp>
 
 #include <iostream>
@@ -74,9 +76,10 @@ void print(const Json& json) {
 void show(const std::filesystem::path& campaign, bool json) {
   const Json description = campaign_status(campaign);
   if (json) {
-    std::cout << description.dump(2) << '\n';
+    std::cout << detail::json_text(description, 2) << '\n';
   } else {
-    print(description);
+    // What a checkpoint or another host says of itself may be anything.
+    detail::restoring(campaign.string() + ", what is known of it", [&] { print(description); });
   }
 }
 

@@ -2,6 +2,7 @@
 #include "archives.hpp"
 #include "commands.hpp"
 
+#include <assay/detail/utf8.hpp>
 #include <assay/error.hpp>
 #include <assay/json.hpp>
 #include <assay/tools/check.hpp>
@@ -17,11 +18,11 @@ namespace assay::app {
 bool check(const std::filesystem::path& campaign, bool repair, bool json) {
   const CheckReport report = repair ? repair_campaign(campaign) : check_campaign(campaign);
   if (json) {
-    std::cout << Json{{"problems", report.problems},
-                      {"notes", report.notes},
-                      {"repairs", report.repairs},
-                      {"labels", report.labels}}
-                     .dump(2)
+    std::cout << detail::json_text({{"problems", report.problems},
+                                    {"notes", report.notes},
+                                    {"repairs", report.repairs},
+                                    {"labels", report.labels}},
+                                   2)
               << '\n';
   } else {
     for (const std::string& repaired : report.repairs) std::cout << "repaired  " << repaired << '\n';

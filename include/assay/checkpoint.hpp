@@ -19,6 +19,8 @@ namespace assay {
 /// Neither file can carry code. The JSON holds the checksum of the other file and is written last.
 struct Checkpoint {
   static constexpr std::int64_t format = 1;
+  /// A folder with a higher number is none of assay's: counting on from it would end in nothing.
+  static constexpr std::int64_t last_number = 1'000'000'000'000;
 
   std::int64_t number = 0;  ///< grows by one with every checkpoint of a campaign
   Json json = Json::object();

@@ -214,6 +214,8 @@ class Ledger {
   /// a rollback journal there is no such thing.
   void start_attempts(std::span<const Start> starts, Durable durable = Durable::now);
   void set_handle(SampleId id, int attempt, const std::string& handle);
+  /// That of the last attempt of each, in one commit.
+  void set_handle(std::span<const SampleId> ids, const std::string& handle);
   void complete(SampleId id, int attempt, const Values& labels, double seconds);
   /// Many labels in one commit.
   void complete(std::span<const Completion> completions);

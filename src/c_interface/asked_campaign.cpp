@@ -24,7 +24,7 @@ std::vector<std::string> targets_of(const Json& configuration, const Registries&
 
 AnyDriver start_asked_campaign(const std::filesystem::path& directory, const std::filesystem::path& config_file,
                                const Registries& registries) {
-  Json configuration = parse_json(read_file(config_file), config_file.string());
+  Json configuration = parse_json(read_file(config_file, longest_json), config_file.string());
   if (configuration.is_object()) {
     Json& driver = configuration["driver"];
     if (driver.is_null()) driver = Json::object();

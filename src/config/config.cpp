@@ -100,7 +100,8 @@ AnyDriver detail::load_campaign(const Json& configuration, const Registries& reg
   const std::filesystem::path kept = parts.options.dir / "campaign.json";
   AnyDriver driver = parts.driver(std::move(pools));
   // The driver knows its pools' contents alone; where they come from makes the file one to start from.
-  Json whole = std::filesystem::exists(kept) ? parse_json(detail::read_own_file(kept), kept.string()) : Json();
+  Json whole = std::filesystem::exists(kept) ? parse_json(detail::read_own_file(kept, longest_json), kept.string())
+                                             : Json();
   if (whole.is_object() && !whole.contains("pools")) {
     whole["pools"] = with_absolute_paths(configuration.at("pools"));
     detail::replace_file_durably(kept, whole.dump(2) + "\n");
@@ -109,7 +110,7 @@ AnyDriver detail::load_campaign(const Json& configuration, const Registries& reg
 }
 
 AnyDriver load_campaign(const std::filesystem::path& file, const Registries& registries) {
-  return detail::load_campaign(parse_json(detail::read_file(file), file.string()), registries);
+  return detail::load_campaign(parse_json(detail::read_file(file, longest_json), file.string()), registries);
 }
 
 AnyDriver open_campaign(const std::filesystem::path& directory, const Registries& registries, const Json& changes) {
@@ -118,7 +119,7 @@ AnyDriver open_campaign(const std::filesystem::path& directory, const Registries
     throw CheckpointError({"assay.campaign.missing", directory.string(), "a directory that holds a campaign",
                            "none (there is no campaign.json)", "'assay new' starts one"});
   }
-  Json configuration = parse_json(detail::read_own_file(file), file.string());
+  Json configuration = parse_json(detail::read_own_file(file, longest_json), file.string());
   if (!configuration.is_object() || !configuration.contains("pools")) {
     throw ConfigError({"assay.config.required", file.string() + ", /pools", "where the samples come from", "nothing",
                        "the campaign was started by a program with pools of its own: go on with that program"});
@@ -166,7 +167,7 @@ AnyDriver rebuild_campaign(const std::filesystem::path& directory, Pools pools, 
 
 AnyLearner load_learner(const std::filesystem::path& directory, const Registries& registries) {
   const std::filesystem::path file = directory / "learner.json";
-  const Json json = parse_json(detail::read_file(file), file.string());
+  const Json json = parse_json(detail::read_file(file, longest_json), file.string());
   if (!json.is_object() || !json.contains("learner") || !json.contains("state")) {
     throw CheckpointError({"assay.learner.file", file.string(), "an exported learner", "something else", ""});
   }

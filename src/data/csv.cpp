@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <assay/data/csv.hpp>
 #include <assay/detail/files.hpp>
+#include <assay/detail/utf8.hpp>
 #include <assay/error.hpp>
 #include <assay/options.hpp>
 
@@ -10,6 +11,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <set>
 #include <utility>
 
@@ -31,6 +33,8 @@ class Reader {
 
   /// The next row that is not empty; nothing at the end.
   std::optional<std::vector<std::string>> row() {
+    if (at_start_) require_text();
+    at_start_ = false;
     while (!rest_.empty() && (rest_.front() == '\n' || rest_.starts_with("\r\n"))) skip_line_end();
     if (rest_.empty()) return std::nullopt;
     line_of_row_ = line_;
@@ -47,6 +51,19 @@ class Reader {
   std::int64_t line_of_row() const { return line_of_row_; }
 
  private:
+  /// Refuses, by its cause, what would be taken for cells that nobody meant.
+  void require_text() {
+    if (rest_.starts_with("\xFF\xFE") || rest_.starts_with("\xFE\xFF"))
+      fail(where_, 1, "text in UTF-8", "UTF-16: save it as UTF-8");
+    if (std::none_of(rest_.begin(), rest_.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; })) return;
+    std::int64_t line = 1;
+    for (std::string_view left = rest_; !left.empty(); ++line) {
+      const std::string_view text = left.substr(0, left.find('\n'));
+      if (detail::valid_utf8(text) != text) fail(where_, line, "text in UTF-8", "other bytes: save it as UTF-8");
+      left.remove_prefix(std::min(text.size() + 1, left.size()));
+    }
+  }
+
   void skip_line_end() {
     rest_.remove_prefix(rest_.front() == '\r' ? 2 : 1);
     ++line_;
@@ -58,6 +75,8 @@ class Reader {
       std::string_view text = rest_.substr(0, end);
       rest_.remove_prefix(end);
       if (text.ends_with('\r') && (rest_.empty() || rest_.front() == '\n')) text.remove_suffix(1);
+      if (text.find('\r') != std::string_view::npos)
+        fail(where_, line_of_row_, "lines that end with LF or CRLF", "CR alone: save it with other line ends");
       return std::string(text);
     }
     rest_.remove_prefix(1);
@@ -83,6 +102,7 @@ class Reader {
   std::string where_;
   std::int64_t line_ = 1;
   std::int64_t line_of_row_ = 1;
+  bool at_start_ = true;
 };
 
 std::string_view trimmed(std::string_view text) {
@@ -91,16 +111,39 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
+/// A number as other programs write it, as `from_chars` reads it: without a plus, with E in place of Fortran's D.
+std::string plain_number(std::string_view cell) {
+  if (cell.starts_with('+') && !cell.substr(1).starts_with('-')) cell.remove_prefix(1);
+  std::string text(cell);
+  const std::size_t exponent = text.find_first_of("dD");
+  const bool behind_digits = exponent != std::string::npos && exponent > 0 &&
+                             (text[exponent - 1] == '.' || (text[exponent - 1] >= '0' && text[exponent - 1] <= '9'));
+  if (behind_digits) text[exponent] = 'e';
+  return text;
+}
+
+/// Whether float64 holds the whole number that a cell writes in digits: beyond 2^53 it holds few of them.
+bool is_exact(std::string_view cell, double number) {
+  constexpr double all_below = 0x1p53;
+  std::string text = plain_number(trimmed(cell));
+  if (std::abs(number) <= all_below || text.find_first_not_of("-0123456789") != std::string::npos) return true;
+  std::array<char, 400> exact{};
+  std::snprintf(exact.data(), exact.size(), "%.0f", std::abs(number));
+  const std::size_t first = std::min(text.find_first_not_of("-0"), text.size());
+  return text.substr(first) == exact.data();
+}
+
 /// Puts the numbers of a row into `out`; \return false after adding to `problems` why it cannot.
 bool read_numbers(const CsvTable& table, std::size_t row, const std::vector<std::size_t>& columns, double* out,
                   std::vector<std::string>& problems) {
   for (const std::size_t column : columns) {
     const std::string& cell = table.rows[row][column];
     const std::optional<double> number = csv_number(cell);
-    if (!number || !std::isfinite(*number)) {
+    const bool finite = number && std::isfinite(*number);
+    if (!finite || !is_exact(cell, *number)) {
       const std::string got = trimmed(cell).empty() ? "nothing" : "'" + cell + "'";
-      problems.push_back("line " + std::to_string(table.lines[row]) + ": " + table.names[column] +
-                         ": expected a number, got " + got);
+      problems.push_back("line " + std::to_string(table.lines[row]) + ": " + table.names[column] + ": expected a " +
+                         (finite ? "whole number that float64 holds (all up to 2^53), got " : "number, got ") + got);
       return false;
     }
     *out++ = *number;
@@ -151,6 +194,11 @@ CsvTable parse_csv(std::string_view text, std::string_view where) {
   CsvTable table;
   std::optional<std::vector<std::string>> header = reader.row();
   if (!header) fail(where, 1, "a line with the names of the columns", "an empty file");
+  if (header->front().starts_with('#'))
+    fail(where, reader.line_of_row(), "a line with the names of the columns",
+         "a comment: remove lines that begin with #");
+  if (header->size() == 1 && header->front().find_first_of(";\t") != std::string::npos)
+    fail(where, reader.line_of_row(), "cells between commas", "semicolons or tabs: save it with commas");
   std::set<std::string> seen;
   for (const std::string& name : *header) {
     table.names.emplace_back(trimmed(name));
@@ -171,12 +219,10 @@ CsvTable parse_csv(std::string_view text, std::string_view where) {
 CsvTable read_csv(const std::filesystem::path& file) { return parse_csv(detail::read_file(file), file.string()); }
 
 std::optional<double> csv_number(std::string_view cell) {
-  cell = trimmed(cell);
-  const bool plus = cell.starts_with('+');
-  if (plus) cell.remove_prefix(1);
+  const std::string text = plain_number(trimmed(cell));
   double number = 0;
-  const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), number);
-  if ((plus && cell.starts_with('-')) || error != std::errc() || end != cell.data() + cell.size()) return std::nullopt;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return number;
 }
 
@@ -184,6 +230,16 @@ std::vector<std::size_t> csv_columns(const CsvTable& table, std::string_view nam
   if (const std::optional<std::size_t> one = table.find(name)) return {*one};
   std::vector<std::size_t> columns;
   while (const std::optional<std::size_t> next = table.find(indexed(name, columns.size()))) columns.push_back(*next);
+  const auto belongs = [&](const std::string& other) {
+    return other.starts_with(std::string(name) + "[") && other.ends_with(']');
+  };
+  const auto members = static_cast<std::size_t>(std::count_if(table.names.begin(), table.names.end(), belongs));
+  if (members != columns.size()) {
+    throw DataError({"assay.csv.column", std::string(where),
+                     std::to_string(members) + " columns '" + indexed(name, 0) + "' to '" + indexed(name, members - 1) +
+                         "', one for each",
+                     "no '" + indexed(name, columns.size()) + "'", ""});
+  }
   if (columns.empty()) {
     throw DataError({"assay.csv.column", std::string(where),
                      "a column '" + std::string(name) + "', or '" + indexed(name, 0) + "' and so on", "",

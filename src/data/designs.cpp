@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Points that fill a space.
+#include "rare_points.hpp"
+
 #include <assay/data/space.hpp>
 #include <assay/error.hpp>
 
@@ -11,6 +13,8 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -19,8 +23,14 @@ namespace assay {
 
 namespace {
 
-/// 16 GiB of float64.
-constexpr std::int64_t most_numbers = std::int64_t{1} << 31;
+/// 16 GiB of float64, or a third of what the machine has: points stand in the unit cube, in the box, and in the pool.
+std::int64_t most_numbers() {
+  const std::int64_t memory = std::int64_t{::sysconf(_SC_PHYS_PAGES)} * ::sysconf(_SC_PAGESIZE);
+  return std::min(std::int64_t{1} << 31, std::max<std::int64_t>(memory, 1 << 28) / 24);
+}
+
+/// As many conditions leave of all points: fewer are found otherwise than by drawing.
+constexpr std::int64_t most_tries = 10'000;
 
 std::int64_t dimension_of(const Space& space) { return static_cast<std::int64_t>(space.variables().size()); }
 
@@ -37,19 +47,15 @@ Values feasible_of(const Space& space, const Values& designs) {
 }
 
 /// The feasible points from the `skip`-th to the `skip + count - 1`-th of a sequence. \param points `(first, count)` to
-/// a batch of the sequence.
+/// a batch of the sequence. \param key for points of a space in which hardly any of the sequence is feasible.
 template <class Points>
-Values take_feasible(const Space& space, std::int64_t skip, std::int64_t count, Points points) {
+Values take_feasible(const Space& space, std::int64_t skip, std::int64_t count, const RandomKey& key, Points points) {
   if (!has_conditions(space)) return points(skip, count);
-  constexpr std::int64_t most_tries = 10'000, block = 1024, largest_block = 1 << 20;
+  constexpr std::int64_t block = 1024, largest_block = 1 << 20;
   std::vector<Values> found;
   std::int64_t have = 0, tried = 0;
   while (have < skip + count) {
-    if (tried > most_tries * (have + 1)) {
-      throw ConfigError({"assay.space.feasible", "space", "more than one feasible point in 10,000",
-                         std::to_string(have) + " in " + std::to_string(tried),
-                         "narrow the ranges to where designs are possible"});
-    }
+    if (tried > most_tries * (have + 1)) return detail::RarePoints(space, key).points(skip, count);
     // As many again as were tried: what is rare is found in few, large steps.
     const std::int64_t next = std::max({block, skip + count - have, std::min(tried, largest_block)});
     found.push_back(feasible_of(space, points(tried, next)));
@@ -132,17 +138,18 @@ Values sobol(const Space& space, std::int64_t count, SobolOptions options) {
                        std::to_string(dimension), "use latin_hypercube or uniform"});
   }
   require_count(options.skip, most_points, "points to leave out");
-  require_count(count, std::min(most_points, most_numbers / dimension) - options.skip, "points");
+  require_count(count, std::min(most_points, most_numbers() / dimension) - options.skip, "points");
   const Sobol sequence(dimension, options.scramble);
-  return take_feasible(space, options.skip, count, [&](std::int64_t first, std::int64_t many) {
+  const RandomKey key = RandomKey(options.scramble.value_or(0)).with("sobol");
+  return take_feasible(space, options.skip, count, key, [&](std::int64_t first, std::int64_t many) {
     return space.scale(sequence.points(first, many));
   });
 }
 
 Values uniform(const Space& space, std::int64_t count, const RandomKey& key) {
   const std::int64_t dimension = dimension_of(space);
-  require_count(count, most_numbers / dimension, "points");
-  return take_feasible(space, 0, count, [&](std::int64_t first, std::int64_t many) {
+  require_count(count, most_numbers() / dimension, "points");
+  return take_feasible(space, 0, count, key, [&](std::int64_t first, std::int64_t many) {
     torch::Tensor unit = at::empty({many, dimension}, torch::kFloat64);
     auto* out = unit.mutable_data_ptr<double>();
     for (std::int64_t i = first; i < first + many; ++i) {
@@ -154,19 +161,20 @@ Values uniform(const Space& space, std::int64_t count, const RandomKey& key) {
 
 Values latin_hypercube(const Space& space, std::int64_t count, const RandomKey& key) {
   const std::int64_t dimension = dimension_of(space);
-  require_count(count, most_numbers / dimension, "points");
+  require_count(count, most_numbers() / dimension, "points");
   // A part of a Latin hypercube is none: the number of strata grows until enough of the points are feasible.
-  for (std::int64_t strata = count; strata <= 10'000 * std::max<std::int64_t>(count, 1); strata += strata / 2 + 1) {
+  for (std::int64_t strata = count;; strata += strata / 2 + 1) {
     const Values points = space.scale(latin_unit(dimension, strata, key));
     if (!has_conditions(space)) return points;
     const Values good = feasible_of(space, points);
-    if (batch_size(good) < count) continue;
+    if (batch_size(good) < count) {
+      if (strata <= most_tries * (batch_size(good) + 1)) continue;
+      return detail::RarePoints(space, key).points(0, count);
+    }
     Values kept;
     for (const auto& [name, tensor] : good) kept.set(name, tensor.narrow(0, 0, count));
     return kept;
   }
-  throw ConfigError({"assay.space.feasible", "space", "more than one feasible point in 10,000", "fewer",
-                     "narrow the ranges to where designs are possible"});
 }
 
 Values maximin(const Space& space, std::int64_t count, const RandomKey& key, std::int64_t sweeps) {
@@ -224,7 +232,7 @@ Values grid(const Space& space, std::int64_t levels) {
   std::int64_t total = 1;
   for (const Variable& variable : space.variables()) {
     sizes.push_back(std::min(levels, Space::levels(variable).value_or(levels)));
-    if (sizes.back() > 0 && total > most_numbers / sizes.back() / dimension_of(space)) {
+    if (sizes.back() > 0 && total > most_numbers() / sizes.back() / dimension_of(space)) {
       throw ConfigError({"assay.config.range", "/levels", "a grid that fits into memory",
                          std::to_string(levels) + " levels of " + std::to_string(sizes.size()) + " variables and more",
                          ""});
@@ -247,7 +255,12 @@ Values grid(const Space& space, std::int64_t levels) {
           all ? (static_cast<double>(level) + 0.5) / static_cast<double>(sizes[j]) : static_cast<double>(level) / steps;
     }
   }
-  return feasible_of(space, space.scale(unit));
+  const Values points = feasible_of(space, space.scale(unit));
+  if (total > 0 && batch_size(points) == 0) {
+    throw ConfigError({"assay.space.feasible", "space", "at least one feasible point of the grid",
+                       "none of " + std::to_string(total), "give more levels, or take another design"});
+  }
+  return points;
 }
 
 }  // namespace assay

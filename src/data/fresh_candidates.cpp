@@ -23,8 +23,12 @@ Values FreshCandidates::draw(std::int64_t round) const {
     case Design::uniform: return uniform(space_, options_.count, key);
     case Design::sobol: break;
   }
-  return sobol(space_, options_.count,
-               {.skip = options_.skip + (round - 1) * options_.count, .scramble = options_.seed});
+  std::int64_t skip = 0;
+  if (__builtin_mul_overflow(round - 1, options_.count, &skip) || __builtin_add_overflow(skip, options_.skip, &skip)) {
+    throw ConfigError({"assay.config.range", "fresh", "a round whose points can be counted", std::to_string(round),
+                       "another 'design' is no sequence that ends"});
+  }
+  return sobol(space_, options_.count, {.skip = skip, .scramble = options_.seed});
 }
 
 Json FreshCandidates::spec() const {

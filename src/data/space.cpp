@@ -30,12 +30,14 @@ void check(const Variable& variable, std::vector<ErrorParts>& problems) {
       refuse("assay.config.duplicate", "every category once", "one twice");
     return;
   }
-  if (!(variable.low < variable.high) || !std::isfinite(variable.low) || !std::isfinite(variable.high))
-    return refuse("assay.config.range", "low < high, both finite", range_of(variable));
+  if (!(variable.low < variable.high) || !std::isfinite(variable.high - variable.low))
+    return refuse("assay.config.range", "low < high, both finite and their difference too", range_of(variable));
   if (variable.scale == Scale::log && variable.low <= 0)
     refuse("assay.config.range", "a range above zero, for a log scale", range_of(variable));
   if (variable.kind == Kind::integer && std::ceil(variable.low) > std::floor(variable.high))
     refuse("assay.config.range", "a range with a whole number in it", range_of(variable));
+  if (variable.kind == Kind::integer && std::max(-variable.low, variable.high) > 0x1p53)
+    refuse("assay.config.range", "whole numbers that float64 holds, up to 2^53", range_of(variable));
 }
 
 std::string in_words(const Constraint& constraint) {
@@ -87,7 +89,14 @@ Space::Space(std::vector<Variable> variables, std::vector<Constraint> constraint
       problems.push_back({"assay.config.required", "space/constraints", "a bound, 'at_least' or 'at_most'", "none",
                           in_words(constraint)});
     }
+    const auto finite = [](const std::optional<double>& bound) { return std::isfinite(bound.value_or(0)); };
+    if (!finite(constraint.at_least) || !finite(constraint.at_most)) {
+      problems.push_back({"assay.config.range", "space/constraints", "finite bounds", in_words(constraint),
+                          "leave out a bound that is none"});
+    }
     for (const auto& [name, factor] : constraint.terms) {
+      if (!std::isfinite(factor))
+        problems.push_back({"assay.config.range", "space/constraints/" + name, "a finite factor", "another", ""});
       if (names.contains(name)) continue;
       problems.push_back({"assay.config.range", "space/constraints", "terms that are variables", "'" + name + "'",
                           detail::suggest(name, std::vector<std::string>(names.begin(), names.end()))});

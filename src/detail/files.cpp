@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -29,13 +30,53 @@ std::atomic<std::int64_t> sync_nanoseconds{0};
                          .advice = error == ENOSPC ? "free some space; the campaign can then be resumed" : ""});
 }
 
-/// Never through a symbolic link: one that lies in a campaign directory from elsewhere could lead to any file.
-constexpr int to_write = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
+/// Never through a symbolic link: one that lies in a campaign directory from elsewhere could lead to any file. Without
+/// waiting for what reads from a pipe: see `require_regular_file`.
+constexpr int to_write = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK;
+/// A file that nobody else has: a name may lead to a file that has another name too.
+constexpr int to_write_new = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+
+void require_regular_file(const fs::path& path, mode_t mode, std::string_view what) {
+  if (S_ISREG(mode)) return;
+  throw CheckpointError({.id = "assay.file.kind",
+                         .where = path.string(),
+                         .expected = "a regular file, to " + std::string(what),
+                         .got = S_ISDIR(mode)    ? "a folder"
+                                : S_ISFIFO(mode) ? "a pipe"
+                                                 : "a device or socket",
+                         .advice = "assay made none there: look where it comes from, and remove it"});
+}
+
+/// Whether a large file is hardly more than a hole: it takes none of the disk, and all of the memory.
+bool is_hollow(int descriptor, off_t size) {
+  constexpr off_t large = off_t{64} << 20, least_share = 64;
+  constexpr int most_looks = 100'000;
+  if (size < large) return false;
+  off_t at = 0, data = 0;
+  for (int look = 0; look < most_looks && at < size; ++look) {
+    const off_t begin = ::lseek(descriptor, at, SEEK_DATA);
+    if (begin < 0) break;  // the rest is a hole, or the file system knows of none
+    const off_t end = ::lseek(descriptor, begin, SEEK_HOLE);
+    if (end < 0) return false;
+    data += end - begin;
+    at = end;
+  }
+  ::lseek(descriptor, 0, SEEK_SET);
+  return data < size / least_share;
+}
 
 class Descriptor {
  public:
   Descriptor(const fs::path& path, int flags) : path_(path), fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
+    if (fd_ < 0 && errno == EEXIST && (flags & O_EXCL) && ::unlink(path.c_str()) == 0) {
+      fd_ = ::open(path.c_str(), flags | O_CLOEXEC, 0644);  // what a crash left, or a stranger
+    }
     if (fd_ < 0) fail(path, "open it", errno);
+    struct stat status {};
+    if ((flags & O_CREAT) && ::fstat(fd_, &status) == 0 && !S_ISREG(status.st_mode)) {
+      ::close(fd_);
+      require_regular_file(path, status.st_mode, "write it");
+    }
   }
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
@@ -50,10 +91,12 @@ class Descriptor {
     }
   }
   /// All of a regular file: a pipe or a device might never end.
-  std::string read() const {
+  std::string read(std::size_t most) const {
     struct stat status {};
     if (::fstat(fd_, &status) != 0) fail(path_, "read it", errno);
-    if (!S_ISREG(status.st_mode)) fail(path_, "read it", S_ISDIR(status.st_mode) ? EISDIR : ENOTSUP);
+    require_regular_file(path_, status.st_mode, "read it");
+    if (static_cast<std::uintmax_t>(status.st_size) > most) too_long(std::to_string(status.st_size) + " bytes", most);
+    if (is_hollow(fd_, status.st_size)) too_long("a hole of " + std::to_string(status.st_size) + " bytes", most);
     std::string bytes;
     ssize_t count = 0;
     do {
@@ -63,6 +106,7 @@ class Descriptor {
       count = ::read(fd_, bytes.data() + size, left + 1);
       if (count < 0 && errno != EINTR) fail(path_, "read it", errno);
       bytes.resize(size + static_cast<std::size_t>(std::max<ssize_t>(0, count)));
+      if (bytes.size() > most) too_long("more", most);
     } while (count != 0);
     return bytes;
   }
@@ -73,6 +117,13 @@ class Descriptor {
   }
 
  private:
+  [[noreturn]] void too_long(std::string got, std::size_t most) const {
+    throw CheckpointError(
+        {"assay.file.size", path_.string(),
+         most == std::string::npos ? "a file with contents" : "at most " + std::to_string(most) + " bytes",
+         std::move(got), ""});
+  }
+
   const fs::path& path_;
   int fd_;
 };
@@ -104,7 +155,7 @@ void write_file_durably(const fs::path& file, std::string_view bytes) {
 
 void write_file(const fs::path& file, std::string_view bytes) {
   const fs::path temporary = file.string() + ".writing";
-  Descriptor(temporary, to_write).write(bytes);
+  Descriptor(temporary, to_write_new).write(bytes);
   std::error_code error;
   fs::rename(temporary, file, error);
   if (error) fail(file, "replace it", error.value());
@@ -120,7 +171,7 @@ void replace_durably(const fs::path& from, const fs::path& to) {
 
 void replace_file_durably(const fs::path& file, std::string_view bytes) {
   const fs::path temporary = file.string() + ".writing";
-  Descriptor(temporary, to_write).write(bytes);
+  Descriptor(temporary, to_write_new).write(bytes);
   replace_durably(temporary, file);
 }
 
@@ -138,9 +189,13 @@ void rename_durably(const fs::path& from, const fs::path& to) {
   sync_directory(to.parent_path());
 }
 
-std::string read_file(const fs::path& file) { return Descriptor(file, O_RDONLY | O_NONBLOCK).read(); }
+std::string read_file(const fs::path& file, std::size_t most) {
+  return Descriptor(file, O_RDONLY | O_NONBLOCK).read(most);
+}
 
-std::string read_own_file(const fs::path& file) { return Descriptor(file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW).read(); }
+std::string read_own_file(const fs::path& file, std::size_t most) {
+  return Descriptor(file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW).read(most);
+}
 
 void require_no_link(const fs::path& path) {
   std::error_code none;  // nothing there is no link
@@ -149,9 +204,21 @@ void require_no_link(const fs::path& path) {
                          "replace it by what it leads to; the campaign directory itself may be a link"});
 }
 
+void require_regular(const fs::path& path) {
+  require_no_link(path);
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) == 0) require_regular_file(path, status.st_mode, "read or write it");
+}
+
 AppendFile::AppendFile(const fs::path& file)
-    : path_(file), descriptor_(::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644)) {
+    : path_(file),
+      descriptor_(::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644)) {
   if (descriptor_ < 0) fail(file, "open it", errno);
+  struct stat status {};
+  if (::fstat(descriptor_, &status) == 0 && !S_ISREG(status.st_mode)) {
+    ::close(descriptor_);
+    require_regular_file(file, status.st_mode, "append to it");
+  }
   const off_t size = ::lseek(descriptor_, 0, SEEK_END);
   char last = '\n';
   if (size > 0 && ::pread(descriptor_, &last, 1, size - 1) == 1 && last != '\n') append("");

@@ -165,6 +165,8 @@ std::vector<Sample> Campaign::ask(std::int64_t count, Asked asked) {
   return samples;
 }
 
+void Campaign::keep_asked(std::span<const SampleId> ids) { ledger_->set_handle(ids, std::string(asked_handle)); }
+
 std::vector<Sample> Campaign::asked() const {
   std::vector<Sample> samples;
   for (const SampleId id : ledger_->in_state(SampleState::running)) {

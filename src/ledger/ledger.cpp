@@ -104,6 +104,10 @@ void Ledger::set_handle(SampleId id, int attempt, const std::string& handle) {
   impl_->store->set_handle(id, attempt, handle);
 }
 
+void Ledger::set_handle(std::span<const SampleId> ids, const std::string& handle) {
+  impl_->store->set_handles(ids, handle);
+}
+
 void Ledger::complete(SampleId id, int attempt, const Values& labels, double seconds) {
   const Completion one{.id = id, .attempt = attempt, .labels = &labels, .seconds = seconds};
   complete({&one, 1});

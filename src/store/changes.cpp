@@ -5,7 +5,6 @@
 #include "../detail/lease.hpp"
 #include "columns.hpp"
 
-
 #include <assay/error.hpp>
 
 #include <algorithm>
@@ -59,6 +58,18 @@ void Store::set_handle(std::int64_t id, std::int64_t attempt, const std::string&
     AttemptRow after = *before;
     after.handle = handle;
     update(*before, after);
+  });
+}
+
+void Store::set_handles(std::span<const std::int64_t> ids, const std::string& handle) {
+  change([&] {
+    for (const std::int64_t id : ids) {
+      const std::optional<AttemptRow> before = attempt_row(id, known_row(id).attempts);
+      if (!before) throw_unknown(id);
+      AttemptRow after = *before;
+      after.handle = handle;
+      update(*before, after);
+    }
   });
 }
 
@@ -164,14 +175,15 @@ bool Store::answer(std::int64_t id, const std::string& fingerprint) {
     after.labels = digest_of(labels.bytes);
     set_labels(id, labels);
     update(before, after);
-    insert(AttemptRow{.id = id,
-                      .attempt = after.attempts,
-                      .started = now(),
-                      .seconds = 0.0,
-                      .host = detail::host_name(),
-                      .outcome = twins.empty() ? "imported" : "copied",
-                      .reason = twins.empty() ? found->source : "same content as sample " + std::to_string(twins.front())},
-           std::nullopt);
+    insert(
+        AttemptRow{.id = id,
+                   .attempt = after.attempts,
+                   .started = now(),
+                   .seconds = 0.0,
+                   .host = detail::host_name(),
+                   .outcome = twins.empty() ? "imported" : "copied",
+                   .reason = twins.empty() ? found->source : "same content as sample " + std::to_string(twins.front())},
+        std::nullopt);
   });
   return true;
 }

@@ -108,4 +108,7 @@ CREATE TABLE session (
 UPDATE campaign SET format = 3, next_place = (SELECT coalesce(max(integrated) + 1, 0) FROM sample);
 )";
 
+/// What each format adds to the one before it.
+inline constexpr const char* schema_steps[] = {schema_1, migration_2, migration_3};
+
 }  // namespace assay::store

@@ -8,18 +8,6 @@
 
 namespace assay::store {
 
-namespace {
-
-/// SQLite would wait for what a pipe may give.
-void require_file(const std::filesystem::path& file) {
-  std::error_code none;  // nothing there is as good
-  const std::filesystem::file_status status = std::filesystem::symlink_status(file, none);
-  if (!std::filesystem::exists(status) || std::filesystem::is_regular_file(status)) return;
-  throw CheckpointError({"assay.ledger", file.string(), "a file", "something else", "remove it"});
-}
-
-}  // namespace
-
 Statement::~Statement() {
   sqlite3_reset(statement_);
   sqlite3_clear_bindings(statement_);
@@ -28,10 +16,14 @@ Statement::~Statement() {
 void Statement::bind(int index, std::int64_t value) { sqlite3_bind_int64(statement_, index, value); }
 void Statement::bind(int index, double value) { sqlite3_bind_double(statement_, index, value); }
 void Statement::bind(int index, std::string_view text) {
-  sqlite3_bind_text64(statement_, index, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  require_bound(sqlite3_bind_text64(statement_, index, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
 }
 void Statement::bind_blob(int index, std::string_view bytes) {
-  sqlite3_bind_blob64(statement_, index, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
+  require_bound(sqlite3_bind_blob64(statement_, index, bytes.data(), bytes.size(), SQLITE_TRANSIENT));
+}
+/// Values longer than the limit are not bound.
+void Statement::require_bound(int result) const {
+  if (result != SQLITE_OK) database_.fail(sqlite3_sql(statement_));
 }
 void Statement::bind_null(int index) { sqlite3_bind_null(statement_, index); }
 
@@ -54,13 +46,9 @@ std::span<const std::byte> Statement::view(int column) const {
 }
 
 Database::Database(const std::filesystem::path& file, bool writable) : file_(file) {
-  detail::require_no_link(file);
+  require_own_files(file);
   const std::lock_guard lock(detail::opening_of_databases());
-  if (writable) {
-    for (const char* suffix : {"-journal", "-wal", "-shm"}) require_file(file.string() + suffix);
-  } else {
-    readable_.emplace(file);
-  }
+  if (!writable) readable_.emplace(file);
   if (!readable_ || !readable_->is_copy()) open_.emplace(file);
   const bool changes = writable || readable_->is_copy();
   const std::filesystem::path& opened = readable_ ? readable_->path() : file;
@@ -71,6 +59,8 @@ Database::Database(const std::filesystem::path& file, bool writable) : file_(fil
     throw CheckpointError({"assay.ledger", file.string(), "a ledger that can be opened", message, ""});
   }
   sqlite3_busy_timeout(handle_, 10'000);
+  harden(handle_);
+  limit_.watch(handle_);
 }
 
 Database::~Database() { close(); }
@@ -110,6 +100,7 @@ void Database::move_to_memory() {
   copy_into(target);
   close();
   handle_ = target;
+  limit_.watch(handle_);
 }
 
 void Database::run(const char* sql) {
@@ -128,6 +119,8 @@ void Database::fail(std::string_view doing) const {
   const int code = sqlite3_errcode(handle_);
   std::string advice;
   if (code == SQLITE_FULL) advice = "free some space; the campaign can then be resumed";
+  if (code == SQLITE_INTERRUPT)
+    advice = "it takes far longer than the file is large: the file was made to harm, or is damaged";
   if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
     advice = "the file is damaged: 'assay check --repair' rebuilds it from labels/";
   throw CheckpointError({"assay.ledger", file_.string(), "to run '" + std::string(doing) + "'", sqlite3_errmsg(handle_),

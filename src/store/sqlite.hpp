@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../detail/readable_database.hpp"
+#include "hardening.hpp"
 
 #include <sqlite3.h>
 
@@ -56,6 +57,8 @@ class Statement {
   std::span<const std::byte> view(int column) const;
 
  private:
+  void require_bound(int result) const;
+
   Database& database_;
   sqlite3_stmt* statement_;
 };
@@ -78,6 +81,9 @@ class Database {
   /// Goes on with a copy in memory; the file is left alone.
   void move_to_memory();
   [[noreturn]] void fail(std::string_view doing) const;
+  /// Refuses what assay did not make. \param steps see `store::require_schema`.
+  void require_plain_tables() const { store::require_plain_tables(handle_, file_); }
+  void require_schema(std::span<const char* const> steps) const { store::require_schema(handle_, file_, steps); }
   const std::filesystem::path& file() const noexcept { return file_; }
 
  private:
@@ -87,6 +93,7 @@ class Database {
   std::filesystem::path file_;
   std::optional<detail::ReadableDatabase> readable_;
   std::optional<detail::OpenDatabase> open_;
+  StepLimit limit_{file_};
   sqlite3* handle_ = nullptr;
   std::unordered_map<const char*, sqlite3_stmt*> statements_;  // by the address of their text
 };

@@ -56,6 +56,7 @@ void Store::use_journal(Journal journal) {
 }
 
 void Store::require_ledger() {
+  database_.require_plain_tables();
   Statement row = database_.prepare("SELECT id, format FROM campaign");
   if (!row.next()) throw CheckpointError({"assay.ledger", file().string(), "a ledger", "an empty one", ""});
   campaign_id_ = row.bytes(0);
@@ -64,6 +65,7 @@ void Store::require_ledger() {
     throw CheckpointError({"assay.ledger.format", file().string(), "format 1 to " + std::to_string(format),
                            std::to_string(format_found_), "it was written by a newer assay: use that version"});
   }
+  database_.require_schema(schema_steps);
 }
 
 void Store::migrate() {
@@ -111,7 +113,8 @@ void Store::seal_all() {
   {
     Statement rows = database_.prepare("SELECT fingerprint, inputs, labels FROM archive");
     while (rows.next()) {
-      Statement update = database_.prepare("UPDATE archive SET inputs_digest = ?, labels_digest = ? WHERE fingerprint = ?");
+      Statement update = database_.prepare(
+          "UPDATE archive SET inputs_digest = ?, labels_digest = ? WHERE fingerprint = ?");
       bind(update, 1, digest_of(rows.bytes(1)));
       bind(update, 2, digest_of(rows.bytes(2)));
       update.bind(3, rows.bytes(0));
@@ -129,7 +132,8 @@ void Store::seal_all() {
     Statement rows = database_.prepare(sql::all_attempts);
     while (rows.next()) {
       const AttemptRow row = attempt_from(rows, /*check=*/false);
-      set("UPDATE attempt SET digest = ? WHERE id = ? AND attempt = ?", digest_of(campaign_id_, row), row.id, row.attempt);
+      set("UPDATE attempt SET digest = ? WHERE id = ? AND attempt = ?", digest_of(campaign_id_, row), row.id,
+          row.attempt);
     }
   }
   {
@@ -186,8 +190,9 @@ void Store::write_campaign(const CampaignRow& row) {
 }
 
 void Store::throw_damaged(const std::string& what) const {
-  throw CheckpointError({"assay.ledger.damaged", file().string(), "a ledger as it was written", what,
-                         "a bit of the file was flipped, or it was edited: 'assay check --repair' mends what can be mended"});
+  throw CheckpointError(
+      {"assay.ledger.damaged", file().string(), "a ledger as it was written", what,
+       "a bit of the file was flipped, or it was edited: 'assay check --repair' mends what can be mended"});
 }
 
 void Store::throw_unknown(std::int64_t id) const {
@@ -196,6 +201,7 @@ void Store::throw_unknown(std::int64_t id) const {
 }
 
 bool Store::exists(const std::filesystem::path& file) {
+  require_own_files(file);
   std::error_code error;
   if (std::filesystem::file_size(file, error) == 0 || error) return false;
   Database database(file, /*writable=*/false);
@@ -216,6 +222,7 @@ std::unique_ptr<Store> Store::create(const std::filesystem::path& file, const st
   store->database_.run("INSERT INTO campaign VALUES ('', 1, 0)");
   store->database_.run(migration_2);
   store->database_.run(migration_3);
+  store->database_.require_schema(schema_steps);
   store->database_.prepare("UPDATE campaign SET id = ?, configuration = ?, behavior = ?")
       .all(campaign_id, configuration, behavior)
       .run();
@@ -227,6 +234,7 @@ std::unique_ptr<Store> Store::create(const std::filesystem::path& file, const st
 
 std::unique_ptr<Store> Store::open(const std::filesystem::path& file, const std::filesystem::path& objects,
                                    Journal journal) {
+  require_own_files(file);
   require_whole_log(file);
   std::unique_ptr<Store> store(new Store(file, objects, true));
   store->use_journal(journal);
@@ -237,6 +245,7 @@ std::unique_ptr<Store> Store::open(const std::filesystem::path& file, const std:
 }
 
 std::unique_ptr<Store> Store::open_read_only(const std::filesystem::path& file, const std::filesystem::path& objects) {
+  require_own_files(file);
   require_whole_log(file);
   return open_damaged(file, objects);
 }

@@ -118,6 +118,8 @@ class Store {
   /// Marks samples as running, in one commit. \return the numbers of their attempts, in the same order.
   std::vector<std::int64_t> start(std::span<const Start> starts, Durable durable);
   void set_handle(std::int64_t id, std::int64_t attempt, const std::string& handle);
+  /// That of the last attempt of each, in one commit.
+  void set_handles(std::span<const std::int64_t> ids, const std::string& handle);
   void end(std::span<const Ended> ended);
   /// Moves samples that stand in one of the states `from`. \return how many there were.
   std::int64_t move(std::span<const std::int64_t> ids, std::span<const SampleState> from, SampleState to);

@@ -5,6 +5,7 @@
 #include "../detail/lease.hpp"
 
 #include <assay/detail/file_system.hpp>
+#include <assay/detail/restoring.hpp>
 #include <assay/error.hpp>
 #include <assay/json.hpp>
 #include <assay/round_files.hpp>
@@ -59,10 +60,14 @@ HeldLedger::HeldLedger(const fs::path& campaign)
 }
 
 LearnerFields learner_fields(const Ledger& ledger) {
-  Json spec = parse_json(ledger.configuration(), "ledger").value("learner", Json::object());
-  while (spec.contains("learner")) spec = Json(spec.at("learner"));
-  return {.inputs = spec.value("inputs", std::vector<std::string>()),
-          .targets = spec.value("targets", std::vector<std::string>())};
+  LearnerFields fields;
+  detail::restoring("the ledger's configuration", [&] {
+    Json spec = parse_json(ledger.configuration(), "ledger").value("learner", Json::object());
+    while (spec.contains("learner")) spec = Json(spec.at("learner"));
+    fields = {.inputs = spec.value("inputs", std::vector<std::string>()),
+              .targets = spec.value("targets", std::vector<std::string>())};
+  });
+  return fields;
 }
 
 }  // namespace assay::tools

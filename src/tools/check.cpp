@@ -6,6 +6,7 @@
 #include <assay/checkpoint.hpp>
 #include <assay/data/values.hpp>
 #include <assay/detail/content.hpp>
+#include <assay/detail/restoring.hpp>
 #include <assay/error.hpp>
 #include <assay/round_files.hpp>
 #include <assay/tools/check.hpp>
@@ -64,8 +65,10 @@ void check_checkpoints(const fs::path& campaign, const Ledger& ledger, CheckRepo
   for (const fs::path& folder : checkpoint_folders(campaign)) {
     try {
       const Json json = read_checkpoint(folder).json;
-      if (const std::optional<std::string> unknown = detail::unknown_to_ledger(json, ledger))
-        report.problems.push_back(folder.string() + ": knows of more than the ledger does: " + *unknown);
+      detail::restoring(folder.string(), [&] {
+        if (const std::optional<std::string> unknown = detail::unknown_to_ledger(json, ledger))
+          report.problems.push_back(folder.string() + ": knows of more than the ledger does: " + *unknown);
+      });
     } catch (const std::exception& error) {
       report.problems.push_back(error.what());
     }

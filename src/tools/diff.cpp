@@ -63,10 +63,10 @@ std::optional<std::string> first_difference(const fs::path& a, const fs::path& b
   if (auto difference = differing_picks(ledger_a, ledger_b)) return difference;
   if (auto difference = differing_labels(ledger_a, ledger_b)) return difference;
   const Checkpoint at_a = checkpoint_of(a), at_b = checkpoint_of(b);
-  const Json& records_a = at_a.json.at("records");
-  const Json& records_b = at_b.json.at("records");
+  const Json records_a = at_a.json.value("records", Json()), records_b = at_b.json.value("records", Json());
   for (std::size_t i = 0; i < std::max(records_a.size(), records_b.size()); ++i) {
-    const Json of_a = i < records_a.size() ? records_a[i] : Json(), of_b = i < records_b.size() ? records_b[i] : Json();
+    const auto record = [i](const Json& all) { return all.is_array() && i < all.size() ? all[i] : Json(); };
+    const Json of_a = record(records_a), of_b = record(records_b);
     if (of_a != of_b) return "metrics " + std::to_string(i + 1) + ": " + of_a.dump() + ", " + of_b.dump();
   }
   for (const NamedTensor& entry : at_a.tensors) {

@@ -51,11 +51,14 @@ Shape shape_of(const fs::path& campaign, const Ledger& ledger) {
   if (const std::vector<SampleId> done = ledger.in_state(SampleState::done, 1); !done.empty())
     shape.targets = schema_of_sample(ledger.labels(done.front()).pick(fields.targets));
   if (const fs::path file = campaign / "campaign.json"; fs::exists(file)) {
-    const Json configuration = parse_json(detail::read_own_file(file), file.string());
-    const Json pool = configuration.value("/pools/unlabeled"_json_pointer, Json::object());
-    if (pool.contains("space")) {
+    const Json configuration = parse_json(detail::read_own_file(file, longest_json), file.string());
+    const auto of = [](const Json& json, const char* name) {
+      return json.is_object() && json.contains(name) ? Json(json.at(name)) : Json();
+    };
+    const Json pool = of(of(configuration, "pools"), "unlabeled"), constraints = of(pool, "constraints");
+    if (const Json space = of(pool, "space"); !space.is_null()) {
       shape.space = space_from_json(
-          {{"variables", pool.at("space")}, {"constraints", pool.value("constraints", Json::array())}});
+          {{"variables", space}, {"constraints", constraints.is_null() ? Json::array() : constraints}});
     }
   }
   if (picked.empty() && !shape.space) {

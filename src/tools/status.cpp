@@ -4,6 +4,7 @@
 
 #include <assay/checkpoint.hpp>
 #include <assay/detail/files.hpp>
+#include <assay/detail/restoring.hpp>
 #include <assay/tools/status.hpp>
 
 #include <optional>
@@ -59,10 +60,10 @@ Json campaign_status(const std::filesystem::path& campaign) {
                                   {"output", attempts.empty() ? "" : attempts.back().output}});
   }
   if (checkpoint) {
-    status["position"] = checkpoint->json.at("position");
-    status["seconds"] = checkpoint->json.at("seconds");
-    status["slots"] = checkpoint->json.at("slots");
-    if (const Json& records = checkpoint->json.at("records"); !records.empty()) status["metrics"] = records.back();
+    detail::restoring(campaign.string() + ", newest checkpoint", [&] {
+      for (const char* part : {"position", "seconds", "slots"}) status[part] = checkpoint->json.at(part);
+      if (const Json& records = checkpoint->json.at("records"); !records.empty()) status["metrics"] = records.back();
+    });
   }
   return status;
 }

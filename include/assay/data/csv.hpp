@@ -27,21 +27,23 @@ struct CsvTable {
 
 /// Reads CSV (RFC 4180): quoted cells may hold commas, quotes and line ends; lines may end with LF or CRLF; empty lines
 /// are skipped. \param where names the source in messages.
-/// Errors: `DataError` `assay.csv` for no header, a name that stands twice, a row with more or fewer cells than the
-/// header, or a quote that never ends, with the line.
+/// Errors: `DataError` `assay.csv`, with the line, for no header or a comment in its place, a name that stands twice, a
+/// row with more or fewer cells than the header, a quote that never ends, other separators than commas, lines that end
+/// with CR alone, text that is not UTF-8.
 CsvTable parse_csv(std::string_view text, std::string_view where);
 CsvTable read_csv(const std::filesystem::path& file);
 
-/// The number that a cell holds, blanks around it aside; nothing for any other text. NaN and infinity are numbers here.
+/// The number that a cell holds, blanks around it aside, with Fortran's D exponents; nothing for any other text. NaN
+/// and infinity are numbers here.
 std::optional<double> csv_number(std::string_view cell);
 
 /// Which column or columns of a table hold a field: `name` one number a row, `name[0]`, `name[1]`, … one row of each.
-/// Errors: `DataError` `assay.csv.column` if there is neither.
+/// Errors: `DataError` `assay.csv.column` if there is neither, or an index is left out.
 std::vector<std::size_t> csv_columns(const CsvTable& table, std::string_view name, std::string_view where);
 
 /// The numbers of a row under some columns, as a float64 tensor: of shape [] for one column that has no index, else
 /// [n]. \return nothing after adding why to `problems`, in words ("line 12: stress: expected a number, got 'n/a'"): an
-/// empty cell, or one that is no finite number.
+/// empty cell, one that is no finite number, or a whole number in digits that float64 does not hold.
 std::optional<torch::Tensor> csv_numbers(const CsvTable& table, std::size_t row,
                                          const std::vector<std::size_t>& columns, std::vector<std::string>& problems);
 

@@ -97,7 +97,9 @@ struct SobolOptions {
 
 /// \name Points that fill a space, as one batch of float64 fields
 /// In a space with conditions, infeasible points are left out and more are drawn, until there are `count` feasible
-/// ones. Errors: `ConfigError` `assay.space.feasible` where fewer than one point in 10,000 is.
+/// ones. Where fewer than one in 10,000 is, as of w0 + ... + w9 <= 1, all points are drawn by hit-and-run instead:
+/// uniform over what is feasible, in the variables' scales; point i does not depend on `count`.
+/// Errors: `ConfigError` `assay.space.feasible` where none is found; for more points than the machine has memory for.
 /// @{
 /// Points `skip` … `skip + count - 1` of Sobol's sequence (of its feasible points): sets with different `skip`
 /// complement each other. With a seed to `scramble` by, the sequence is randomised without losing its evenness: an
@@ -118,7 +120,7 @@ Values maximin(const Space& space, std::int64_t count, const RandomKey& key, std
 /// Independent uniform points; point i does not depend on `count`.
 Values uniform(const Space& space, std::int64_t count, const RandomKey& key);
 /// Every combination of `levels` evenly spaced values of each variable, ends included (of all values of one that has no
-/// more), the last variable fastest; the feasible ones.
+/// more), the last variable fastest; the feasible ones. Errors: `ConfigError` `assay.space.feasible` if there is none.
 Values grid(const Space& space, std::int64_t levels);
 /// @}
 

@@ -79,6 +79,7 @@ class Campaign final : private LabelQueue {
   /// @}
 
   std::vector<Sample> ask(std::int64_t count, Asked asked);
+  void keep_asked(std::span<const SampleId> ids);
   std::vector<Sample> asked() const;
   bool tell(const Told& told);
   std::int64_t tell(std::span<const Told> outcomes);

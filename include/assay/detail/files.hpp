@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
 
 // Files with the guarantees a campaign needs. All errors are `CheckpointError` `assay.file`, naming path and cause.
-// Nothing is written through a symbolic link in place of the file: it would lead wherever its maker wants.
+// Nothing is written through a symbolic link, a pipe or a device in place of the file: it would lead wherever its maker
+// wants, or never end. What lies where a temporary file is to be made is replaced, whatever it is.
 
 namespace assay::detail {
 
@@ -24,12 +26,15 @@ void replace_durably(const std::filesystem::path& from, const std::filesystem::p
 void remove_all(const std::filesystem::path& path);
 /// Renames and syncs the directory: after a power cut there is the old or the new name.
 void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
-/// The contents of a regular file: a pipe or a device is refused.
-std::string read_file(const std::filesystem::path& file);
+/// The contents of a regular file: a pipe or a device is refused, and a large file that is hardly more than a hole.
+/// \param most bytes; a longer one is refused before it is read.
+std::string read_file(const std::filesystem::path& file, std::size_t most = std::string::npos);
 /// The same for a file inside a campaign directory, which must be no symbolic link.
-std::string read_own_file(const std::filesystem::path& file);
+std::string read_own_file(const std::filesystem::path& file, std::size_t most = std::string::npos);
 /// Throws `CheckpointError` `assay.file.link` for a symbolic link.
 void require_no_link(const std::filesystem::path& path);
+/// Throws `CheckpointError` `assay.file.link` or `assay.file.kind` for what is there and no regular file.
+void require_regular(const std::filesystem::path& path);
 
 /// A file that lines are appended to, each with one `write`, so that a kill leaves whole lines but for the last. A last
 /// line that a kill cut short stays on a line of its own.

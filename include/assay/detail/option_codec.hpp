@@ -3,9 +3,11 @@
 
 #include <assay/detail/config_reader.hpp>
 #include <assay/detail/reflect.hpp>
+#include <assay/detail/utf8.hpp>
 #include <assay/duration.hpp>
 
 #include <chrono>
+#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <filesystem>
@@ -17,7 +19,8 @@
 
 namespace assay::detail {
 
-/// How a type of option goes to and from JSON. A type that has none cannot be an option.
+/// How a type of option goes to and from JSON, where texts are UTF-8: other bytes (of names of folders, say) are
+/// replaced. A type that has none cannot be an option.
 template <class T>
 struct OptionCodec;
 
@@ -37,11 +40,20 @@ struct OptionCodec<T> {
   static std::string type() { return "integer"; }
   static Json to_json(T value) { return value; }
   static void read(const ConfigReader& reader, T& value) {
-    const Json& json = reader.json();
+    const Json json = whole(reader.json());
     if (!reader.expect(json.is_number_integer(), type())) return;
     const bool fits = json.is_number_unsigned() ? std::in_range<T>(json.get<std::uint64_t>())
                                                 : std::in_range<T>(json.get<std::int64_t>());
     if (reader.expect(fits, "an integer of " + std::to_string(8 * sizeof(T)) + " bits")) value = json.get<T>();
+  }
+
+ private:
+  /// 6.4e1 is a whole number too, as programs write them; beyond 2^53 nobody knows which one was meant.
+  static Json whole(const Json& json) {
+    if (!json.is_number_float()) return json;
+    const auto number = json.get<double>();
+    const bool exact = number == std::floor(number) && std::abs(number) <= 0x1p53;
+    return exact ? Json(static_cast<std::int64_t>(number)) : json;
   }
 };
 
@@ -61,7 +73,7 @@ template <>
 struct OptionCodec<std::string> {
   static constexpr bool numeric = false;
   static std::string type() { return "text"; }
-  static Json to_json(const std::string& value) { return value; }
+  static Json to_json(const std::string& value) { return valid_utf8(value); }
   static void read(const ConfigReader& reader, std::string& value) {
     if (reader.expect(reader.json().is_string(), type())) value = reader.json().get<std::string>();
   }
@@ -71,7 +83,7 @@ template <>
 struct OptionCodec<std::filesystem::path> {
   static constexpr bool numeric = false;
   static std::string type() { return "path"; }
-  static Json to_json(const std::filesystem::path& value) { return value.string(); }
+  static Json to_json(const std::filesystem::path& value) { return valid_utf8(value.string()); }
   static void read(const ConfigReader& reader, std::filesystem::path& value) {
     if (reader.expect(reader.json().is_string(), type())) value = reader.json().get<std::string>();
   }

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// A CSV table, as `tell`, `predict` and `import` read them: names, columns, numbers; what is accepted comes back the
+// same from its own encoding. A table with columns x and y is also imported into a campaign.
+#include "fuzz.hpp"
+
+#include <assay/config.hpp>
+#include <assay/data/csv.hpp>
+#include <assay/detail/files.hpp>
+#include <assay/tools/import_table.hpp>
+
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+
+namespace {
+
+using namespace assay;
+namespace fs = std::filesystem;
+
+fuzz::Tally tally("fuzz_table");
+
+/// A campaign in memory that goes away, of one input in 0 to 4 and one target.
+struct Campaign {
+  fs::path path = (fs::exists("/dev/shm") ? fs::path("/dev/shm") : fs::temp_directory_path()) /
+                  ("assay_fuzz_table_" + std::to_string(::getpid()));
+  Campaign() {
+    Json configuration = Json::parse(R"({
+      "driver": {"max_rounds": 1}, "label": {"type": "external", "provides": ["y"]},
+      "pools": {"unlabeled": {"type": "sobol", "count": 4, "space": [{"name": "x", "low": 0, "high": 4}]}},
+      "learner": {"type": "mlp", "inputs": ["x"], "targets": ["y"], "hidden": [2]}, "query": {"type": "random"}})");
+    configuration["pools"]["labeled"] = configuration["pools"]["unlabeled"];
+    configuration["driver"]["dir"] = path.string();
+    fs::create_directories(path);
+    assay::detail::write_file(path / "config.json", configuration.dump());
+    load_campaign(path / "config.json", Registries());
+  }
+  ~Campaign() { fs::remove_all(path); }
+};
+
+void look_at(const CsvTable& table) {
+  std::vector<std::string> problems;
+  std::map<std::string, std::string> fields;
+  for (const std::string& name : table.names) {
+    const std::string field = name.substr(0, name.rfind('['));
+    std::vector<std::size_t> columns;
+    if (!fuzz::accepts([&] { columns = csv_columns(table, field, "input"); })) continue;
+    fields[field] = field;
+    for (std::size_t row = 0; row < table.rows.size(); ++row) {
+      const std::optional<torch::Tensor> numbers = csv_numbers(table, row, columns, problems);
+      if (!numbers) continue;
+      tally.count("numbers");
+      fuzz::require(all_finite({{"x", *numbers}}), "numbers are finite");
+    }
+  }
+  fuzz::require(csv_listed(problems).size() < 100'000 + 20 * 10'000, "a list of problems is short");
+  Values batch;
+  if (fields.empty() || table.rows.empty()) return;
+  if (!fuzz::accepts([&] { batch = csv_batch(table, fields, "input"); })) return;
+  tally.count("batches");
+  const Values back = csv_batch(parse_csv(to_csv({}, batch), "encoded again"), fields, "encoded again");
+  for (const auto& [name, tensor] : batch) {
+    fuzz::require(back.at(name).sizes() == tensor.sizes() && back.at(name).equal(tensor),
+                  "numbers come back as they were");
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  tally.count("runs");
+  const std::string_view text = fuzz::text_of(data, size);
+  CsvTable table;
+  if (!fuzz::accepts([&] { table = parse_csv(text, "input"); })) return 0;
+  tally.count("tables");
+  look_at(table);
+  if (!table.find("x") || !table.find("y")) return 0;
+  static const Campaign campaign;
+  const fs::path file = campaign.path / "table.csv";
+  assay::detail::write_file(file, text);
+  fuzz::accepts([&] {
+    const ImportReport report = import_table(campaign.path, file);
+    tally.count("imports");
+    fuzz::require(report.added + report.known + static_cast<std::int64_t>(report.refused.size()) ==
+                      static_cast<std::int64_t>(table.rows.size()),
+                  "no row is dropped without a word");
+  });
+  return 0;
+}
+
+#ifdef ASSAY_LIBFUZZER
+
+extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t most);
+
+/// Puts pieces of tables into others: bytes alone rarely make a cell.
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t most, unsigned seed) {
+  static const std::vector<std::string> pieces{",",
+                                               "\n",
+                                               "\r\n",
+                                               "\"",
+                                               "\"\"",
+                                               "x",
+                                               "y",
+                                               "f[0]",
+                                               "f[1]",
+                                               "f[2]",
+                                               "id",
+                                               "status",
+                                               "done",
+                                               "failed",
+                                               "1",
+                                               "2.5",
+                                               "-3",
+                                               "1e-320",
+                                               "1e400",
+                                               "1D5",
+                                               "nan",
+                                               "inf",
+                                               "9007199254740993",
+                                               "18446744073709551616",
+                                               " ",
+                                               "\t",
+                                               "#",
+                                               ";",
+                                               "\xEF\xBB\xBF",
+                                               "\xC3\xA4",
+                                               "\xB5",
+                                               "\r",
+                                               "+1",
+                                               "0.1,0.2\n",
+                                               "x,y\n",
+                                               "x,y\n1,2\n3,4\n"};
+  if (seed % 3 == 0) return LLVMFuzzerMutate(data, size, most);
+  std::string text(fuzz::text_of(data, size));
+  const std::string& piece = pieces[seed / 3 % pieces.size()];
+  const std::size_t place = text.empty() ? 0 : seed / 131 % (text.size() + 1);
+  if (seed % 3 == 1) {
+    text.insert(place, piece);
+  } else {
+    text.replace(place, std::min(piece.size(), text.size() - place), piece);
+  }
+  if (text.size() > most) return LLVMFuzzerMutate(data, size, most);
+  std::copy(text.begin(), text.end(), data);
+  return text.size();
+}
+
+#endif
