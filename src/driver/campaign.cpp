@@ -32,6 +32,7 @@ Campaign::Campaign(DriverOptions options, Pools pools, const LearnerRef& learner
                    std::vector<Slot> slots)
     : options_(std::move(options)),
       learner_(learner),
+      rules_(learner_->target_rules()),
       provides_(std::move(provides)),
       slots_(std::move(slots)),
       random_(options_.seed) {
