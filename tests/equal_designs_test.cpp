@@ -61,6 +61,19 @@ TEST_CASE("candidates of equal designs are one, and a design that is labeled is 
   CHECK(trained.size() == 6);
 }
 
+TEST_CASE("copies cost no budget", "[driver][equal][f3]") {
+  const toy::Folder folder;
+  std::map<double, int> calls;
+  Values first;
+  first.set("ribs", torch::tensor({1.0, 2.0, 2.0, 1.0, 2.0}, torch::kFloat64));
+  auto driver = discrete({.dir = folder / "c", .max_rounds = 9, .label_budget = 5}, label({&calls}),
+                         {.labeled = first, .unlabeled = sobol(ribs(), 200, {.skip = 1000})});
+  driver.run();
+  CHECK(driver.counts().simulations == 5);
+  CHECK(driver.counts().labels == 8);
+  CHECK(driver.report()["finished_by"] == "label_budget");
+}
+
 TEST_CASE("a design that failed is not chosen again in another copy", "[driver][equal][f3]") {
   const toy::Folder folder;
   std::map<double, int> calls;
