@@ -42,11 +42,6 @@ struct Recorder {
   }
 };
 
-/// Picks rows that are copies of each other.
-struct Twins {
-  Selection select(const QueryContext&) const { return {.positions = {0, 1}, .scores = {}, .strategies = {}}; }
-};
-
 }  // namespace
 
 TEST_CASE("a campaign goes through its phases in order and ends with a final training", "[driver]") {
@@ -184,23 +179,6 @@ TEST_CASE("failed and refused samples are kept with their reason, and the campai
   CHECK_THAT(reasons[1], Contains("lacks the promised value 'y'"));
   CHECK_THAT(reasons[2], Contains("inf"));
   CHECK_THAT(reasons[3], Contains("Double [2]"));
-}
-
-TEST_CASE("samples of equal content are simulated once", "[driver]") {
-  const toy::Folder folder;
-  Values candidates = assay::sobol(toy::space(), 4, {.skip = 40});
-  for (const char* name : {"a", "b"}) candidates[name][1] = candidates[name][0];
-  int calls = 0;
-  DriverOptions options = toy::options(folder / "c");
-  options.max_rounds = 1;
-  Driver driver(options, {.labeled = toy::labeled(16), .unlabeled = candidates}, toy::mlp(), Twins(),
-                FunctionLabel({.provides = {"y"}}, [&](const Values& x) { return ++calls, toy::solve(x); }),
-                NoMetrology(), toy::loop());
-  driver.run();
-  CHECK(calls == 1);
-  CHECK(driver.counts().labels == 2);
-  CHECK(driver.counts().simulations == 1);
-  CHECK(driver.unlabeled().size() == 2);
 }
 
 TEST_CASE("pools without targets are simulated in round 0 and count against the budget", "[driver]") {

@@ -69,6 +69,43 @@ TEST_CASE("the interval of an error holds it in 95 of 100 cases", "[estimates]")
   }
 }
 
+TEST_CASE("the interval of an error is that of the chi-square tables", "[estimates][survivors]") {
+  // Six errors that scatter less than normal ones would: six degrees of freedom, quantiles 1.237 and 14.449.
+  const auto six = *assay::detail::interval_of(sum_of({1, 4, 9, 16, 30, 2}));
+  CHECK(six.rmse == Approx(3.21455));
+  CHECK(six.low == Approx(std::sqrt(62 / 14.449)).epsilon(0.005));
+  CHECK(six.high == Approx(std::sqrt(62 / 1.237)).epsilon(0.02));
+  // Ten of which one is so large that their mean square, 2.72075, is as uncertain as one over five: quantiles 0.831 and
+  // 12.833. The largest was solved for by hand.
+  const auto ten = *assay::detail::interval_of(sum_of({1, 1, 1, 1, 1, 1, 1, 1, 1, 18.2075}));
+  CHECK(ten.low == Approx(std::sqrt(5 * 2.72075 / 12.833)).epsilon(0.005));
+  CHECK(ten.high == Approx(std::sqrt(5 * 2.72075 / 0.831)).epsilon(0.025));
+}
+
+TEST_CASE("an error of few samples takes those of the rounds before to it, one of enough does not",
+          "[estimates][survivors]") {
+  const auto measure = [](std::int64_t batch) {
+    const toy::Folder folder;
+    Driver driver(toy::options(folder / "c"),
+                  {.labeled = toy::labeled(16), .unlabeled = sobol(toy::space(), 400, {.skip = 16})}, toy::ensemble(),
+                  RandomShare({.strategy = MaxVariance({.max_samples = batch}), .share = 0.5}), toy::label(), Rmse(),
+                  toy::loop());
+    driver.run();
+    std::vector<std::pair<double, double>> found;  // of each round: mean square, and the error that is told
+    for (const MetricRecord& record : driver.records()) {
+      if (const double* mean = find(record.measurements, "random_share_mean_square"))
+        found.emplace_back(*mean, *find(record.measurements, "random_share_rmse"));
+    }
+    return found;
+  };
+  const auto few = measure(10);
+  REQUIRE(few.size() == 3);
+  CHECK(few[2].second == Approx(std::sqrt((few[0].first + few[1].first + few[2].first) / 3)));
+  const auto enough = measure(40);
+  REQUIRE(enough.size() == 3);
+  CHECK(enough[2].second == Approx(std::sqrt(enough[2].first)));
+}
+
 TEST_CASE("a random share takes the place of the last picks, each candidate as likely as any other", "[estimates]") {
   const TensorPool pool(sobol(toy::space(), 20), 100), labeled(toy::labeled(4));
   std::vector<int> drawn(20);

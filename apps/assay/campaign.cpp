@@ -2,6 +2,7 @@
 // Campaigns from the shell: started from a configuration, run, or asked and told by files.
 #include "commands.hpp"
 #include "output.hpp"
+#include "waiting.hpp"
 
 #include <assay/config.hpp>
 #include <assay/data/csv.hpp>
@@ -11,12 +12,16 @@
 #include <assay/error.hpp>
 #include <assay/label/external_label.hpp>
 
+#include <ATen/ops/tensor.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <csignal>
 #include <iostream>
+#include <limits>
 #include <map>
+#include <unordered_map>
 
 namespace assay::app {
 
@@ -24,10 +29,21 @@ namespace {
 
 std::atomic<bool> stop_flag{false};
 
-/// What schedulers send before they end a job stops a campaign so that it can be resumed.
+/// What schedulers send before they end a job, Ctrl-C, and the end of the terminal stop a campaign so that it can be
+/// resumed, with nothing left running. What this process was told to ignore, as by nohup, it goes on ignoring.
 void stop_on_signals(AnyDriver& driver) {
-  for (const int signal : {SIGTERM, SIGUSR1}) std::signal(signal, [](int) { stop_flag = true; });
+  for (const int signal : {SIGTERM, SIGUSR1, SIGINT, SIGHUP}) {
+    if (std::signal(signal, [](int) { stop_flag = true; }) == SIG_IGN) std::signal(signal, SIG_IGN);
+  }
   driver.stop_when(stop_flag);
+}
+
+/// Lets the campaign have so many rounds from now on, in every session. It is open.
+void keep_rounds(const std::filesystem::path& campaign, std::int64_t rounds) {
+  const std::filesystem::path file = campaign / "campaign.json";
+  Json configuration = parse_json(assay::detail::read_own_file(file), file.string());
+  configuration["driver"]["max_rounds"] = rounds;
+  assay::detail::replace_file_durably(file, configuration.dump(2) + "\n");
 }
 
 /// Whether nothing simulates for the campaign: its samples are asked for, and told.
@@ -50,62 +66,120 @@ Values batch_of(const std::vector<Sample>& samples) {
   return stack(rows);
 }
 
-/// The id of a sample in a cell.
-std::optional<SampleId> id_in(const std::string& cell) {
+/// The name of the column that tells attempts apart, unless a field of the samples is called so.
+constexpr const char* attempt_column = "attempt";
+
+/// Samples as a file holds them: behind their fields the attempt that each is out for, so that what comes of it can be
+/// told apart from what came of others.
+Values asked_batch(const AnyDriver& driver, const std::vector<Sample>& samples) {
+  Values batch = batch_of(samples);
+  if (batch.contains(attempt_column)) return batch;
+  std::vector<SampleId> ids;
+  for (const Sample& sample : samples) ids.push_back(sample.id);
+  const std::vector<int> numbers = driver.attempts(ids);
+  batch.set(attempt_column, at::tensor(std::vector<std::int64_t>(numbers.begin(), numbers.end()), torch::kInt64));
+  return batch;
+}
+
+/// The whole number in a cell.
+std::optional<std::int64_t> whole_in(const std::string& cell) {
   const std::optional<double> number = csv_number(cell);
   if (!number || !(std::abs(*number) < 0x1p53) || *number != std::floor(*number)) return std::nullopt;
-  return static_cast<SampleId>(*number);
+  return static_cast<std::int64_t>(*number);
 }
 
 /// Results as a file holds them: an outcome for each row.
 class Results {
  public:
   Results(const AnyDriver& driver, const std::filesystem::path& file)
-      : driver_(driver),
+      : known_(driver.target_schema()),
         table_(read_csv(file)),
         id_(csv_columns(table_, "id", file.string()).front()),
+        attempt_(is_input(driver, attempt_column) ? std::nullopt : table_.find(attempt_column)),
+        solver_(table_.find("solver")),
         status_(table_.find("status")),
         reason_(table_.find("reason")) {
-    for (const std::string& name : driver.learner().targets())
-      columns_[name] = csv_columns(table_, name, file.string());
+    if (has_labels()) {
+      for (const std::string& name : driver.learner().targets())
+        columns_[name] = csv_columns(table_, name, file.string());
+    }
+    for (std::size_t row = 0; row < size(); ++row) {
+      if (const std::optional<SampleId> id = whole_in(table_.rows[row][id_])) last_row_[*id] = row;
+    }
   }
 
   std::size_t size() const { return table_.rows.size(); }
   std::string line(std::size_t row) const { return "line " + std::to_string(table_.lines[row]) + ": "; }
+  /// Whether a later row tells of the same sample: a file that grows says last what holds.
+  bool is_superseded(std::size_t row) const {
+    const std::optional<SampleId> id = whole_in(table_.rows[row][id_]);
+    return id && last_row_.at(*id) != row;
+  }
 
   /// Nothing after adding to `problems` why the row cannot be told.
   std::optional<Told> told(std::size_t row, std::vector<std::string>& problems) const {
-    const std::vector<std::string>& cells = table_.rows[row];
-    const std::optional<SampleId> id = id_in(cells[id_]);
-    if (!id) {
-      problems.push_back(line(row) + "id: expected a whole number, got '" + cells[id_] + "'");
-      return std::nullopt;
+    const std::optional<std::int64_t> id = whole(row, id_, problems);
+    if (!id) return std::nullopt;
+    Told told{.id = *id, .outcome = {}};
+    if (attempt_ && !cell(row, *attempt_).empty()) {
+      const std::optional<std::int64_t> attempt = whole(row, *attempt_, problems);
+      if (!attempt) return std::nullopt;
+      told.attempt = static_cast<int>(std::clamp<std::int64_t>(*attempt, -1, std::numeric_limits<int>::max()));
     }
-    const std::string status = status_ ? cells[*status_] : "done";
-    if (status == "failed") {
-      const bool said = reason_ && !cells[*reason_].empty();
-      return Told{*id, failed(said ? cells[*reason_] : "told as failed")};
-    }
-    if (status == "infeasible") return Told{*id, infeasible(reason_ ? cells[*reason_] : "")};
-    if (status != "done") {
+    if (solver_) told.solver = cell(row, *solver_);
+    const std::string status = status_ ? cell(row, *status_) : "done", reason = reason_ ? cell(row, *reason_) : "";
+    if (status == "done") {
+      std::optional<Values> labels = labels_in(row, problems);
+      if (!labels) return std::nullopt;
+      told.outcome = done(std::move(*labels));
+    } else if (status == "failed") {
+      told.outcome = failed(reason.empty() ? "told as failed" : reason);
+    } else if (status == "infeasible") {
+      told.outcome = infeasible(reason);
+    } else {
       problems.push_back(line(row) + "status: expected done, failed or infeasible, got '" + status + "'");
       return std::nullopt;
     }
+    return told;
+  }
+
+ private:
+  static bool is_input(const AnyDriver& driver, const std::string& name) {
+    const std::vector<std::string> inputs = driver.learner().inputs();
+    return std::find(inputs.begin(), inputs.end(), name) != inputs.end();
+  }
+
+  const std::string& cell(std::size_t row, std::size_t column) const { return table_.rows[row][column]; }
+
+  bool has_labels() const {
+    return !status_ || std::any_of(table_.rows.begin(), table_.rows.end(),
+                                   [&](const std::vector<std::string>& cells) { return cells[*status_] == "done"; });
+  }
+
+  std::optional<std::int64_t> whole(std::size_t row, std::size_t column, std::vector<std::string>& problems) const {
+    const std::optional<std::int64_t> number = whole_in(cell(row, column));
+    if (!number)
+      problems.push_back(line(row) + table_.names[column] + ": expected a whole number, got '" + cell(row, column) +
+                         "'");
+    return number;
+  }
+
+  std::optional<Values> labels_in(std::size_t row, std::vector<std::string>& problems) const {
     Values labels;
     for (const auto& [name, columns] : columns_) {
       std::optional<torch::Tensor> numbers = csv_numbers(table_, row, columns, problems);
       if (!numbers) return std::nullopt;
-      labels.set(name, assay::detail::told_target(driver_, name, std::move(*numbers)));
+      labels.set(name, assay::detail::told_target(known_, name, std::move(*numbers)));
     }
-    return Told{*id, done(std::move(labels))};
+    return labels;
   }
 
- private:
-  const AnyDriver& driver_;
+  Schema known_;
   CsvTable table_;
   std::size_t id_;
-  std::optional<std::size_t> status_, reason_;
+  std::optional<std::size_t> attempt_, solver_, status_, reason_;
   std::map<std::string, std::vector<std::size_t>> columns_;
+  std::unordered_map<SampleId, std::size_t> last_row_;
 };
 
 }  // namespace
@@ -125,12 +199,13 @@ void start_campaign(const std::filesystem::path& campaign, const std::filesystem
 }
 
 int run_campaign(const std::filesystem::path& campaign, const std::string& wall_time,
-                 const std::optional<std::int64_t>& rounds, bool json) {
+                 const std::optional<std::int64_t>& rounds, double wait, bool json) {
   Json changes = Json::object();
   if (rounds) changes["max_rounds"] = *rounds;
   if (!wall_time.empty()) changes["wall_time"] = wall_time;
-  AnyDriver driver = open_campaign(campaign, Registries(), changes);
+  AnyDriver driver = when_free(wait, [&] { return open_campaign(campaign, Registries(), changes); });
   stop_on_signals(driver);
+  if (rounds) keep_rounds(campaign, *rounds);
   const bool told = is_told(campaign);
   const RunStatus status = told ? driver.advance() : driver.run();
   if (status == RunStatus::waiting) {
@@ -144,10 +219,10 @@ int run_campaign(const std::filesystem::path& campaign, const std::string& wall_
 }
 
 int ask(const std::filesystem::path& campaign, std::int64_t count, bool again, const std::filesystem::path& out,
-        const std::string& wall_time) {
+        const std::string& wall_time, double wait) {
   Json changes = Json::object();
   if (!wall_time.empty()) changes["wall_time"] = wall_time;
-  AnyDriver driver = open_campaign(campaign, Registries(), changes);
+  AnyDriver driver = when_free(wait, [&] { return open_campaign(campaign, Registries(), changes); });
   stop_on_signals(driver);
   std::vector<Sample> samples;
   RunStatus status = RunStatus::waiting;
@@ -175,41 +250,46 @@ int ask(const std::filesystem::path& campaign, std::int64_t count, bool again, c
     ids.push_back(sample.id);
     cells.push_back(std::to_string(sample.id));
   }
-  put(out, to_csv({{"id", cells}}, batch_of(samples)));
+  put(out, to_csv({{"id", cells}}, asked_batch(driver, samples)));
   if (!again) driver.keep_asked(ids);  // nobody has those that could not be written
   if (!out.empty()) std::cout << samples.size() << " samples in " << out.string() << '\n';
   return 0;
 }
 
-void tell(const std::filesystem::path& campaign, const std::filesystem::path& file) {
-  AnyDriver driver = open_campaign(campaign, Registries());
+void tell(const std::filesystem::path& campaign, const std::filesystem::path& file, double wait) {
+  AnyDriver driver = when_free(wait, [&] { return open_campaign(campaign, Registries()); });
   const Results results(driver, file);
   std::vector<Told> told;
+  std::vector<std::size_t> rows;
   std::vector<std::string> problems;
   for (std::size_t row = 0; row < results.size(); ++row) {
-    if (std::optional<Told> one = results.told(row, problems)) told.push_back(std::move(*one));
-  }
-  if (!problems.empty()) {
-    throw DataError({"assay.tell.rows", file.string(), "results of samples that were asked for", csv_listed(problems),
-                     "nothing was told: mend the rows, and tell the whole file"});
+    if (results.is_superseded(row)) continue;
+    if (std::optional<Told> one = results.told(row, problems)) {
+      told.push_back(std::move(*one));
+      rows.push_back(row);
+    }
   }
   std::int64_t labels = 0, failures = 0, refused = 0;
-  for (std::size_t row = 0; row < told.size(); ++row) {
-    try {
-      const bool taken = driver.tell(told[row].id, told[row].outcome);
-      ++(!told[row].outcome.labels ? failures : taken ? labels : refused);
-    } catch (const LabelError& error) {
-      problems.push_back(results.line(row) + error.what());
+  const std::vector<TellResult> came = driver.tell_each(told);
+  for (std::size_t i = 0; i < came.size(); ++i) {
+    switch (came[i].kind) {
+      case TellResult::Kind::wrong: problems.push_back(results.line(rows[i]) + came[i].reason); break;
+      case TellResult::Kind::refused:
+        ++refused;
+        if (!came[i].reason.empty()) std::cerr << "assay: " << results.line(rows[i]) << came[i].reason << '\n';
+        break;
+      case TellResult::Kind::taken:
+      case TellResult::Kind::known: ++(told[i].outcome.labels ? labels : failures); break;
     }
   }
   std::cout << labels << " labels and " << failures << " failures are known, " << refused << " were refused\n";
   if (problems.empty()) return;
   throw DataError({"assay.tell.rows", file.string(), "results of samples that were asked for", csv_listed(problems),
-                   "the other rows were told"});
+                   "the other rows were told: mend these, and tell the file again"});
 }
 
 void predict(const std::filesystem::path& campaign, const std::filesystem::path& inputs,
-             const std::filesystem::path& out) {
+             const std::filesystem::path& out, double wait) {
   const bool exported = std::filesystem::exists(campaign / "learner.json");
   const Registries registries;
   std::optional<AnyDriver> driver;
@@ -217,7 +297,7 @@ void predict(const std::filesystem::path& campaign, const std::filesystem::path&
   if (exported) {
     loaded.emplace(load_learner(campaign, registries));
   } else {
-    driver.emplace(open_campaign(campaign, registries));
+    driver.emplace(when_free(wait, [&] { return open_campaign(campaign, registries); }));
   }
   const AnyLearner& learner = loaded ? *loaded : driver->learner();
   const CsvTable table = read_csv(inputs);
@@ -231,6 +311,7 @@ void predict(const std::filesystem::path& campaign, const std::filesystem::path&
   if (learner.capabilities().has(Capability::variance)) {
     for (const auto& [name, variance] : learner.variance(batch)) columns_out.set(name + ".std", variance.sqrt());
   }
+  require_finite(columns_out, "predictions for " + inputs.string());
   put(out, to_csv({}, columns_out));
   if (!out.empty()) std::cout << table.rows.size() << " predictions in " << out.string() << '\n';
 }

@@ -15,18 +15,20 @@ constexpr int nothing_code = 4;  ///< there is nothing to ask for
 
 /// Starts a campaign from a configuration file; without a label strategy it is one to ask and tell.
 void start_campaign(const std::filesystem::path& campaign, const std::filesystem::path& config);
-/// Runs a campaign to its end, by its own `campaign.json`. \return the exit code.
+/// Runs a campaign to its end, by its own `campaign.json`. \param rounds in all, from now on. \param wait seconds for a
+/// campaign that another process holds; so it is below. \return the exit code.
 int run_campaign(const std::filesystem::path& campaign, const std::string& wall_time,
-                 const std::optional<std::int64_t>& rounds, bool json);
+                 const std::optional<std::int64_t>& rounds, double wait, bool json);
 /// Does what needs no simulation, then writes samples to simulate, which stay asked for until they are told.
 /// \param again those that are out already. \return the exit code.
 int ask(const std::filesystem::path& campaign, std::int64_t count, bool again, const std::filesystem::path& out,
-        const std::string& wall_time);
-/// Takes the outcomes of samples that were asked for: columns `id`, `status`, `reason`, and the targets.
-void tell(const std::filesystem::path& campaign, const std::filesystem::path& results);
+        const std::string& wall_time, double wait);
+/// Takes the outcomes of samples that were asked for: columns `id`, `attempt`, `status`, `reason`, and the targets.
+/// Errors: `DataError` with the rows that could not be told, when the others are.
+void tell(const std::filesystem::path& campaign, const std::filesystem::path& results, double wait);
 /// Writes what the surrogate of a campaign, or an exported one, says about inputs.
 void predict(const std::filesystem::path& campaign, const std::filesystem::path& inputs,
-             const std::filesystem::path& out);
+             const std::filesystem::path& out, double wait);
 
 /// Prints where a campaign stands; works while another process runs it.
 void show(const std::filesystem::path& campaign, bool json);
@@ -36,8 +38,11 @@ void strategies(bool json);
 /// Prints what `check_campaign` or, with `repair`, `repair_campaign` found. \return false if problems are left.
 bool check(const std::filesystem::path& campaign, bool repair, bool json);
 /// Queues samples again; without ids all that failed.
-void retry(const std::filesystem::path& campaign, const std::vector<std::int64_t>& ids);
-void abandon(const std::filesystem::path& campaign, const std::vector<std::int64_t>& ids);
+void retry(const std::filesystem::path& campaign, const std::vector<std::int64_t>& ids, double wait);
+void abandon(const std::filesystem::path& campaign, const std::vector<std::int64_t>& ids, double wait);
+/// Takes labels back. \param where `solver=VERSION`, or empty.
+void withdraw(const std::filesystem::path& campaign, const std::vector<std::int64_t>& ids, const std::string& where,
+              const std::string& reason, bool abandon, double wait);
 /// Takes labels from another campaign, or from a table. \param map COLUMN of a field, as in x=column.
 void import(const std::filesystem::path& campaign, const std::filesystem::path& other,
             const std::vector<std::string>& map);

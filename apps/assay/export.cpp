@@ -29,6 +29,8 @@ void export_labels(const std::filesystem::path& campaign, const std::string& for
     write_safetensors(out, table.columns,
                       {{"purpose", Json(table.purpose).dump()}, {"strategy", Json(table.strategy).dump()}});
   }
+  for (const std::string& sample : table.left_out)
+    std::cerr << "assay: left out, for its labels have another shape than most: " << sample << '\n';
   if (!out.empty()) std::cout << table.purpose.size() << " labels in " << out.string() << '\n';
 }
 

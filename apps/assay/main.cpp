@@ -40,6 +40,8 @@ int main(int argc, char** argv) {
   std::int64_t count = 0;
   std::optional<std::int64_t> rounds;
   bool again = false;
+  double wait = 5, wait_to_run = 0;
+  const char* wait_help = "seconds to wait for a campaign that another process holds";
   const auto is_time = CLI::Validator(
       [](std::string& text) {
         return assay::parse_duration(text) ? std::string() : "'" + text + "' is no time, as 3h50m is";
@@ -51,7 +53,8 @@ int main(int argc, char** argv) {
   CLI::App* run = app.add_subcommand("run", "run a campaign, or go on with it; 3: stopped before its end");
   run->add_option("CAMPAIGN", campaign, "campaign directory")->required();
   run->add_option("--wall-time", wall_time, "stop in time for a job that ends this long from now")->check(is_time);
-  run->add_option("--rounds", rounds, "rounds in all, in place of those it was started with");
+  run->add_option("--rounds", rounds, "rounds in all from now on, in place of those it was started with");
+  run->add_option("--wait", wait_to_run, wait_help)->check(CLI::NonNegativeNumber);
   run->add_flag("--json", json, "end with one JSON object on stdout");
   CLI::App* ask = app.add_subcommand("ask", "write samples to simulate; 4: there are none");
   ask->add_option("CAMPAIGN", campaign, "campaign directory")->required();
@@ -61,15 +64,18 @@ int main(int argc, char** argv) {
   what->require_option(1);
   ask->add_option("--out", out, "CSV file; without it standard output");
   ask->add_option("--wall-time", wall_time, "as for run")->check(is_time);
+  ask->add_option("--wait", wait, wait_help)->check(CLI::NonNegativeNumber);
   CLI::App* tell = app.add_subcommand("tell", "take what came of samples that were asked for");
   tell->add_option("CAMPAIGN", campaign, "campaign directory")->required();
   tell->add_option("RESULTS", table,
-                   "CSV with id, the targets, and as you like status (done, failed, infeasible) and reason")
+                   "CSV with id, the targets, and as you like attempt, status (done, failed, infeasible) and reason")
       ->required();
+  tell->add_option("--wait", wait, wait_help)->check(CLI::NonNegativeNumber);
   CLI::App* predict = app.add_subcommand("predict", "what the surrogate says, with its standard deviation");
   predict->add_option("CAMPAIGN", campaign, "campaign directory, or that of an exported surrogate")->required();
   predict->add_option("INPUTS", table, "CSV with the inputs")->required();
   predict->add_option("--out", out, "CSV file; without it standard output");
+  predict->add_option("--wait", wait, wait_help)->check(CLI::NonNegativeNumber);
   CLI::App* show = app.add_subcommand("show", "where a campaign stands: phase, counts, last metrics");
   show->add_option("CAMPAIGN", campaign, "campaign directory")->required();
   show->add_flag("--json", json, "one JSON object");
@@ -155,9 +161,22 @@ int main(int argc, char** argv) {
   which->add_flag("--failed", failed, "all that failed");
   which->add_option("--id", ids, "these samples");
   which->require_option(1);
+  retry->add_option("--wait", wait, wait_help)->check(CLI::NonNegativeNumber);
   CLI::App* abandon = app.add_subcommand("abandon", "give samples up: nobody waits for them any more");
   abandon->add_option("CAMPAIGN", campaign, "campaign directory")->required();
   abandon->add_option("--id", ids, "these samples")->required();
+  abandon->add_option("--wait", wait, wait_help)->check(CLI::NonNegativeNumber);
+  std::string where, reason;
+  bool give_up = false;
+  CLI::App* withdraw = app.add_subcommand("withdraw", "take labels back that turned out to be wrong");
+  withdraw->add_option("CAMPAIGN", campaign, "campaign directory")->required();
+  CLI::Option_group* whose = withdraw->add_option_group("whose");
+  whose->add_option("--id", ids, "of these samples");
+  whose->add_option("--where", where, "solver=VERSION: all that this version of the solver computed");
+  whose->require_option(1);
+  withdraw->add_flag("--abandon", give_up, "give their samples up; else they are queued again");
+  withdraw->add_option("--reason", reason, "kept with the labels");
+  withdraw->add_option("--wait", wait, wait_help)->check(CLI::NonNegativeNumber);
   std::filesystem::path other;
   CLI::App* import = app.add_subcommand("import", "take labels that were paid for elsewhere");
   import->add_option("CAMPAIGN", campaign, "campaign directory")->required();
@@ -183,10 +202,10 @@ int main(int argc, char** argv) {
 
   const auto command = [&]() -> int {
     if (start->parsed()) assay::app::start_campaign(campaign, config);
-    if (run->parsed()) return assay::app::run_campaign(campaign, wall_time, rounds, json);
-    if (ask->parsed()) return assay::app::ask(campaign, count, again, out, wall_time);
-    if (tell->parsed()) assay::app::tell(campaign, table);
-    if (predict->parsed()) assay::app::predict(campaign, table, out);
+    if (run->parsed()) return assay::app::run_campaign(campaign, wall_time, rounds, wait_to_run, json);
+    if (ask->parsed()) return assay::app::ask(campaign, count, again, out, wall_time, wait);
+    if (tell->parsed()) assay::app::tell(campaign, table, wait);
+    if (predict->parsed()) assay::app::predict(campaign, table, out, wait);
     if (show->parsed()) assay::app::show(campaign, json);
     if (strategies->parsed()) assay::app::strategies(json);
     if (compare->parsed() || recommend->parsed()) {
@@ -198,8 +217,9 @@ int main(int argc, char** argv) {
     if (select->parsed()) assay::app::select(chosen);
     if (hash->parsed()) std::cout << assay::campaign_hash(campaign) << '\n';
     if (check->parsed()) return assay::app::check(campaign, repair, json) ? 0 : 1;
-    if (retry->parsed()) assay::app::retry(campaign, ids);
-    if (abandon->parsed()) assay::app::abandon(campaign, ids);
+    if (retry->parsed()) assay::app::retry(campaign, ids, wait);
+    if (abandon->parsed()) assay::app::abandon(campaign, ids, wait);
+    if (withdraw->parsed()) assay::app::withdraw(campaign, ids, where, reason, give_up, wait);
     if (import->parsed()) assay::app::import(campaign, other, map);
     if (exported->parsed()) {
       if (out.empty() && format != "csv") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "archives.hpp"
 #include "commands.hpp"
+#include "waiting.hpp"
 
 #include <assay/detail/utf8.hpp>
 #include <assay/error.hpp>
@@ -12,6 +13,7 @@
 #include <iostream>
 #include <map>
 #include <optional>
+#include <string_view>
 
 namespace assay::app {
 
@@ -37,13 +39,33 @@ bool check(const std::filesystem::path& campaign, bool repair, bool json) {
   return report.problems.empty();
 }
 
-void retry(const std::filesystem::path& campaign, const std::vector<std::int64_t>& ids) {
-  const std::int64_t queued = retry_samples(campaign, ids.empty() ? std::nullopt : std::optional(ids));
+void retry(const std::filesystem::path& campaign, const std::vector<std::int64_t>& ids, double wait) {
+  const std::int64_t queued = when_free(
+      wait, [&] { return retry_samples(campaign, ids.empty() ? std::nullopt : std::optional(ids)); });
   std::cout << queued << " samples are queued again; continue the campaign to have them simulated\n";
 }
 
-void abandon(const std::filesystem::path& campaign, const std::vector<std::int64_t>& ids) {
-  std::cout << abandon_samples(campaign, ids) << " samples are given up\n";
+void abandon(const std::filesystem::path& campaign, const std::vector<std::int64_t>& ids, double wait) {
+  const std::int64_t given_up = when_free(wait, [&] { return abandon_samples(campaign, ids); });
+  std::cout << given_up << " samples are given up\n";
+  if (given_up < static_cast<std::int64_t>(ids.size()))
+    std::cout << "of samples with labels or under way none is: 'assay withdraw' takes labels back\n";
+}
+
+void withdraw(const std::filesystem::path& campaign, const std::vector<std::int64_t>& ids, const std::string& where,
+              const std::string& reason, bool abandon, double wait) {
+  constexpr std::string_view by_solver = "solver=";
+  if (!where.empty() && (!where.starts_with(by_solver) || where.size() == by_solver.size()))
+    throw ConfigError({"assay.withdraw.where", "--where", "solver=VERSION", "'" + where + "'", ""});
+  const Withdrawal what{
+      .ids = ids, .solver = where.empty() ? "" : where.substr(by_solver.size()), .reason = reason, .abandon = abandon};
+  const WithdrawalReport report = when_free(wait, [&] { return withdraw_labels(campaign, what); });
+  std::cout << report.ids.size() << " labels are taken back";
+  if (report.copies > 0) std::cout << ", " << report.copies << " of them copies";
+  std::cout << "; their samples are " << (abandon ? "given up" : "queued again") << '\n';
+  if (report.folded_in > 0)
+    std::cout << "the learner learned from " << report.folded_in
+              << " of them: continue the campaign to have it trained anew without them\n";
 }
 
 namespace {

@@ -63,7 +63,7 @@ constexpr int stopped_code = 3;
 /// Thrown to end a program with `stopped_code`.
 struct Stopped {};
 
-/// Set by SIGTERM and SIGUSR1, which schedulers send before they end a job.
+/// Set by SIGTERM and SIGUSR1, which schedulers send before they end a job, by Ctrl-C, and when the terminal closes.
 inline std::atomic<bool> stop_flag{false};
 
 inline void add_flags(CLI::App& app, Flags& flags) {
@@ -167,7 +167,9 @@ inline int run_program(int argc, char** argv, CLI::App& app, const Flags& flags,
                        const std::function<assay::Json()>& campaign) {
   const double load = seconds_since_start();
   const auto began = std::chrono::steady_clock::now();
-  for (const int signal : {SIGTERM, SIGUSR1}) std::signal(signal, [](int) { stop_flag = true; });
+  for (const int signal : {SIGTERM, SIGUSR1, SIGINT, SIGHUP}) {
+    if (std::signal(signal, [](int) { stop_flag = true; }) == SIG_IGN) std::signal(signal, SIG_IGN);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -114,13 +114,20 @@ class Driver {
   std::vector<Sample> asked() const { return campaign_->asked(); }
 
   /// The outcome of a sample that was asked for; durable when it returns. Telling the same again changes nothing.
-  /// \return false if the labels were refused: they lack a promised field, do not fit the earlier ones, or are not
-  ///   finite. They are kept raw in the ledger and the sample counts as failed.
+  /// \return false if the labels were refused: they lack a promised field, do not fit the earlier ones, are not finite,
+  ///   or break a rule of the learner (`TargetRule`). They are kept raw in the ledger and the sample counts as failed.
   /// Errors: `LabelError` `assay.label.not_running` for a sample that was not asked for, `assay.label.told` for one
   /// with another outcome already.
   bool tell(SampleId id, const Outcome& outcome) { return campaign_->tell({id, outcome}); }
-  /// Many outcomes at once, labels in one commit. \return how many labels were taken. Errors: as for one.
+  /// Many outcomes at once, in one commit. \return how many labels are known now. Errors: as for one, of the first that
+  /// is wrong, after all others are in the ledger.
   std::int64_t tell(std::span<const Told> outcomes) { return campaign_->tell(outcomes); }
+  /// The same, with what came of each: none of them keeps another back.
+  std::vector<TellResult> tell_each(std::span<const Told> outcomes) { return campaign_->tell_each(outcomes); }
+  /// The numbers of the attempts, from 1, that samples are in, or were in last; 0 for one that never was in any.
+  std::vector<int> attempts(std::span<const SampleId> ids) const { return campaign_->attempts(ids); }
+  /// Shape and dtype of each target, as the labels so far have them; empty before the first.
+  Schema target_schema() const { return campaign_->target_schema(); }
 
   bool finished() const noexcept { return campaign_->finished(); }
   /// Ends `run` and `advance` at the next safe point; running simulations are ended as their label strategy does.

@@ -4,6 +4,7 @@
 #include <assay/any/any_observer.hpp>
 #include <assay/any/any_pool.hpp>
 #include <assay/any/any_stop.hpp>
+#include <assay/error.hpp>
 #include <assay/label/context.hpp>
 #include <assay/options.hpp>
 #include <assay/storage.hpp>
@@ -124,6 +125,23 @@ inline Outcome infeasible(std::string reason) {
 struct Told {
   SampleId id = -1;
   Outcome outcome;
+  /// Of the attempt that it is the outcome of (`Driver::attempts`), where it is known: a failure of an earlier attempt
+  /// is then old news, not one of the attempt that is under way.
+  std::optional<int> attempt = std::nullopt;
+  std::string solver = {};  ///< the version of what computed it, where it is known
+};
+
+/// What telling one outcome did.
+struct TellResult {
+  enum class Kind {
+    taken,    ///< it is in the ledger
+    known,    ///< it was: nothing changed
+    refused,  ///< labels that cannot be taken: kept raw, the sample counts as failed
+    wrong,    ///< it cannot be an outcome of this sample: nothing changed
+  };
+  Kind kind = Kind::taken;
+  std::string reason = {};               ///< of labels that were refused
+  std::optional<ErrorParts> error = {};  ///< why it is wrong
 };
 
 /// How long a sample that was asked for stays with who asked.

@@ -290,6 +290,8 @@ class Ledger {
   Counts counts() const;
   /// As they were when round `round` had ended and the next had not begun.
   Counts counts_after(std::int64_t round) const;
+  /// Of the labels folded in until then: those that no simulation gave, but a copy or an import.
+  std::int64_t answered_after(std::int64_t round) const;
   /// Digests of the object files that rows refer to.
   std::vector<std::string> objects_in_use() const;
   /// The digest of the object file that holds a sample's labels, if they are in one.

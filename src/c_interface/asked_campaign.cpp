@@ -6,6 +6,9 @@
 #include <assay/label/external_label.hpp>
 
 #include <ATen/ops/tensor.h>
+#include <c10/util/accumulate.h>
+
+#include <algorithm>
 
 namespace assay::detail {
 
@@ -35,38 +38,45 @@ AnyDriver start_asked_campaign(const std::filesystem::path& directory, const std
   return assay::load_campaign(configuration, registries);
 }
 
-torch::Tensor told_target(const AnyDriver& driver, const std::string& name, torch::Tensor numbers) {
-  if (driver.labeled().empty()) return numbers;
-  const torch::Tensor known = driver.labeled().column(name);
-  std::vector<std::int64_t> shape(known.sizes().begin() + 1, known.sizes().end());
-  if (known.numel() / known.size(0) == numbers.numel()) numbers = numbers.reshape(shape);
-  return numbers.to(known.scalar_type());
+torch::Tensor told_target(const Schema& known, const std::string& name, torch::Tensor numbers) {
+  const auto field = std::find_if(known.begin(), known.end(), [&](const Field& f) { return f.name == name; });
+  if (field == known.end()) return numbers;
+  if (c10::multiply_integers(field->shape) == numbers.numel()) numbers = numbers.reshape(field->shape);
+  // A text is the nearest number there is; what is no class id is not made one.
+  return c10::isFloatingType(field->dtype) ? numbers.to(field->dtype) : numbers;
 }
 
 Values told_labels(const AnyDriver& driver, std::span<const double> numbers) {
   const std::vector<std::string> targets = driver.learner().targets();
-  Values labels;
-  std::size_t next = 0;
+  const Schema known = driver.target_schema();
+  std::vector<std::size_t> counts;
+  std::string expected;
+  std::size_t all = 0;
   for (const std::string& name : targets) {
-    const bool known = !driver.labeled().empty();
-    std::size_t count = targets.size() == 1 ? numbers.size() : 1;
-    if (known) {
-      const torch::Tensor column = driver.labeled().column(name);
-      count = static_cast<std::size_t>(column.numel() / column.size(0));
-    }
-    if (next + count > numbers.size()) {
-      next += count;
-      break;
-    }
-    const std::vector<double> part(numbers.begin() + static_cast<std::ptrdiff_t>(next),
-                                   numbers.begin() + static_cast<std::ptrdiff_t>(next + count));
-    const torch::Tensor tensor = at::tensor(part, torch::kFloat64);
-    labels.set(name, told_target(driver, name, part.size() == 1 ? tensor.reshape({}) : tensor));
-    next += count;
+    const auto field = std::find_if(known.begin(), known.end(), [&](const Field& f) { return f.name == name; });
+    const std::size_t count = field != known.end()  ? static_cast<std::size_t>(c10::multiply_integers(field->shape))
+                              : targets.size() == 1 ? std::max<std::size_t>(numbers.size(), 1)
+                                                    : 1;
+    counts.push_back(count);
+    all += count;
+    expected += (expected.empty() ? "" : ", then ") + std::to_string(count) + " of '" + name + "'";
   }
-  if (next != numbers.size() || labels.size() != targets.size()) {
-    throw ShapeError({"assay.label.count", "labels", "the numbers of all targets, one behind the other",
-                      std::to_string(numbers.size()) + " numbers", ""});
+  if (numbers.size() != all) {
+    throw ShapeError({"assay.label.count", "labels", std::to_string(all) + " numbers: " + expected,
+                      std::to_string(numbers.size()) + " numbers",
+                      known.empty()
+                          ? "before the first label nobody knows of a target with several numbers, unless it is "
+                            "the only one: give the first labels to a campaign in its pools, or tell them with "
+                            "'assay tell'"
+                          : "as the labels so far have them"});
+  }
+  Values labels;
+  auto next = numbers.begin();
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const std::vector<double> part(next, next + static_cast<std::ptrdiff_t>(counts[i]));
+    next += static_cast<std::ptrdiff_t>(counts[i]);
+    const torch::Tensor tensor = at::tensor(part, torch::kFloat64);
+    labels.set(targets[i], told_target(known, targets[i], part.size() == 1 ? tensor.reshape({}) : tensor));
   }
   return labels;
 }

@@ -10,7 +10,11 @@
 #include <c10/util/accumulate.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
 #include <new>
+#include <set>
 #include <utility>
 
 struct assay_campaign {
@@ -85,6 +89,43 @@ void write_rows(const Values& batch, const std::vector<std::string>& targets, st
   }
 }
 
+/// The campaigns that are open. What a program leaves open when it ends is closed then: a checkpoint may be on its way
+/// to the disk, by a thread that needs what the exit takes down.
+class OpenCampaigns {
+ public:
+  static OpenCampaigns& all() {
+    static auto* const campaigns = new OpenCampaigns;  // never destroyed: a host may close its campaigns at any time
+    return *campaigns;
+  }
+  /// To be called when the campaign is open: handlers run in reverse order, so that this one comes before those of all
+  /// that opening it has used.
+  void add(assay_campaign* campaign) {
+    const std::lock_guard lock(mutex_);
+    open_.insert(campaign);
+    if (!std::exchange(closes_at_exit_, true)) std::atexit([] { all().close_all(); });
+  }
+  /// \return whether it was open.
+  bool remove(assay_campaign* campaign) {
+    const std::lock_guard lock(mutex_);
+    return open_.erase(campaign) > 0;
+  }
+
+ private:
+  void close_all() {
+    while (true) {
+      std::unique_lock lock(mutex_);
+      if (open_.empty()) return;
+      assay_campaign* const campaign = *open_.begin();
+      lock.unlock();
+      assay_close(campaign);
+    }
+  }
+
+  std::mutex mutex_;
+  std::set<assay_campaign*> open_;
+  bool closes_at_exit_ = false;
+};
+
 int hand_over(AnyDriver driver, assay_campaign** campaign) {
   const std::vector<std::string> names = driver.learner().inputs();
   Schema inputs;
@@ -93,7 +134,9 @@ int hand_over(AnyDriver driver, assay_campaign** campaign) {
   } else if (!driver.labeled().empty()) {
     inputs = schema_of_batch(driver.labeled().all().pick(names));
   }
-  *campaign = new assay_campaign{std::move(driver), std::move(inputs)};
+  auto opened = std::make_unique<assay_campaign>(assay_campaign{std::move(driver), std::move(inputs)});
+  OpenCampaigns::all().add(opened.get());
+  *campaign = opened.release();
   return ASSAY_OK;
 }
 
@@ -116,16 +159,15 @@ int assay_open(const char* directory, assay_campaign** campaign) {
   return guarded([&] { return hand_over(open_campaign(directory, Registries()), campaign); });
 }
 
-void assay_close(assay_campaign* campaign) { delete campaign; }
+void assay_close(assay_campaign* campaign) {
+  if (campaign && OpenCampaigns::all().remove(campaign)) delete campaign;
+}
 
 int64_t assay_input_size(const assay_campaign* campaign) { return campaign ? numbers_in(campaign->inputs) : 0; }
 
 int64_t assay_target_size(const assay_campaign* campaign) {
-  if (!campaign || campaign->driver.labeled().empty()) return 0;
-  return guarded([&] {
-    const AnyDriver& driver = campaign->driver;
-    return static_cast<int>(numbers_in(schema_of_batch(driver.labeled().all().pick(driver.learner().targets()))));
-  });
+  if (!campaign) return 0;
+  return guarded([&]() -> int64_t { return numbers_in(campaign->driver.target_schema()); });
 }
 
 int assay_advance(assay_campaign* campaign) {

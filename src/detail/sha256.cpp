@@ -2,6 +2,7 @@
 #include <assay/detail/sha256.hpp>
 #include <assay/error.hpp>
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <array>
@@ -24,6 +25,10 @@ void require(int ok) {
 }  // namespace
 
 Sha256::Sha256() : context_(std::make_unique<Context>()) {
+  // Threads may compute digests until the process is gone: a checkpoint of a driver that a program never destroys.
+  // Where assay is the first to use OpenSSL, nothing of it is torn down at exit.
+  static const int ready = OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
+  require(ready);
   require(EVP_DigestInit_ex(context_->digest, EVP_sha256(), nullptr));
 }
 Sha256::Sha256(Sha256&&) noexcept = default;

@@ -32,6 +32,7 @@ Campaign::Campaign(DriverOptions options, Pools pools, const LearnerRef& learner
                    std::vector<Slot> slots)
     : options_(std::move(options)),
       learner_(learner),
+      rules_(learner_->target_rules()),
       provides_(std::move(provides)),
       slots_(std::move(slots)),
       random_(options_.seed) {
@@ -121,10 +122,13 @@ void Campaign::finish(std::string reason) {
   emit({.kind = Event::Kind::campaign_finished, .text = position_.finished_by});
 }
 
-/// Samples that count against the budget, as they stood before this round chose.
+/// Samples that count against the budget, as they stood before this round chose: in campaigns of the first behavior also
+/// those that were answered with a copy or an import, which cost nothing.
 std::int64_t Campaign::spent() const {
   const Counts counts = ledger_->counts_after(position_.round - 1);
-  return counts.labels + counts.validation_labels + counts.test_labels + counts.failed + counts.infeasible;
+  const std::int64_t all =
+      counts.labels + counts.validation_labels + counts.test_labels + counts.failed + counts.infeasible;
+  return ledger_->behavior() < 2 ? all : all - ledger_->answered_after(position_.round - 1);
 }
 
 std::optional<std::string> Campaign::reason_to_end() {

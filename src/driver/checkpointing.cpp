@@ -8,6 +8,8 @@
 #include "../data/row_stacker.hpp"
 #include "../round_agreement.hpp"
 
+#include <assay/data/safetensors.hpp>
+
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <torch/version.h>
@@ -126,6 +128,7 @@ void Campaign::save_checkpoint() {
                        {"finished", finished()},
                        {"finished_by", position_.finished_by}}},
                      {"integrated", integrated_},
+                     {"pooled", pooled_},
                      {"dropped", candidates_.size() - static_cast<std::int64_t>(live_.size())},
                      {"seconds", seconds_},
                      {"machine", machine()},
@@ -170,12 +173,14 @@ bool Campaign::restore() {
   const std::optional<Checkpoint> found = newest_checkpoint(options_.dir, damaged);
   checkpoint_number_ = last_checkpoint_number(options_.dir);
   for (const std::string& fault : damaged) warn("passed over a damaged checkpoint: " + fault);
+  learn_target_schema();
   if (!found) {
     // The ledger alone is enough: every committed batch and label is read from it as the rounds are gone through again.
     if (ledger_->sequence() > 0) warn("no intact checkpoint: going through the recorded rounds again, from the start");
     return false;
   }
   const Json& saved = found->json;
+  std::int64_t taken_back = 0;
   try {
     require_known_to_ledger(saved);
     Json fixed = part(saved, "slots");
@@ -184,10 +189,16 @@ bool Campaign::restore() {
     fixed["label_version"] = part(saved, "driver").value("label_version", "");
     check_fixed(fixed, "checkpoint");
     say_what_changed(saved);
-    if (fresh_.size() == 0) drop_labeled_candidates();
+    if (fresh_.size() == 0) drop_known_candidates();
     restore_position(saved);
-    restore_pools(integer_from_json<std::int64_t>(saved.at("integrated")));
-    restore_slots(*found);
+    const auto integrated = integer_from_json<std::int64_t>(saved.at("integrated"));
+    restore_pools(integrated);
+    // Earlier versions knew of no label that was taken back: every place held one.
+    const std::int64_t pooled = saved.contains("pooled") ? integer_from_json<std::int64_t>(saved.at("pooled"))
+                                                         : integrated;
+    taken_back = pooled - pooled_;
+    if (taken_back > 0) train_anew(taken_back);
+    restore_slots(*found, taken_back > 0);
   } catch (const Json::exception& error) {
     throw CheckpointError({"assay.checkpoint.damaged", options_.dir.string(), "a checkpoint's contents", error.what(),
                            "remove the newest folder under checkpoints/: the campaign goes on from the one before"});
@@ -197,14 +208,30 @@ bool Campaign::restore() {
     position_.finished_by.clear();
     if (std::optional<std::string> reason = reason_to_end()) position_.finished_by = std::move(*reason);
   }
-  if (finished() && ledger_->open_until(position_.round) > 0) {
-    say("samples were queued again: the campaign's last labeling is open again");
+  if (finished() && (taken_back > 0 || ledger_->open_until(position_.round) > 0)) {
+    say("samples were queued again, or labels taken back: the campaign's last labeling is open again");
     position_ = {
         .round = position_.round - 1, .phase = Phase::labeling, .trained = position_.trained, .finished_by = {}};
     std::erase_if(records_, [&](const MetricRecord& record) { return record.round > position_.round; });
   }
+  reopen_labeling_before();
   restore_candidates();
   return true;
+}
+
+/// Where there is no sample to train on, those that were queued again are simulated first.
+void Campaign::reopen_labeling_before() {
+  if (finished() || position_.round < 1 || position_.phase > Phase::query || !labeled_.empty()) return;
+  if (ledger_->open_until(position_.round - 1) == 0) return;
+  say("samples were queued again: the labeling of round " + std::to_string(position_.round - 1) + " is open again");
+  position_ = {.round = position_.round - 1, .phase = Phase::labeling, .trained = position_.trained, .finished_by = {}};
+  std::erase_if(records_, [&](const MetricRecord& record) { return record.round > position_.round; });
+}
+
+/// What the learner learned from labels that were taken back since is to be forgotten with them.
+void Campaign::train_anew(std::int64_t taken_back) {
+  say(std::to_string(taken_back) + " labels were taken back: the next training starts anew");
+  position_.trained = false;
 }
 
 /// Errors: `CheckpointError` for a checkpoint that knows of more than the ledger does, or is of another campaign.
@@ -229,25 +256,43 @@ void Campaign::restore_position(const Json& saved) {
   seconds_ = saved.at("seconds").get<std::map<std::string, double>>();
 }
 
-void Campaign::restore_slots(const Checkpoint& checkpoint) {
+void Campaign::restore_slots(const Checkpoint& checkpoint, bool trains_anew) {
   const Json& states = checkpoint.json.at("state");
   const Json& specs = checkpoint.json.at("slots");
   for (Slot& slot : slots_) {
     const auto json = states.find(slot.name);
     if (json == states.end()) continue;
-    // The state of other options does not fit: a changed loop starts its training anew.
-    if (slot.name == "loop" && specs.at(slot.name) != slot.spec) continue;
+    // The state of other options does not fit, nor that of a training on other labels: it starts anew.
+    if (slot.name == "loop" && (specs.at(slot.name) != slot.spec || trains_anew)) continue;
     slot.load(part_of(checkpoint.tensors, *json, slot.name + "/"));
   }
 }
 
 void Campaign::restore_pools(std::int64_t integrated) {
+  try {
+    stack_pools(integrated, /*labels_may_differ=*/false);
+  } catch (const ShapeError&) {
+    // Folded in by a version that did not know yet, in another process, what labels have to be.
+    stack_pools(integrated, /*labels_may_differ=*/true);
+  }
+  integrated_ = integrated;
+}
+
+/// Appends the first integrated samples to their pools; those whose labels do not fit are left out where such may be.
+void Campaign::stack_pools(std::int64_t integrated, bool labels_may_differ) {
   struct Part {
     RowStacker inputs, targets;
     std::vector<SampleId> ids;
   };
   std::map<Purpose, Part> parts;
+  std::vector<SampleId> left_out;
+  pooled_ = 0;
   ledger_->for_each_integrated(0, integrated, [&](const IntegratedRow& row) {
+    if (labels_may_differ && !fits_targets(from_safetensors(row.labels, "ledger, sample " + std::to_string(row.id)))) {
+      left_out.push_back(row.id);
+      ++pooled_;
+      return;
+    }
     const Purpose purpose = row.purpose == Purpose::initial ? Purpose::training : row.purpose;
     Part& part = parts
                      .try_emplace(purpose, Part{RowStacker(learner_->inputs(), integrated),
@@ -258,14 +303,14 @@ void Campaign::restore_pools(std::int64_t integrated) {
     part.inputs.add(row.inputs, where);
     part.targets.add(row.labels, where);
     part.ids.push_back(row.id);
+    ++pooled_;
   });
   for (auto& [purpose, part] : parts) {
     Values batch = part.inputs.take();
     batch.merge(part.targets.take());
     pool_of(purpose).append(batch, part.ids);
-    if (target_schema_.empty()) target_schema_ = schema_of_batch(batch.pick(learner_->targets()));
   }
-  integrated_ = integrated;
+  warn_of_left_out(left_out);
 }
 
 /// Those that are still in play where the campaign stands.

@@ -173,23 +173,42 @@ void Campaign::give_back(const Job& job) {
   release({&job.id, 1});
 }
 
+/// Lets the twins of samples that are out since an earlier process wait for them. With the lock held.
+void Campaign::know_left_fingerprints() {
+  if (left_fingerprints_.size() == left_.size()) return;
+  std::vector<SampleId> ids;
+  for (const auto& [id, attempt] : left_) ids.push_back(id);
+  for (LedgerEntry& entry : ledger_->entries(ids)) {
+    running_fingerprints_.insert(entry.fingerprint);
+    left_fingerprints_[entry.id] = std::move(entry.fingerprint);
+  }
+}
+
+/// What `release` is to forget of a sample that was out since an earlier process; empty before anybody claimed. With
+/// the lock held.
+std::string Campaign::fingerprint_of_left(SampleId id) {
+  const auto known = left_fingerprints_.extract(id);
+  return known.empty() ? std::string() : std::move(known.mapped());
+}
+
 /// Up to `count` queued samples that nobody computes, reserved, in the order they were picked. Those whose content is
 /// known already are answered instead.
 std::vector<LedgerEntry> Campaign::claim(std::int64_t count) {
   const std::lock_guard lock(queue_mutex_);
   std::vector<LedgerEntry> claimed;
   const auto wanted = [&] { return static_cast<std::int64_t>(claimed.size()) < count; };
+  if (options_.duplicates == Duplicates::reuse) know_left_fingerprints();
   for (bool answered = true; answered && wanted();) {
     answered = false;
     // Reserved samples are still queued in the ledger until they have started.
     const std::int64_t limit = static_cast<std::int64_t>(running_.size()) + count + 16;
-    for (const SampleId id : ledger_->queued(limit)) {
+    std::vector<SampleId> ids = ledger_->queued(limit);
+    std::erase_if(ids, [&](SampleId id) { return running_.contains(id); });
+    for (LedgerEntry& entry : ledger_->entries(ids)) {
       if (!wanted()) break;
-      if (running_.contains(id)) continue;
-      LedgerEntry entry = ledger_->entry(id);
       if (entry.round > position_.round) continue;
       if (options_.duplicates == Duplicates::reuse) {
-        if (ledger_->answer(id, entry.fingerprint)) {
+        if (ledger_->answer(entry.id, entry.fingerprint)) {
           ++phase_ended_;
           answered = true;
           continue;
@@ -197,7 +216,7 @@ std::vector<LedgerEntry> Campaign::claim(std::int64_t count) {
         if (running_fingerprints_.contains(entry.fingerprint)) continue;  // its twin will answer it
       }
       running_fingerprints_.insert(entry.fingerprint);
-      running_.emplace(id, Running{.attempt = 0, .began = {}, .fingerprint = entry.fingerprint});
+      running_.emplace(entry.id, Running{.attempt = 0, .began = {}, .fingerprint = entry.fingerprint});
       claimed.push_back(std::move(entry));
     }
   }
@@ -214,8 +233,8 @@ void Campaign::release(std::span<const SampleId> ids) {
   }
 }
 
-/// Claims up to `count` samples and marks them as running, in one commit.
-std::vector<Job> Campaign::start(std::int64_t count, Durable durable) {
+/// Claims up to `count` samples and marks them as running, in one commit. \param handle of each.
+std::vector<Job> Campaign::start(std::int64_t count, Durable durable, const std::string& handle) {
   const std::vector<LedgerEntry> claimed = claim(count);
   std::vector<SampleId> ids;
   for (const LedgerEntry& entry : claimed) ids.push_back(entry.id);
@@ -231,7 +250,7 @@ std::vector<Job> Campaign::start(std::int64_t count, Durable durable) {
                       .directory = folders.directory(entry.id, entry.attempts + 1),
                       .seed = random_.with("simulation").with(entry.id).bits(),
                       .purpose = entry.purpose});
-      starts.push_back({entry.id, folders.in_ledger(jobs.back().directory)});
+      starts.push_back({entry.id, folders.in_ledger(jobs.back().directory), handle});
     }
     if (!starts.empty()) ledger_->start_attempts(starts, durable);
   } catch (...) {

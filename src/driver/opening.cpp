@@ -131,7 +131,7 @@ void Campaign::open() {
   }
   if (!continued) {
     if (!unlabeled_at_start_.empty()) position_ = {.round = 0, .phase = Phase::query, .finished_by = {}};
-    fresh_.size() > 0 ? renew_candidates() : drop_labeled_candidates();
+    fresh_.size() > 0 ? renew_candidates() : drop_known_candidates();
   }
   phase_began_ = std::chrono::steady_clock::now();
   if (!left_.empty()) say(std::to_string(left_.size()) + " simulations were left running");

@@ -41,11 +41,13 @@ void Campaign::train(const std::function<TrainingReport(TrainingContext&)>& trai
   begin_phase();
   if (!options_.skip_training) {
     if (labeled_.empty()) {
-      throw DataError({.id = "assay.pool.empty",
-                       .where = "labeled pool, round " + std::to_string(position_.round),
-                       .expected = "at least one labeled sample to train on",
-                       .got = "none: every initial simulation failed",
-                       .advice = "see the reasons with 'assay show'"});
+      throw DataError(
+          {.id = "assay.pool.empty",
+           .where = "labeled pool, round " + std::to_string(position_.round),
+           .expected = "at least one labeled sample to train on",
+           .got = "none: every initial simulation failed or was infeasible",
+           .advice = "see the reasons with 'assay show', mend their cause, and queue the samples again with "
+                     "'assay retry'"});
     }
     TrainingContext context{.labeled = labeled_,
                             .validation = validation_,
@@ -225,14 +227,27 @@ void Campaign::integrate() {
     for (const SampleId id : ledger_->not_integrated()) {
       if (ledger_->entry(id).round <= position_.round) ids.push_back(id);
     }
+    ids = refuse_unusable(std::move(ids));
   }
   std::vector<Sample> samples;
-  for (const SampleId id : ids) samples.push_back({id, sample_values(id)});
+  std::vector<SampleId> left_out;
+  for (const SampleId id : ids) {
+    Sample sample{id, sample_values(id)};
+    if (recorded && !fits_targets(sample.values)) {
+      left_out.push_back(id);
+    } else {
+      samples.push_back(std::move(sample));
+    }
+  }
+  warn_of_left_out(left_out);
+  warn_of_outliers(samples);
   measure_prequentially(samples);
   // The file first: what the ledger calls integrated can be rebuilt from it.
-  if (!recorded) ledger_->integrate(position_.round, ids, write_labels_file(options_.dir, *ledger_, position_.round, ids));
+  if (!recorded)
+    ledger_->integrate(position_.round, ids, write_labels_file(options_.dir, *ledger_, position_.round, ids));
   for (const Sample& sample : samples) pool_of(ledger_->entry(sample.id).purpose).append({&sample, 1});
   if (!ids.empty()) integrated_ = *ledger_->entry(ids.back()).integrated + 1;
+  pooled_ += static_cast<std::int64_t>(ids.size());
   end_phase(Phase::training, position_.round + 1);
   if (!finished()) renew_candidates();
 }

@@ -5,6 +5,7 @@
 #include <assay/learner/scaler.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <unordered_set>
 
@@ -76,6 +77,7 @@ TensorPool Campaign::take_pool(AnyPool pool, Purpose purpose, std::string_view n
                      .advice = "give all labels, or leave them out: they are then simulated in round 0"});
   }
   require_finite(batch, std::string(name) + " pool");
+  if (there > 0) require_learnable(batch.pick(targets), rules_, std::string(name) + " pool");
   const SampleId first_id = first_candidate_id_;
   first_candidate_id_ += batch_size(batch);
   if (there > 0) {
@@ -148,7 +150,7 @@ void Campaign::renew_candidates() {
   take_candidates(std::move(drawn));
   first_candidate_id_ = first_fresh_id_ + (round - 1) * fresh_.size();
   drawn_for_ = position_.round;
-  drop_labeled_candidates();
+  drop_known_candidates();
 }
 
 /// What no candidate is to be again: samples with labels, and of those drawn anew what was chosen in earlier rounds.
@@ -166,27 +168,71 @@ std::unordered_set<std::string> Campaign::known_contents() const {
   return known;
 }
 
-void Campaign::drop_labeled_candidates() {
-  if (candidates_.size() == 0 || options_.duplicates == Duplicates::replicate) return;
-  std::unordered_set<std::string> known = known_contents();
-  if (known.empty() && fresh_.size() == 0) return;
-  const std::vector<std::string> inputs = learner_->inputs();
-  std::unordered_set<std::int64_t> dropped;
-  for_each_block(candidates_, [&](const Values& batch, std::int64_t first) {
-    const std::vector<std::string> rows = row_bytes(batch.pick(inputs));
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      const bool again = fresh_.size() > 0 ? !known.insert(rows[i]).second : known.contains(rows[i]);
-      if (again) dropped.insert(first + static_cast<std::int64_t>(i));
+/// Whether all samples of one content are one design in this campaign, which is simulated once.
+/// Campaigns of the first behavior go on as they began: with every candidate in play.
+bool Campaign::equal_designs_are_one() const {
+  return options_.duplicates == Duplicates::reuse && ledger_->behavior() >= 2;
+}
+
+/// Rows of candidates that are in all fields like an earlier row, or like a sample that is simulated first.
+std::unordered_set<std::int64_t> Campaign::equal_candidates() const {
+  std::vector<Values> simulated_first;
+  const std::vector<std::string> fields = candidates_.gather(counting(0, 1)).names();
+  for (const auto& [purpose, sample] : unlabeled_at_start_) {
+    const auto has = [&](const std::string& field) { return sample.values.contains(field); };
+    if (std::all_of(fields.begin(), fields.end(), has)) simulated_first.push_back(sample.values.pick(fields));
+  }
+  // Twice over the pool: few of many rows are like others, and only those are kept whole.
+  const std::hash<std::string> hash;
+  std::unordered_set<std::size_t> once, again;
+  std::unordered_set<std::string> seen;
+  if (!simulated_first.empty()) {
+    for (std::string& key : row_bytes(stack(simulated_first))) {
+      again.insert(hash(key));
+      seen.insert(std::move(key));
+    }
+  }
+  once.reserve(static_cast<std::size_t>(candidates_.size()));
+  for_each_block(candidates_, [&](const Values& batch, std::int64_t) {
+    for (const std::string& key : row_bytes(batch)) {
+      if (!once.insert(hash(key)).second) again.insert(hash(key));
     }
   });
+  std::unordered_set<std::int64_t> equal;
+  for_each_block(candidates_, [&](const Values& batch, std::int64_t first) {
+    std::vector<std::string> rows = row_bytes(batch);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (!again.contains(hash(rows[i]))) continue;
+      if (!seen.insert(std::move(rows[i])).second) equal.insert(first + static_cast<std::int64_t>(i));
+    }
+  });
+  return equal;
+}
+
+/// Takes candidates out of play whose design needs no simulation of its own: it is labeled, was chosen before, is
+/// simulated first, or stands among the candidates already.
+void Campaign::drop_known_candidates() {
+  if (candidates_.size() == 0 || options_.duplicates == Duplicates::replicate) return;
+  const bool fresh = fresh_.size() > 0;
+  std::unordered_set<std::string> known = known_contents();
+  std::unordered_set<std::int64_t> dropped;
+  if (!fresh && equal_designs_are_one()) dropped = equal_candidates();
+  if (fresh || !known.empty()) {
+    const std::vector<std::string> inputs = learner_->inputs();
+    for_each_block(candidates_, [&](const Values& batch, std::int64_t first) {
+      const std::vector<std::string> rows = row_bytes(batch.pick(inputs));
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        const bool again = fresh ? !known.insert(rows[i]).second : known.contains(rows[i]);
+        if (again) dropped.insert(first + static_cast<std::int64_t>(i));
+      }
+    });
+  }
   if (dropped.empty()) return;
   std::erase_if(live_, [&](std::int64_t row) { return dropped.contains(row); });
-  if (fresh_.size() > 0) {
-    say(std::to_string(dropped.size()) +
-        " candidates are labeled, were chosen before or were drawn twice, and were left out");
-  } else {
-    warn(std::to_string(dropped.size()) + " candidates are in the labeled pool already and were dropped");
-  }
+  say(std::to_string(dropped.size()) +
+      (fresh ? " candidates are labeled, were chosen before or were drawn twice"
+             : " candidates are designs that stand in the pools already") +
+      ", and were left out");
 }
 
 std::string Campaign::pools_digest() const {

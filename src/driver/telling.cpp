@@ -7,6 +7,7 @@
 #include <assay/error.hpp>
 
 #include <algorithm>
+#include <cstring>
 
 namespace assay::detail {
 
@@ -20,56 +21,87 @@ Values on_cpu(const Values& labels) {
   return moved;
 }
 
+/// Whether two tensors say the same: NaN is like itself here.
+bool same_numbers(const torch::Tensor& a, const torch::Tensor& b) {
+  if (a.scalar_type() != b.scalar_type() || a.sizes() != b.sizes()) return false;
+  const torch::Tensor x = a.contiguous(), y = b.contiguous();
+  return x.equal(y) || std::memcmp(x.const_data_ptr(), y.const_data_ptr(), x.nbytes()) == 0;
+}
+
 bool same_values(const Values& a, const Values& b) {
   return a.size() == b.size() && std::all_of(a.begin(), a.end(), [&](const NamedTensor& field) {
            const torch::Tensor* other = b.find(field.name);
-           return other && other->scalar_type() == field.tensor.scalar_type() && other->equal(field.tensor);
+           return other && same_numbers(field.tensor, *other);
          });
+}
+
+bool same_outcome(const Outcome& a, const Outcome& b) {
+  if (a.labels.has_value() != b.labels.has_value()) return false;
+  return a.labels ? same_values(on_cpu(*a.labels), on_cpu(*b.labels)) : a.verdict == b.verdict && a.reason == b.reason;
+}
+
+/// What telling a sample a second time in one call did. \param result of the first.
+TellResult again_in_one_call(const Told& first, const Told& again, const TellResult& result) {
+  if (same_outcome(first.outcome, again.outcome)) {
+    if (result.kind == TellResult::Kind::refused) return result;
+    return {.kind = TellResult::Kind::known};
+  }
+  throw LabelError({.id = "assay.label.told",
+                    .where = sample_name(again.id),
+                    .expected = "one outcome of a sample",
+                    .got = "two that differ, told at once",
+                    .advice = {}});
 }
 
 }  // namespace
 
-std::optional<std::string> Campaign::refusal(SampleId id, const Values& labels) {
-  try {
-    for (const std::string& name : provides_) {
-      if (!labels.contains(name)) return "it lacks the promised value '" + name + "'";
-    }
-    require_finite(labels, sample_name(id));
-    const Values targets = labels.pick(learner_->targets());
-    require_numbers(targets, sample_name(id));
-    const std::lock_guard lock(queue_mutex_);
-    if (target_schema_.empty()) target_schema_ = schema_of_sample(targets);
-    require_fits(targets, target_schema_, sample_name(id));
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return std::nullopt;
-}
-
-/// Whether a sample has this outcome already. Errors: `LabelError` `assay.label.told` for one that has another.
-bool Campaign::told_before(const Told& told) {
+/// What a sample's earlier outcome makes of this one, if it has one. Errors: `LabelError` `assay.label.told` for one
+/// that has another.
+std::optional<TellResult::Kind> Campaign::told_before(const Told& told) {
   {
     const std::lock_guard lock(queue_mutex_);
-    if (running_.contains(told.id) || left_.contains(told.id)) return false;
+    if (running_.contains(told.id) || left_.contains(told.id)) return std::nullopt;
   }
   const std::optional<LedgerEntry> entry = ledger_->find(told.id);
-  if (!entry) return false;
+  if (!entry) return std::nullopt;
   const std::optional<Values>& labels = told.outcome.labels;
   if (entry->state == SampleState::done) {
-    if (labels && same_values(ledger_->labels(told.id), on_cpu(*labels))) return true;
+    if (labels && same_values(ledger_->labels(told.id), *labels)) return TellResult::Kind::known;
   } else if (entry->state == SampleState::failed || entry->state == SampleState::infeasible) {
     const LedgerAttempt attempt = ledger_->attempts(told.id).back();
     const bool same_kind = (told.outcome.verdict == Verdict::infeasible) == (entry->state == SampleState::infeasible);
-    if (!labels && same_kind && attempt.reason == told.outcome.reason) return true;
-    if (labels && attempt.refused && same_values(*attempt.refused, on_cpu(*labels))) return true;
+    if (!labels && same_kind && attempt.reason == told.outcome.reason) return TellResult::Kind::known;
+    if (labels && attempt.refused && same_values(*attempt.refused, *labels)) return TellResult::Kind::refused;
   } else {
-    return false;
+    return std::nullopt;
   }
-  throw LabelError({.id = "assay.label.told",
-                    .where = sample_name(told.id),
-                    .expected = "the outcome that it has already, or none",
-                    .got = "another one",
-                    .advice = "a sample is simulated once; one that failed can be queued again with 'assay retry'"});
+  throw LabelError(
+      {.id = "assay.label.told",
+       .where = sample_name(told.id),
+       .expected = "the outcome that it has already, or none",
+       .got = "another one",
+       .advice = "a sample is simulated once; one that failed can be queued again with 'assay retry', a label "
+                 "taken back with 'assay withdraw'"});
+}
+
+/// What an outcome says that belongs to an attempt before the last: nothing new where that attempt had come to an end.
+/// Labels of one that was only interrupted are as good as any. Errors: `LabelError` for an attempt that never was.
+std::optional<TellResult::Kind> Campaign::told_of_earlier_attempt(const Told& told) {
+  if (!told.attempt) return std::nullopt;
+  const int last = attempts({&told.id, 1}).front();
+  if (*told.attempt == last) return std::nullopt;
+  if (*told.attempt < 1 || *told.attempt > last) {
+    throw LabelError(
+        {.id = "assay.label.attempt",
+         .where = sample_name(told.id),
+         .expected = last == 0 ? "a sample that was asked for" : "an attempt from 1 to " + std::to_string(last),
+         .got = std::to_string(*told.attempt),
+         .advice = {}});
+  }
+  const LedgerAttempt then = ledger_->attempts(told.id).at(static_cast<std::size_t>(*told.attempt - 1));
+  if (then.outcome == "interrupted") return std::nullopt;
+  if (!told.outcome.labels || then.outcome == "withdrawn") return TellResult::Kind::known;
+  return then.refused ? std::optional(TellResult::Kind::refused) : std::nullopt;
 }
 
 /// Takes a running sample for telling its outcome: nobody else can then. Errors: `LabelError` for one that is not.
@@ -78,7 +110,7 @@ Campaign::Running Campaign::begin_telling(SampleId id) {
   if (const auto left = left_.find(id); left != left_.end() && left->second.handle == asked_handle) {
     running_.emplace(id, Running{.attempt = left->second.attempt,
                                  .began = std::chrono::steady_clock::now(),
-                                 .fingerprint = ledger_->entry(id).fingerprint,
+                                 .fingerprint = fingerprint_of_left(id),
                                  .handle = left->second.handle});
     left_.erase(left);
   }
@@ -94,15 +126,20 @@ Campaign::Running Campaign::begin_telling(SampleId id) {
   return running->second;
 }
 
+/// Samples whose outcome did not come into the ledger can be told again.
+void Campaign::take_back_telling(std::span<const SampleId> ids) {
+  const std::lock_guard lock(queue_mutex_);
+  for (const SampleId id : ids) {
+    if (const auto running = running_.find(id); running != running_.end()) running->second.told = false;
+  }
+}
+
 /// Writes outcomes into the ledger; where that fails, the samples can be told again.
 void Campaign::end_telling(std::span<const SampleId> ids, const std::function<void()>& write) {
   try {
     write();
   } catch (...) {
-    const std::lock_guard lock(queue_mutex_);
-    for (const SampleId id : ids) {
-      if (const auto running = running_.find(id); running != running_.end()) running->second.told = false;
-    }
+    take_back_telling(ids);
     throw;
   }
   const std::lock_guard lock(queue_mutex_);
@@ -116,29 +153,73 @@ void Campaign::know_duration(const Job& job) {
 
 bool Campaign::accept(const Job& job, const Values& labels) {
   know_duration(job);
-  const Told told{job.id, done(labels)};
-  return tell({&told, 1}) == 1;
+  std::string solver;
+  {
+    const std::lock_guard lock(queue_mutex_);
+    solver = solver_version_;
+  }
+  return tell(Told{.id = job.id, .outcome = done(labels), .attempt = std::nullopt, .solver = std::move(solver)});
 }
 
 void Campaign::fail(const Job& job, const Failure& failure) {
   know_duration(job);
-  const Running running = begin_telling(job.id);
-  end_telling({&job.id, 1}, [&] { ledger_->fail(job.id, running.attempt, failure, running.duration()); });
-  const std::string name = sample_name(job.id);
-  switch (failure.verdict) {
-    case Verdict::retry: return say(name + " failed and is queued again: " + failure.reason);
-    case Verdict::infeasible:
-      return simulation_ended(Event::Kind::simulation_failed, name + " is infeasible: " + failure.reason);
-    case Verdict::failed: break;
-  }
-  simulation_ended(Event::Kind::simulation_failed, name + ": " + failure.reason);
+  const Ending ending{.id = job.id, .running = begin_telling(job.id), .labels = std::nullopt, .failure = failure};
+  end_telling({&job.id, 1}, [&] { write({&ending, 1}); });
+  say_ending(ending);
 }
 
-void Campaign::refuse(SampleId id, const Running& running, const Values& labels, const std::string& reason) {
-  end_telling({&id, 1}, [&] {
-    ledger_->fail(id, running.attempt, Failure("label refused: " + reason), running.duration(), &labels);
-  });
-  simulation_ended(Event::Kind::simulation_failed, sample_name(id) + ": label refused: " + reason);
+/// Begins to tell an outcome: labels that cannot be taken are a failure from here on.
+Campaign::Ending Campaign::ending_of(Told told) {
+  Ending ending{
+      .id = told.id, .running = begin_telling(told.id), .labels = std::move(told.outcome.labels), .failure = {}};
+  ending.solver = std::move(told.solver);
+  if (!ending.labels) {
+    ending.failure = Failure(told.outcome.reason, told.outcome.verdict);
+  } else if (const std::optional<std::string> reason = refusal(told.id, *ending.labels)) {
+    ending.failure = Failure("label refused: " + *reason);
+  }
+  return ending;
+}
+
+/// Writes how simulations ended into the ledger: labels in one commit, failures in another.
+void Campaign::write(std::span<const Ending> endings) {
+  std::vector<NoLabel> failures;
+  std::vector<Completion> completions;
+  for (const Ending& ending : endings) {
+    const double seconds = ending.running.duration();
+    if (ending.failure) {
+      failures.push_back({.id = ending.id,
+                          .attempt = ending.running.attempt,
+                          .failure = *ending.failure,
+                          .seconds = seconds,
+                          .refused = ending.labels ? &*ending.labels : nullptr});
+    } else {
+      completions.push_back({.id = ending.id,
+                             .attempt = ending.running.attempt,
+                             .labels = &*ending.labels,
+                             .seconds = seconds,
+                             .solver = ending.solver});
+    }
+  }
+  if (!failures.empty()) ledger_->fail(failures);
+  if (!completions.empty()) ledger_->complete(completions);
+}
+
+void Campaign::set_solver_version(const std::string& version) {
+  const std::lock_guard lock(queue_mutex_);
+  solver_version_ = version;
+}
+
+void Campaign::say_ending(const Ending& ending) {
+  const std::string name = sample_name(ending.id);
+  if (!ending.failure) return simulation_ended(Event::Kind::simulation_done, name);
+  switch (ending.failure->verdict) {
+    case Verdict::retry: return say(name + " failed and is queued again: " + ending.failure->reason);
+    case Verdict::infeasible:
+      return simulation_ended(Event::Kind::simulation_failed, name + " is infeasible: " + ending.failure->reason);
+    case Verdict::failed: break;
+  }
+  simulation_ended(Event::Kind::simulation_failed, name + ": " + ending.failure->reason);
 }
 
 void Campaign::simulation_ended(Event::Kind kind, std::string text) {
@@ -158,10 +239,8 @@ std::vector<Sample> Campaign::ask(std::int64_t count, Asked asked) {
   std::vector<Sample> samples;
   if (position_.phase != Phase::labeling || finished()) return samples;
   queue_left_again(/*asked_ones=*/false);
-  for (Job& job : start(count, Durable::now)) {
-    if (asked == Asked::until_told) ledger_->set_handle(job.id, job.attempt, std::string(asked_handle));
-    samples.push_back({job.id, std::move(job.inputs)});
-  }
+  const std::string handle(asked == Asked::until_told ? asked_handle : "");
+  for (Job& job : start(count, Durable::now, handle)) samples.push_back({job.id, std::move(job.inputs)});
   return samples;
 }
 
@@ -175,44 +254,81 @@ std::vector<Sample> Campaign::asked() const {
   return samples;
 }
 
+std::vector<int> Campaign::attempts(std::span<const SampleId> ids) const {
+  std::vector<int> numbers;
+  numbers.reserve(ids.size());
+  for (const SampleId id : ids) {
+    {
+      const std::lock_guard lock(queue_mutex_);
+      if (const auto running = running_.find(id); running != running_.end() && running->second.attempt > 0) {
+        numbers.push_back(running->second.attempt);
+        continue;
+      }
+      if (const auto left = left_.find(id); left != left_.end()) {
+        numbers.push_back(left->second.attempt);
+        continue;
+      }
+    }
+    const std::optional<LedgerEntry> entry = ledger_->find(id);
+    numbers.push_back(entry ? entry->attempts : 0);
+  }
+  return numbers;
+}
+
 bool Campaign::tell(const Told& told) {
-  if (told.outcome.labels) return tell({&told, 1}) == 1;
-  if (told_before(told)) return true;
-  Job job;
-  job.id = told.id;
-  fail(job, Failure(told.outcome.reason, told.outcome.verdict));
-  return true;
+  TellResult result = std::move(tell_each({&told, 1}).front());
+  if (result.error) throw LabelError(std::move(*result.error));
+  return result.kind != TellResult::Kind::refused;
 }
 
 std::int64_t Campaign::tell(std::span<const Told> outcomes) {
-  std::vector<Values> labels;
-  std::vector<Completion> completions;
-  std::vector<SampleId> ids;
   std::int64_t known = 0;
-  labels.reserve(outcomes.size());
-  for (const Told& told : outcomes) {
-    if (!told.outcome.labels) {
-      tell(told);
-      continue;
-    }
-    if (told_before(told)) {
-      if (ledger_->entry(told.id).state == SampleState::done) ++known;
-      continue;
-    }
-    const Running running = begin_telling(told.id);
-    labels.push_back(on_cpu(*told.outcome.labels));
-    if (const std::optional<std::string> reason = refusal(told.id, labels.back())) {
-      refuse(told.id, running, labels.back(), *reason);
-      continue;
-    }
-    ids.push_back(told.id);
-    completions.push_back(
-        {.id = told.id, .attempt = running.attempt, .labels = &labels.back(), .seconds = running.duration()});
+  std::vector<TellResult> results = tell_each(outcomes);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (results[i].error) throw LabelError(std::move(*results[i].error));
+    known += outcomes[i].outcome.labels && results[i].kind != TellResult::Kind::refused;
   }
-  if (ids.empty()) return known;
-  end_telling(ids, [&] { ledger_->complete(completions); });
-  for (const SampleId id : ids) simulation_ended(Event::Kind::simulation_done, sample_name(id));
-  return known + static_cast<std::int64_t>(ids.size());
+  return known;
+}
+
+std::vector<TellResult> Campaign::tell_each(std::span<const Told> outcomes) {
+  std::vector<TellResult> results(outcomes.size());
+  std::vector<Ending> endings;
+  std::vector<SampleId> ids;
+  std::unordered_map<SampleId, std::size_t> place;  // in this call
+  endings.reserve(outcomes.size());                 // what is written points into them
+  const Schema known = target_schema();
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    try {
+      Told told = outcomes[i];
+      if (told.outcome.labels) told.outcome.labels = in_known_dtypes(on_cpu(*told.outcome.labels), known, rules_);
+      const auto [first, is_first] = place.try_emplace(told.id, i);
+      if (!is_first) {
+        results[i] = again_in_one_call(outcomes[first->second], outcomes[i], results[first->second]);
+        continue;
+      }
+      std::optional<TellResult::Kind> before = told_of_earlier_attempt(told);
+      if (!before) before = told_before(told);
+      if (before) {
+        results[i].kind = *before;
+        continue;
+      }
+      endings.push_back(ending_of(std::move(told)));
+      ids.push_back(outcomes[i].id);
+      if (endings.back().refused())
+        results[i] = {.kind = TellResult::Kind::refused, .reason = endings.back().failure->reason};
+    } catch (const LabelError& error) {
+      results[i] = {.kind = TellResult::Kind::wrong, .reason = error.what(), .error = error.parts()};
+      if (const auto first = place.find(outcomes[i].id); first != place.end() && first->second == i) place.erase(first);
+    } catch (...) {
+      // Of the ledger: none of those that were begun is told, and all can be told again.
+      take_back_telling(ids);
+      throw;
+    }
+  }
+  end_telling(ids, [&] { write(endings); });
+  for (const Ending& ending : endings) say_ending(ending);
+  return results;
 }
 
 }  // namespace assay::detail

@@ -17,6 +17,7 @@ FunctionLabel::FunctionLabel(FunctionLabelOptions options_, Function function)
 }
 
 void FunctionLabel::label(LabelContext& context) {
+  if (version_) context.set_solver_version(std::exchange(version_, {})());
   if (!refusals_.held) refusals_.held = std::make_shared<detail::Refusals>();
   detail::run_workers(options.threads, [&](const std::atomic<bool>& cancelled) {
     while (!cancelled) {

@@ -2,6 +2,7 @@
 #include "../detail/lease.hpp"
 #include "output_files.hpp"
 #include "refusals.hpp"
+#include "solver_version.hpp"
 #include "simulation.hpp"
 #include "valid_utf8.hpp"
 #include "workers.hpp"
@@ -319,6 +320,10 @@ std::vector<ProcessLabel::Seat> ProcessLabel::seats() const {
 }
 
 void ProcessLabel::label(LabelContext& context) {
+  if (!options.solver_version.empty()) {
+    if (version_.empty()) version_ = detail::solver_version(options.solver_version);
+    context.set_solver_version(version_);
+  }
   if (!refusals_.held) refusals_.held = std::make_shared<detail::Refusals>();
   std::vector<Job> left = context.unfinished();
   const auto never = [] { return false; };

@@ -3,8 +3,6 @@
 
 #include <assay/error.hpp>
 
-#include <cmath>
-
 namespace assay::detail {
 
 void require_classifiable(std::int64_t classes, const std::vector<std::string>& targets) {
@@ -15,18 +13,21 @@ void require_classifiable(std::int64_t classes, const std::vector<std::string>& 
                      "leave 'classes' at 0 for a regression"});
 }
 
+std::vector<TargetRule> target_rules(const std::vector<std::string>& targets, std::int64_t classes) {
+  std::vector<TargetRule> rules;
+  for (const std::string& target : targets) rules.push_back({.target = target, .classes = classes});
+  return rules;
+}
+
 torch::Tensor class_ids(const torch::Tensor& columns, std::int64_t classes, const std::string& target) {
   if (columns.size(1) != 1) {
     throw ShapeError({"assay.learner.class", "target '" + target + "'", "one class id a sample",
                       std::to_string(columns.size(1)) + " numbers a sample", ""});
   }
-  const torch::Tensor ids = columns.squeeze(1).round();
-  if (ids.numel() == 0) return ids;
-  const double lowest = ids.min().item<double>(), highest = ids.max().item<double>();
-  if (lowest >= 0 && highest < static_cast<double>(classes)) return ids;
-  throw DataError({"assay.learner.class", "target '" + target + "'",
-                   "class ids in [0, " + std::to_string(classes) + ")",
-                   std::to_string(std::llround(lowest < 0 ? lowest : highest)), ""});
+  Values ids;
+  ids.set(target, columns.squeeze(1));
+  require_learnable(ids, target_rules({target}, classes), "class ids");
+  return ids.at(target);
 }
 
 void require_no_class_ids(const Values& samples, const std::vector<std::string>& targets) {

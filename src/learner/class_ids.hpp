@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <assay/data/values.hpp>
+#include <assay/learner/target_rule.hpp>
 
 #include <cstdint>
 #include <string>
@@ -12,8 +12,11 @@ namespace assay::detail {
 /// Errors: `ConfigError` unless there is one target and at least two classes.
 void require_classifiable(std::int64_t classes, const std::vector<std::string>& targets);
 
-/// The class ids in a target of one column, [n, 1] to [n]. Errors: `DataError` for an id outside [0, classes);
-/// `ShapeError` for more columns.
+/// What a classification with so many classes, or with 0 a regression, asks of each target.
+std::vector<TargetRule> target_rules(const std::vector<std::string>& targets, std::int64_t classes);
+
+/// The class ids in a target of one column, [n, 1] to [n]. Errors: `DataError` for an id that is no whole number in [0,
+/// classes); `ShapeError` for more columns.
 torch::Tensor class_ids(const torch::Tensor& columns, std::int64_t classes, const std::string& target);
 
 /// Errors: `ConfigError` for a target of whole numbers in a regression: a loss on its standardised values would teach a

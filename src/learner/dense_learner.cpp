@@ -65,6 +65,8 @@ DenseLearner::DenseLearner(DenseLearnerOptions options)
   }
 }
 
+std::vector<TargetRule> DenseLearner::target_rules() const { return detail::target_rules(targets(), options_.classes); }
+
 DenseShape DenseLearner::shape(const Fields& inputs, const Fields& targets) const {
   std::int64_t outputs = options_.classes == 2 ? 1 : options_.classes;
   if (!classifies()) outputs = (predicts_variance() ? 2 : 1) * targets.width();

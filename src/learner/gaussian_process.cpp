@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "class_ids.hpp"
+
 #include <assay/data/random.hpp>
 #include <assay/detail/generator_scope.hpp>
 #include <assay/detail/restoring.hpp>
@@ -49,6 +51,8 @@ GaussianProcess::GaussianProcess(GaussianProcessOptions options_)
   require_valid(options, key);
   make_parameters(0);
 }
+
+std::vector<TargetRule> GaussianProcess::target_rules() const { return detail::target_rules(targets(), 0); }
 
 void GaussianProcess::make_parameters(std::int64_t lengthscales) {
   log_lengthscales_ = leaf(at::zeros({lengthscales}, torch::kFloat64));

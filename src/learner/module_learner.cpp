@@ -144,6 +144,8 @@ ModuleLearner::ModuleLearner(AnyModule module, ModuleLearnerOptions options_)
   }
 }
 
+std::vector<TargetRule> ModuleLearner::target_rules() const { return detail::target_rules(targets(), options.classes); }
+
 CapabilitySet ModuleLearner::capabilities() const {
   CapabilitySet set;
   if (classifies()) set = set | Capability::class_probabilities;

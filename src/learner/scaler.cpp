@@ -10,15 +10,27 @@
 
 namespace assay {
 
+namespace {
+
+/// What columns are measured in, so that the squares and sums of their numbers are neither infinite nor zero: 1, or of
+/// very large or small ones the largest.
+torch::Tensor unit_of(const torch::Tensor& data) {
+  const torch::Tensor size = data.abs().amax(0);
+  const torch::Tensor extreme = (size > 0).logical_and((size < 1e-140).logical_or(size > 1e140));
+  return at::where(extreme, size, at::ones_like(size));
+}
+
+}  // namespace
+
 torch::Tensor spread(const torch::Tensor& data) {
-  const torch::Tensor mean = data.mean(0);
-  const torch::Tensor deviation = (data - mean).square().mean(0).sqrt();
-  return at::where(deviation <= 1e-12 * mean.abs(), at::zeros_like(deviation), deviation);
+  const torch::Tensor unit = unit_of(data), scaled = data / unit, mean = scaled.mean(0);
+  const torch::Tensor deviation = (scaled - mean).square().mean(0).sqrt();
+  return at::where(deviation <= 1e-12 * mean.abs(), at::zeros_like(deviation), deviation * unit);
 }
 
 Standardizer Standardizer::fit(const torch::Tensor& data) {
-  const torch::Tensor deviation = spread(data);
-  return {data.mean(0), at::where(deviation == 0, at::ones_like(deviation), deviation)};
+  const torch::Tensor deviation = spread(data), unit = unit_of(data);
+  return {(data / unit).mean(0) * unit, at::where(deviation == 0, at::ones_like(deviation), deviation)};
 }
 
 Standardizer Standardizer::identity(std::int64_t columns) {

@@ -43,6 +43,16 @@ Transformed::Transformed(AnyLearner learner, std::map<std::string, AnyTransform>
   if (!problems.empty()) throw ConfigError(std::move(problems));
 }
 
+std::vector<TargetRule> Transformed::target_rules() const {
+  std::vector<TargetRule> rules = learner_.target_rules();
+  for (const auto& [name, target] : targets_) {
+    const auto inside = std::find_if(rules.begin(), rules.end(), [&](const TargetRule& r) { return r.target == name; });
+    TargetRule& rule = inside == rules.end() ? rules.emplace_back() : *inside;
+    rule = {.target = name, .classes = 0, .above = target.transform.above()};
+  }
+  return rules;
+}
+
 const Field& Transformed::before(const std::string& name) const {
   const Schema& before = targets_.at(name).before;
   if (before.empty()) {

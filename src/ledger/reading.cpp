@@ -238,4 +238,6 @@ Counts Ledger::counts_after(std::int64_t round) const {
   return counts_from(impl_->store->tally_after(round));
 }
 
+std::int64_t Ledger::answered_after(std::int64_t round) const { return impl_->store->answered_after(round); }
+
 }  // namespace assay

@@ -139,6 +139,15 @@ std::vector<Store::Tally> Store::tally_after(std::int64_t round) const {
   return found;
 }
 
+std::int64_t Store::answered_after(std::int64_t round) const {
+  const std::lock_guard lock(mutex_);
+  Statement row = database_.prepare(
+      "SELECT count(*) FROM sample JOIN attempt ON attempt.id = sample.id AND attempt.attempt = sample.attempts "
+      "WHERE sample.state = 'done' AND sample.integrated_in <= ? AND attempt.outcome IN ('copied', 'imported')");
+  row.all(round).next();
+  return row.integer(0);
+}
+
 void Store::for_each_integrated(
     std::int64_t first, std::int64_t last,
     const std::function<void(const SampleRow&, std::span<const std::byte>, std::span<const std::byte>)>& use) const {

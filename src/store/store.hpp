@@ -179,6 +179,8 @@ class Store {
   std::vector<Tally> tally() const;
   /// As it was when round `round` had ended.
   std::vector<Tally> tally_after(std::int64_t round) const;
+  /// Samples folded in until a round whose labels are copied or imported.
+  std::int64_t answered_after(std::int64_t round) const;
   /// Samples in the order of integration, from place `first` to before `last`, with their tensors, checked.
   void for_each_integrated(std::int64_t first, std::int64_t last,
                            const std::function<void(const SampleRow&, std::span<const std::byte> inputs,

@@ -5,8 +5,10 @@
 #include <assay/error.hpp>
 #include <assay/tools/labels.hpp>
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
+#include <set>
+#include <utility>
 
 namespace assay {
 
@@ -23,6 +25,47 @@ std::int64_t abandon_samples(const fs::path& campaign, const std::vector<SampleI
   tools::HeldLedger held(campaign);
   for (const SampleId id : ids) held.ledger.entry(id);
   return held.ledger.abandon(ids);
+}
+
+namespace {
+
+/// Samples that were answered with a copy of the labels of others.
+std::vector<SampleId> copies_of(const Ledger& ledger, const std::set<SampleId>& originals) {
+  std::set<std::string> contents;
+  for (const SampleId id : originals) contents.insert(ledger.entry(id).fingerprint);
+  std::vector<SampleId> copies;
+  for (const LedgerEntry& entry : ledger.entries()) {
+    if (entry.state != SampleState::done || originals.contains(entry.id) || !contents.contains(entry.fingerprint))
+      continue;
+    if (ledger.attempts(entry.id).back().outcome == "copied") copies.push_back(entry.id);
+  }
+  return copies;
+}
+
+}  // namespace
+
+WithdrawalReport withdraw_labels(const fs::path& campaign, const Withdrawal& what) {
+  tools::HeldLedger held(campaign);
+  std::set<SampleId> ids(what.ids.begin(), what.ids.end());
+  for (const SampleId id : ids) {
+    if (const SampleState state = held.ledger.entry(id).state; state != SampleState::done) {
+      throw DataError({"assay.withdraw.label", "sample " + std::to_string(id), "a sample with a label",
+                       "one that is " + std::string(to_string(state)), "'assay abandon' gives up what has no label"});
+    }
+  }
+  if (!what.solver.empty()) {
+    for (const SampleId id : held.ledger.in_state(SampleState::done)) {
+      if (held.ledger.attempts(id).back().solver == what.solver) ids.insert(id);
+    }
+  }
+  WithdrawalReport report;
+  const std::vector<SampleId> copies = copies_of(held.ledger, ids);
+  report.copies = static_cast<std::int64_t>(copies.size());
+  report.ids.assign(ids.begin(), ids.end());
+  report.ids.insert(report.ids.end(), copies.begin(), copies.end());
+  for (const SampleId id : report.ids) report.folded_in += held.ledger.entry(id).integrated.has_value();
+  held.ledger.withdraw(report.ids, what.reason, what.abandon ? SampleState::abandoned : SampleState::queued);
+  return report;
 }
 
 namespace {
@@ -73,12 +116,57 @@ ImportReport import_labels(const fs::path& campaign, const fs::path& other) {
   return report;
 }
 
+namespace {
+
+/// The schema that most rows have; of equally many, the first.
+Schema usual_schema(const std::vector<Values>& rows) {
+  std::vector<std::pair<Schema, std::int64_t>> found;
+  for (const Values& row : rows) {
+    const auto same = std::find_if(found.begin(), found.end(),
+                                   [schema = schema_of_sample(row)](const auto& f) { return f.first == schema; });
+    same == found.end() ? void(found.emplace_back(schema_of_sample(row), 1)) : void(++same->second);
+  }
+  return std::max_element(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.second < b.second; })
+      ->first;
+}
+
+std::string in_words(SampleId id, const Values& values) {
+  std::string text = "sample " + std::to_string(id) + ":";
+  for (const Field& field : schema_of_sample(values)) {
+    text += " " + field.name + " (" + describe(field) + ")";
+    for (const double number : values.numbers(field.name)) text += " " + Json(number).dump();
+  }
+  return text;
+}
+
+/// Takes the rows out of a table that are unlike most others.
+void leave_out_unusual(LabelTable& table, std::vector<Values>& rows, const std::vector<SampleId>& ids,
+                       const std::vector<std::string>& bookkeeping) {
+  const Schema usual = usual_schema(rows);
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (schema_of_sample(rows[i]) != usual) {
+      table.left_out.push_back(in_words(ids[i], rows[i].without(bookkeeping)));
+      continue;
+    }
+    std::swap(rows[kept], rows[i]);
+    std::swap(table.purpose[kept], table.purpose[i]);
+    std::swap(table.strategy[kept++], table.strategy[i]);
+  }
+  rows.resize(kept);
+  table.purpose.resize(kept);
+  table.strategy.resize(kept);
+}
+
+}  // namespace
+
 LabelTable label_table(const fs::path& campaign) {
   const Ledger ledger = tools::open_to_read(campaign);
   std::vector<SampleId> ids = ledger.integrated(0);
   for (const SampleId id : ledger.not_integrated()) ids.push_back(id);
   LabelTable table;
   std::vector<Values> rows;
+  std::vector<std::string> bookkeeping;
   for (const SampleId id : ids) {
     const SampleRecord record = ledger.record(id);
     double seconds = 0;
@@ -91,6 +179,7 @@ LabelTable label_table(const fs::path& campaign) {
         .set("score", torch::scalar_tensor(record.entry.score.value_or(std::nan("")), torch::kFloat64))
         .set("attempts", integer(record.entry.attempts))
         .set("seconds", torch::scalar_tensor(seconds, torch::kFloat64));
+    bookkeeping = row.names();
     // A field may be called as one of ours, or an input as a label: the first keeps the name.
     row.merge(record.inputs.without(row.names()));
     row.merge(record.labels->without(row.names()));
@@ -98,7 +187,9 @@ LabelTable label_table(const fs::path& campaign) {
     table.purpose.emplace_back(to_string(record.entry.purpose));
     table.strategy.push_back(record.entry.strategy);
   }
-  if (!rows.empty()) table.columns = stack(rows);
+  if (rows.empty()) return table;
+  leave_out_unusual(table, rows, ids, bookkeeping);
+  table.columns = stack(rows);
   return table;
 }
 

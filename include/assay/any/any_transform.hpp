@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace assay {
@@ -18,6 +19,7 @@ torch::Tensor spread(const std::function<torch::Tensor(const torch::Tensor&)>& i
 
 struct TransformInterface : ComponentInterface<TransformInterface> {
   virtual void fit(const torch::Tensor& values) = 0;
+  virtual std::optional<double> above() const = 0;
   virtual torch::Tensor apply(const torch::Tensor& values) const = 0;
   virtual torch::Tensor invert(const torch::Tensor& transformed) const = 0;
   virtual torch::Tensor variance(const torch::Tensor& mean, const torch::Tensor& variance) const = 0;
@@ -27,6 +29,15 @@ template <class T>
 struct TransformModel final : ComponentModel<TransformInterface, TransformModel<T>, T> {
   using ComponentModel<TransformInterface, TransformModel<T>, T>::ComponentModel;
   void fit(const torch::Tensor& values) override { this->held.fit(values); }
+  std::optional<double> above() const override {
+    if constexpr (requires(const T& c) {
+                    { c.above() } -> std::convertible_to<std::optional<double>>;
+                  }) {
+      return this->held.above();
+    } else {
+      return std::nullopt;
+    }
+  }
   torch::Tensor apply(const torch::Tensor& values) const override { return this->held.apply(values); }
   torch::Tensor invert(const torch::Tensor& transformed) const override { return this->held.invert(transformed); }
   torch::Tensor variance(const torch::Tensor& mean, const torch::Tensor& variance) const override {
@@ -49,6 +60,7 @@ class AnyTransform {
       : self_(std::make_unique<detail::TransformModel<std::remove_cvref_t<T>>>(std::forward<T>(transform))) {}
 
   void fit(const torch::Tensor& values) { self_->fit(values); }
+  std::optional<double> above() const { return self_->above(); }
   torch::Tensor apply(const torch::Tensor& values) const { return self_->apply(values); }
   torch::Tensor invert(const torch::Tensor& transformed) const { return self_->invert(transformed); }
   torch::Tensor variance(const torch::Tensor& mean, const torch::Tensor& variance) const {

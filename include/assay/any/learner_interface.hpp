@@ -3,6 +3,7 @@
 
 #include <assay/detail/restoring.hpp>
 #include <assay/learner/capability.hpp>
+#include <assay/learner/target_rule.hpp>
 #include <assay/spec.hpp>
 
 #include <memory>
@@ -16,6 +17,7 @@ struct LearnerInterface {
   virtual ~LearnerInterface() = default;
   virtual std::vector<std::string> inputs() const = 0;
   virtual std::vector<std::string> targets() const = 0;
+  virtual std::vector<TargetRule> target_rules() const = 0;
   virtual std::vector<torch::Tensor> parameters() const = 0;
   virtual std::vector<torch::Tensor> buffers() const = 0;
   virtual Batch pack(const Values& samples, std::span<const SampleId> ids) const = 0;
@@ -58,6 +60,15 @@ struct LearnerModel final : LearnerInterface {
 
   std::vector<std::string> inputs() const override { return held().inputs(); }
   std::vector<std::string> targets() const override { return held().targets(); }
+  std::vector<TargetRule> target_rules() const override {
+    if constexpr (requires {
+                    { held().target_rules() } -> std::convertible_to<std::vector<TargetRule>>;
+                  }) {
+      return held().target_rules();
+    } else {
+      return {};
+    }
+  }
   std::vector<torch::Tensor> parameters() const override { return held().parameters(); }
   std::vector<torch::Tensor> buffers() const override {
     if constexpr (requires { held().buffers(); }) {

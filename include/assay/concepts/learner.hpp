@@ -42,6 +42,9 @@ namespace assay {
 ///  - `to(device, dtype)`: move; else the learner stays on the CPU and asking for another device is an error. Where it
 ///    can move, `load` should take it to the dtype of the saved state, and to its device if that is there: a campaign
 ///    that is resumed between two trainings asks the learner before a training loop moves it;
+///  - `target_rules()`: what its labels must be (`std::vector<TargetRule>`), from its options alone: labels that break
+///  a
+///    rule are refused when they come, not when it learns;
 ///  - `fit_scaling(samples, keep_function)`: fit standardisation on the labeled samples; with `keep_function` the
 ///    weights are rescaled so that the learner's predictions stay as they are;
 ///  - capabilities, below.

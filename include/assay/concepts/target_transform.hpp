@@ -18,7 +18,8 @@ namespace assay {
 ///
 /// Optional: `c.variance(mean, variance)`, [n, m] each, gives the variance [n, k] of the inverse of a normal variable;
 /// without it, it is that of the points one standard deviation to either side in each of the m directions, which is
-/// exact for linear transforms.
+/// exact for linear transforms. `c.above()` gives the number that all values must be greater than, as an
+/// `std::optional<double>`: a label that is not is refused when it comes. It may not depend on what `fit` learned.
 template <class T>
 concept TargetTransform = std::copy_constructible<T> &&
                           requires(T& transform, const T& c, const torch::Tensor& values) {

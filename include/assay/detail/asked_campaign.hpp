@@ -14,11 +14,14 @@ namespace assay::detail {
 AnyDriver start_asked_campaign(const std::filesystem::path& directory, const std::filesystem::path& config_file,
                                const Registries& registries);
 
-/// What told numbers become: the dtype and shape of the target where labels are there already.
-torch::Tensor told_target(const AnyDriver& driver, const std::string& name, torch::Tensor numbers);
+/// What told numbers become: of the target's shape and floating-point dtype, where labels are there already and as many
+/// numbers came.
+/// \param known `Driver::target_schema`.
+torch::Tensor told_target(const Schema& known, const std::string& name, torch::Tensor numbers);
 
 /// The numbers of all targets one behind the other, as labels. Before there are any labels, each target is one number,
-/// or all of them belong to the only one. Errors: `ShapeError` `assay.label.count`.
+/// or all of them belong to the only one. Errors: `ShapeError` `assay.label.count`, with how many numbers each target
+/// has.
 Values told_labels(const AnyDriver& driver, std::span<const double> numbers);
 
 }  // namespace assay::detail

@@ -6,6 +6,7 @@
 #include <assay/detail/checkpoint_writer.hpp>
 #include <assay/driver_options.hpp>
 #include <assay/label/context.hpp>
+#include <assay/learner/target_rule.hpp>
 #include <assay/ledger.hpp>
 #include <assay/metrology/context.hpp>
 #include <assay/observer/json_log.hpp>
@@ -83,6 +84,9 @@ class Campaign final : private LabelQueue {
   std::vector<Sample> asked() const;
   bool tell(const Told& told);
   std::int64_t tell(std::span<const Told> outcomes);
+  std::vector<TellResult> tell_each(std::span<const Told> outcomes);
+  std::vector<int> attempts(std::span<const SampleId> ids) const;
+  Schema target_schema() const;
 
   const TensorPool& labeled() const noexcept { return labeled_; }
   const TensorPool& validation() const noexcept { return validation_; }
@@ -107,12 +111,24 @@ class Campaign final : private LabelQueue {
 
     double duration() const;
   };
+  /// How a simulation ended, on its way into the ledger.
+  struct Ending {
+    SampleId id = -1;
+    Running running;
+    std::optional<Values> labels;  ///< beside a failure: as they came, and could not be taken
+    std::optional<Failure> failure;
+    std::string solver = {};
+
+    bool refused() const { return labels && failure; }
+  };
 
   // pools.cpp
   void take_pools(Pools pools);
   TensorPool take_pool(AnyPool pool, Purpose purpose, std::string_view name);
   void take_candidates(AnyPool pool);
-  void drop_labeled_candidates();
+  bool equal_designs_are_one() const;
+  void drop_known_candidates();
+  std::unordered_set<std::int64_t> equal_candidates() const;
   void renew_candidates();
   std::unordered_set<std::string> known_contents() const;
   std::string pools_digest() const;
@@ -149,8 +165,11 @@ class Campaign final : private LabelQueue {
   void restore_position(const Json& saved);
   void require_known_to_ledger(const Json& saved) const;
   void restore_pools(std::int64_t integrated);
+  void stack_pools(std::int64_t integrated, bool labels_may_differ);
+  void reopen_labeling_before();
+  void train_anew(std::int64_t taken_back);
   void restore_candidates();
-  void restore_slots(const Checkpoint& checkpoint);
+  void restore_slots(const Checkpoint& checkpoint, bool trains_anew);
   void say_what_changed(const Json& saved);
   Json configuration() const;
   void write_metrics_lines() const;
@@ -164,20 +183,32 @@ class Campaign final : private LabelQueue {
   bool fits(std::chrono::duration<double> time_limit) override;
   std::vector<Job> unfinished() override;
   void give_back(const Job& job) override;
+  void set_solver_version(const std::string& version) override;
   std::vector<LedgerEntry> claim(std::int64_t count);
-  std::vector<Job> start(std::int64_t count, Durable durable);
+  std::vector<Job> start(std::int64_t count, Durable durable, const std::string& handle = {});
+  void know_left_fingerprints();
+  std::string fingerprint_of_left(SampleId id);
   void release(std::span<const SampleId> ids);
   std::optional<std::string> refusal(SampleId id, const Values& labels);
+  void learn_target_schema();
+  std::vector<SampleId> refuse_unusable(std::vector<SampleId> ids);
+  bool fits_targets(const Values& labels) const;
+  void warn_of_left_out(const std::vector<SampleId>& ids);
+  void warn_of_outliers(const std::vector<Sample>& samples);
   std::int64_t open_samples() const;
   void abandon_phase();
   std::int64_t take_stock_of_running();
   std::int64_t queue_left_again(bool asked_ones);
   void know_duration(const Job& job);
   std::string content_of(const Values& inputs) const;
-  bool told_before(const Told& told);
+  std::optional<TellResult::Kind> told_before(const Told& told);
+  std::optional<TellResult::Kind> told_of_earlier_attempt(const Told& told);
   Running begin_telling(SampleId id);
+  Ending ending_of(Told told);
+  void write(std::span<const Ending> endings);
+  void say_ending(const Ending& ending);
+  void take_back_telling(std::span<const SampleId> ids);
   void end_telling(std::span<const SampleId> ids, const std::function<void()>& write);
-  void refuse(SampleId id, const Running& running, const Values& labels, const std::string& reason);
   void simulation_ended(Event::Kind kind, std::string text);
 
   // phases.cpp
@@ -189,6 +220,7 @@ class Campaign final : private LabelQueue {
 
   DriverOptions options_;
   LearnerRef learner_;
+  const std::vector<TargetRule> rules_;
   std::vector<std::string> provides_;
   std::vector<Slot> slots_;
   RandomKey random_;
@@ -213,7 +245,8 @@ class Campaign final : private LabelQueue {
   std::vector<MetricRecord> records_;
   std::vector<std::string> record_texts_;  // what the last checkpoint made of them
   std::int64_t checkpoint_number_ = 0;
-  std::int64_t integrated_ = 0;
+  std::int64_t integrated_ = 0;            // the place after the last that the pools hold
+  std::int64_t pooled_ = 0;                // how many of the places before it are filled
   std::map<std::string, double> seconds_;  // by phase, over all sessions
   std::chrono::steady_clock::time_point phase_began_;
 
@@ -221,6 +254,8 @@ class Campaign final : private LabelQueue {
   std::unordered_map<SampleId, Running> running_;
   std::unordered_set<std::string> running_fingerprints_;
   std::map<SampleId, LedgerAttempt> left_;  // running in the ledger since before this process, and not lost
+  std::string solver_version_;              // of the labels that are accepted
+  std::unordered_map<SampleId, std::string> left_fingerprints_;  // of those in left_, once anybody claims
   std::int64_t phase_total_ = 0;
   std::int64_t phase_ended_ = 0;
 

@@ -10,6 +10,7 @@
 #include <assay/learner/gradients.hpp>
 #include <assay/learner/regression_loss.hpp>
 #include <assay/learner/scaler.hpp>
+#include <assay/learner/target_rule.hpp>
 #include <assay/state.hpp>
 
 #include <cstdint>
@@ -41,6 +42,7 @@ class DenseLearner {
 
   const std::vector<std::string>& inputs() const noexcept { return inputs_.names(); }
   const std::vector<std::string>& targets() const noexcept { return targets_.names(); }
+  std::vector<TargetRule> target_rules() const;
   std::vector<torch::Tensor> parameters() const { return net_.parameters(); }
   Batch pack(const Values& samples, std::span<const SampleId> ids) const;
   torch::Tensor training_step(const Batch& batch);

@@ -65,6 +65,7 @@ class LabelQueue {
   virtual bool fits(std::chrono::duration<double>) { return true; }
   virtual std::vector<Job> unfinished() { return {}; }
   virtual void give_back(const Job&) {}
+  virtual void set_solver_version(const std::string&) {}
 };
 
 /// What a label strategy is given: a durable queue of simulations. Every member may be called from any thread.
@@ -90,6 +91,9 @@ class LabelContext {
   /// Remembers where the simulation runs (a process or scheduler id), so that a restart can find it: it is then among
   /// the `unfinished` ones.
   void set_handle(const Job& job, const std::string& handle) { queue_->set_handle(job, handle); }
+  /// Says which version of the solver computes the labels that are accepted from now on, in this session: each label
+  /// carries it, so that those of a bad version can be taken back (`withdraw_samples`).
+  void set_solver_version(const std::string& version) { queue_->set_solver_version(version); }
   /// True once the campaign wants to end: finish what runs, start nothing.
   bool stop_requested() const { return queue_->stop_requested(); }
 

@@ -10,6 +10,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace assay {
@@ -50,6 +51,9 @@ class FunctionLabel {
   /// Errors: `ConfigError` for options out of range, or an empty function.
   FunctionLabel(FunctionLabelOptions options, Function function);
 
+  /// \param version gives the version of what the function calls, asked once a session: every label carries it.
+  void set_solver_version(std::function<std::string()> version) { version_ = std::move(version); }
+
   void label(LabelContext& context);
   std::vector<std::string> provides() const { return options.provides; }
 
@@ -57,6 +61,7 @@ class FunctionLabel {
 
  private:
   Function function_;
+  std::function<std::string()> version_;
   detail::Scratch<detail::Refusals> refusals_;
 };
 

@@ -54,6 +54,7 @@ struct ProcessLabelOptions {
   bool clear_launcher = false;
   LeftRunning left_running = LeftRunning::wait;
   std::optional<int> infeasible_status = std::nullopt;
+  std::vector<std::string> solver_version = {};
 
   static constexpr std::array describe{
       OptionInfo{.name = "command", .help = "program and arguments, run without a shell", .required = true},
@@ -94,6 +95,9 @@ struct ProcessLabelOptions {
                  .help = "exit code by which the program says that a design is impossible",
                  .min = 1,
                  .max = 255},
+      OptionInfo{.name = "solver_version",
+                 .help = "program and arguments that print the solver's version, run once a session: every label "
+                         "carries it"},
   };
 };
 
@@ -147,6 +151,7 @@ class ProcessLabel {
 
   Writer writer_;
   Reader reader_;
+  std::string version_;  // of the solver, in this session
   detail::Scratch<detail::Refusals> refusals_;
 };
 

@@ -67,6 +67,7 @@ class Ensemble : private detail::DenseLearner {
   using DenseLearner::reset;
   using DenseLearner::save;
   using DenseLearner::set_training;
+  using DenseLearner::target_rules;
   using DenseLearner::targets;
   using DenseLearner::to;
   using DenseLearner::training_step;

@@ -7,6 +7,7 @@
 #include <assay/learner/fields.hpp>
 #include <assay/learner/gradients.hpp>
 #include <assay/learner/scaler.hpp>
+#include <assay/learner/target_rule.hpp>
 #include <assay/options.hpp>
 #include <assay/state.hpp>
 
@@ -64,6 +65,7 @@ class GaussianProcess {
 
   const std::vector<std::string>& inputs() const noexcept { return inputs_.names(); }
   const std::vector<std::string>& targets() const noexcept { return targets_.names(); }
+  std::vector<TargetRule> target_rules() const;
   std::vector<torch::Tensor> parameters() const { return {log_lengthscales_, log_signal_, log_noise_}; }
   Batch pack(const Values& samples, std::span<const SampleId> ids) const;
   /// Errors: `TrainingError` `assay.training.not_finite` for a covariance that cannot be decomposed.

@@ -57,6 +57,7 @@ class McDropout : private detail::DenseLearner {
   using DenseLearner::predict;
   using DenseLearner::reset;
   using DenseLearner::save;
+  using DenseLearner::target_rules;
   using DenseLearner::targets;
   using DenseLearner::to;
   using DenseLearner::validation_step;

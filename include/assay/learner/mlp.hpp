@@ -60,6 +60,7 @@ class Mlp : private detail::DenseLearner {
   using DenseLearner::reset;
   using DenseLearner::save;
   using DenseLearner::set_training;
+  using DenseLearner::target_rules;
   using DenseLearner::targets;
   using DenseLearner::to;
   using DenseLearner::training_step;

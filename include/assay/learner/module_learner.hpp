@@ -7,6 +7,7 @@
 #include <assay/learner/losses.hpp>
 #include <assay/learner/recorded_linear.hpp>
 #include <assay/learner/scaler.hpp>
+#include <assay/learner/target_rule.hpp>
 #include <assay/options.hpp>
 
 #include <torch/nn/module.h>
@@ -92,6 +93,7 @@ class ModuleLearner {
 
   const std::vector<std::string>& inputs() const noexcept { return inputs_.names(); }
   const std::vector<std::string>& targets() const noexcept { return targets_.names(); }
+  std::vector<TargetRule> target_rules() const;
   std::vector<torch::Tensor> parameters() const { return module_.module->parameters(); }
   std::vector<torch::Tensor> buffers() const { return module_.module->buffers(); }
   Batch pack(const Values& samples, std::span<const SampleId> ids) const;

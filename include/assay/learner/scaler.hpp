@@ -15,7 +15,8 @@ namespace assay {
 torch::Tensor spread(const torch::Tensor& data);
 
 /// Standardises columns: z = (x - mean) / scale, with the mean and the standard deviation of each column of the data
-/// it was fitted to. A column that is constant there to rounding keeps scale 1.
+/// it was fitted to. A column that is constant there to rounding keeps scale 1. Finite data give a finite, positive
+/// scale.
 ///
 /// Shapes: data [n, k]; `mean` and `scale` [k]. Everything in float64 on the CPU: large offsets lose nothing.
 struct Standardizer {

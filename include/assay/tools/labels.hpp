@@ -21,6 +21,29 @@ std::int64_t retry_samples(const std::filesystem::path& campaign, const std::opt
 /// Errors: as `retry_samples`.
 std::int64_t abandon_samples(const std::filesystem::path& campaign, const std::vector<SampleId>& ids);
 
+/// Which labels are taken back, and what becomes of their samples.
+struct Withdrawal {
+  std::vector<SampleId> ids = {};
+  std::string solver = {};  ///< also all labels that this version of the solver computed; empty: none
+  std::string reason = {};
+  bool abandon = false;  ///< their samples are given up; else they are queued, to be computed anew
+};
+
+/// What taking labels back changed.
+struct WithdrawalReport {
+  std::vector<SampleId> ids = {};  ///< whose labels were taken back
+  std::int64_t copies = 0;         ///< of them: copies of the others, for samples of the same content
+  std::int64_t folded_in = 0;      ///< of them: the learner had learned from them
+};
+
+/// Takes labels back that have turned out to be wrong. They stay in the record of the attempt that gave them, as
+/// withdrawn, with the reason; their samples leave the pools. A driver that continues the campaign trains its learner
+/// anew, from new weights, with its next training: metrics of rounds before stay as they were measured. A finished
+/// campaign goes on with its last labeling.
+/// Errors: as `retry_samples`; `DataError` `assay.withdraw.label` for a sample without a label, when nothing has
+/// changed.
+WithdrawalReport withdraw_labels(const std::filesystem::path& campaign, const Withdrawal& what);
+
 /// What an import took, and what it left.
 struct ImportReport {
   std::int64_t added = 0;
@@ -35,11 +58,13 @@ ImportReport import_labels(const std::filesystem::path& campaign, const std::fil
 
 /// Every labeled sample of a campaign's ledger, in the order of integration, then those not yet folded in: columns
 /// `id`, `round`, `rank`, `score` (NaN where there is none), `attempts`, `seconds`, then inputs and labels; and the
-/// texts `purpose` and `strategy`, one a sample. Errors: `CheckpointError`; `ShapeError` where samples differ in shape.
+/// texts `purpose` and `strategy`, one a sample. A table has one shape for each field: samples of another than most
+/// have stand in words in `left_out`, with what was paid for. Errors: `CheckpointError`.
 struct LabelTable {
   Values columns;
   std::vector<std::string> purpose;
   std::vector<std::string> strategy;
+  std::vector<std::string> left_out = {};
 };
 LabelTable label_table(const std::filesystem::path& campaign);
 

@@ -6,6 +6,7 @@
 #include <torch/types.h>
 
 #include <array>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -30,6 +31,7 @@ struct LogTransform {
   explicit LogTransform(LogTransformOptions options_) : options(std::move(options_)) { require_valid(options, key); }
 
   void fit(const torch::Tensor&) {}
+  std::optional<double> above() const { return options.floor > 0 ? std::nullopt : std::optional(0.0); }
   torch::Tensor apply(const torch::Tensor& values) const;
   torch::Tensor invert(const torch::Tensor& transformed) const { return transformed.exp(); }
   torch::Tensor variance(const torch::Tensor& mean, const torch::Tensor& variance) const;
