@@ -228,7 +228,8 @@ TEST_CASE("F7: a few refused labels are failures of their samples", "[label][f7]
 
 TEST_CASE("R6: a label without a single number is refused when it comes, and a campaign goes on", "[label][r6]") {
   const toy::Folder folder;
-  const auto none = GENERATE(torch::IntArrayRef{0}, torch::IntArrayRef{0, 3}, torch::IntArrayRef{2, 0});
+  const std::vector<std::int64_t> none = GENERATE(std::vector<std::int64_t>{0}, std::vector<std::int64_t>{0, 3},
+                                                  std::vector<std::int64_t>{2, 0});
   int calls = 0;
   const auto label = [&] {
     return FunctionLabel({.provides = {"y"}}, [&](const Values& x) {

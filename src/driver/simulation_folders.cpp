@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
+#include <mutex>
 
 namespace assay::detail {
 
@@ -51,9 +52,13 @@ SimulationFolders::SimulationFolders(const fs::path& campaign, const fs::path& s
 }
 
 fs::path SimulationFolders::directory(SampleId id, int attempt) const {
-  if (!scratch_.empty() && !fs::exists(own_ / owner_file)) {
-    make_directories_durably(own_);
-    replace_file_durably(own_ / owner_file, campaign_.string() + "\n");
+  if (!scratch_.empty()) {
+    static std::mutex first;  // of the threads that start simulations
+    const std::lock_guard lock(first);
+    if (!fs::exists(own_ / owner_file)) {
+      make_directories_durably(own_);
+      replace_file_durably(own_ / owner_file, campaign_.string() + "\n");
+    }
   }
   return own_ / name_of(id, attempt);
 }

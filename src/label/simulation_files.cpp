@@ -6,6 +6,7 @@
 #include <assay/json.hpp>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -210,7 +211,9 @@ void require_room(const fs::path& directory) {
   const Probe probe(folder);
   int error = probe.error();
   if (error == 0) {
-    const std::string bytes(room, 'x');
+    rlimit most{};  // beyond it, a signal would end this program
+    const bool limited = ::getrlimit(RLIMIT_FSIZE, &most) == 0 && most.rlim_cur < room;
+    const std::string bytes(limited ? most.rlim_cur : room, 'x');
     const ssize_t written = ::write(probe.descriptor(), bytes.data(), bytes.size());
     if (written < 0 || ::fsync(probe.descriptor()) != 0) {
       error = errno;
