@@ -294,7 +294,8 @@ TEST_CASE("an exception of one worker ends what the others run and what they wou
     options.parallel = 2;
     CHECK_THROWS_WITH(run(ProcessLabel(options, {}, read_y), queue), "the ledger is full");
     CHECK(queue.failures.empty());
-    CHECK(queue.waiting.size() == 2);
+    CHECK(queue.given_back.size() == 1);
+    CHECK(queue.waiting.size() == 3);  // two that nobody took, and the one that was ended
   }
   SECTION("functions") {
     // The second call waits until the first has thrown, and some more.
