@@ -200,7 +200,7 @@ int main(int argc, char** argv) {
     return "assay: " + one_line(error.what()) + "; --help tells more\n";
   });
 
-  const auto command = [&]() -> int {
+  const auto run_command = [&]() -> int {
     if (start->parsed()) assay::app::start_campaign(campaign, config);
     if (run->parsed()) return assay::app::run_campaign(campaign, wall_time, rounds, wait_to_run, json);
     if (ask->parsed()) return assay::app::ask(campaign, count, again, out, wall_time, wait);
@@ -235,7 +235,7 @@ int main(int argc, char** argv) {
     int code = 0;
     try {
       app.parse(argc, argv);
-      code = command();
+      code = run_command();
     } catch (const CLI::ParseError& error) {
       code = app.exit(error) == 0 ? 0 : 2;
     }
