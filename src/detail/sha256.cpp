@@ -22,13 +22,18 @@ void require(int ok) {
   if (ok == 1) return;
   throw Error({"assay.sha256", "OpenSSL", "a SHA-256 digest", "a failure of the library", "check its installation"});
 }
+
+/// Threads may compute digests until the process is gone: a checkpoint of a driver that a program never destroys. Where
+/// assay is the first to use OpenSSL, nothing of it is torn down at exit.
+void prepare() {
+  static const int ready = OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
+  require(ready);
+}
+
 }  // namespace
 
 Sha256::Sha256() : context_(std::make_unique<Context>()) {
-  // Threads may compute digests until the process is gone: a checkpoint of a driver that a program never destroys.
-  // Where assay is the first to use OpenSSL, nothing of it is torn down at exit.
-  static const int ready = OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
-  require(ready);
+  prepare();
   require(EVP_DigestInit_ex(context_->digest, EVP_sha256(), nullptr));
 }
 Sha256::Sha256(Sha256&&) noexcept = default;
@@ -61,6 +66,7 @@ std::string Sha256::hex() {
 }
 
 Sha256Bytes sha256_bytes(std::string_view bytes) {
+  prepare();
   Sha256Bytes digest;
   unsigned int size = 0;
   require(EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()), &size, EVP_sha256(),
