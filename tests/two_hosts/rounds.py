@@ -18,7 +18,7 @@ VERSIONS = ("v3", "v3_nolock", "v4")
 FAULTS = ("undisturbed", "readers", "kill", "race", "clock", "pause")
 ADDRESSES = {"alpha": "10.77.0.11", "beta": "10.77.0.12"}
 LEASE_MS = 2000
-PATIENCE = 300  # seconds that anything may take, on a machine that has much else to do
+PATIENCE = 600  # seconds that anything may take, on a machine that has much else to do
 
 
 class Broken(Exception):
