@@ -54,7 +54,8 @@ std::map<std::string, std::tuple<std::string, std::int64_t, std::int64_t>> state
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     struct stat status {};
     REQUIRE(::stat(entry.path().c_str(), &status) == 0);
-    files[entry.path().filename()] = {assay::detail::read_file(entry.path()), status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+    files[entry.path().filename()] = {assay::detail::read_file(entry.path()), status.st_mtim.tv_sec,
+                                      status.st_mtim.tv_nsec};
   }
   return files;
 }

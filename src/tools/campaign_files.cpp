@@ -54,8 +54,7 @@ Ledger open_to_read(const fs::path& campaign) {
 
 HeldLedger::HeldLedger(const fs::path& campaign)
     : lock(require_campaign(campaign), storage_of_campaign(campaign)),
-      ledger(
-          Ledger::open(lock.ledger(), objects_folder(campaign), journal_of(campaign))) {
+      ledger(Ledger::open(lock.ledger(), objects_folder(campaign), journal_of(campaign))) {
   ledger.set_guard([this] { lock.check(); });
 }
 
