@@ -254,7 +254,7 @@ TEST_CASE("ranges and sizes that overflow are refused by name", "[data][hostile]
   refused({.name = "a", .low = NAN, .high = 1}, "both finite");
   refused({.name = "n", .low = 0, .high = 1e300, .kind = Kind::integer}, "up to 2^53");
   refused({.name = "n", .low = -1e17, .high = 0, .kind = Kind::integer}, "up to 2^53");
-  for (const double bound : {INFINITY, -INFINITY, static_cast<double>(NAN)}) {
+  for (const double bound : std::vector<double>{INFINITY, -INFINITY, NAN}) {
     CHECK_THROWS_WITH(Space({{"a", 0, 1}}, {{.terms = {{"a", 1}}, .at_most = bound}}), Contains("finite bounds"));
     CHECK_THROWS_WITH(Space({{"a", 0, 1}}, {{.terms = {{"a", bound}}, .at_most = 1}}), Contains("a finite factor"));
   }
