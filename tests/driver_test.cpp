@@ -161,7 +161,7 @@ TEST_CASE("failed and refused samples are kept with their reason, and the campai
       case 1: throw std::runtime_error("diverged");
       case 2: return {{"z", 1.0}};
       case 3: return {{"y", std::numeric_limits<double>::infinity()}};
-      case 4: return {{"y", std::vector<double>{1, 2}}};
+      case 6: return {{"y", std::vector<double>{1, 2}}};
       default: return toy::solve(x);
     }
   });

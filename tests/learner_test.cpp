@@ -166,7 +166,7 @@ TEST_CASE("class probabilities sum to one and predictions are their largest", "[
     CHECK(torch::equal(learner.predict(batch)["c"].to(torch::kInt64), p.argmax(1)));
     Values wrong = batch;
     wrong.set("c", torch::full({40}, 7));
-    CHECK_THROWS_WITH(learner.pack(wrong, {}), Contains("class ids in [0, "));
+    CHECK_THROWS_WITH(learner.pack(wrong, {}), Contains("assay.label.class") && Contains("a whole number in [0, "));
   }
 }
 

@@ -404,8 +404,8 @@ TEST_CASE("F8: a simulation that the version before began is taken up", "[simula
     std::ofstream(folder / "outcome") << outcome_of_format_1(mark);
     std::ofstream(folder / "assay_simulation")
         << "#!/bin/sh\ncd /\n(cd " << directory.string() << "; echo $$ > ../running; exec sleep 1000) &\n"
-        << "until test -e " << (folder / "go").string() << "; do sleep 0.01; done; kill $!\n"
-        << "mv " << (folder / "outcome").string() << ' ' << (directory / "outcome.json").string() << '\n';
+        << "until test -e " << (folder / "go").string() << "; do sleep 0.01; done\n"
+        << "mv " << (folder / "outcome").string() << ' ' << (directory / "outcome.json").string() << "; kill $!\n";
     fs::permissions(folder / "assay_simulation", fs::perms::owner_all);
     const std::string program = folder / "assay_simulation";
     runner = ::fork();

@@ -260,7 +260,7 @@ TEST_CASE("a program may not raise its limit on files", "[label]") {
 TEST_CASE("R23: a limit on files that the host has is no end of the runner", "[label][r23]") {
   const toy::Folder folder;
   const int status = child::run([&] {
-    const rlimit most{1000, 1000};
+    const rlimit most{20'000, 20'000};
     ::setrlimit(RLIMIT_FSIZE, &most);
     Queue queue(folder.path(), 1);
     run(ProcessLabel(guarded("head -c 100000 /dev/zero | tr '\\0' a; exit 3"), {}, read_y), queue);

@@ -236,13 +236,18 @@ TEST_CASE("labels of later rounds are not folded in with an earlier one", "[driv
     REQUIRE(driver.advance() == RunStatus::waiting);
     tell_all(driver, solved);
     REQUIRE(driver.advance() == RunStatus::waiting);  // round 1, of which nothing is folded in
+  }
+  std::filesystem::copy(folder / "c/checkpoints", folder / "in_round_1", std::filesystem::copy_options::recursive);
+  {
+    auto driver = asked(folder / "c", unlabeled_pools(), 3);
     first = tell_all(driver, [](const Sample&) { return failed("diverged"); });
     REQUIRE(driver.advance() == RunStatus::waiting);  // round 2, of which one label is there
     const std::vector<Sample> out = driver.ask(2);
     driver.tell(out[0].id, solved(out[0]));
   }
   CHECK(retry_samples(folder / "c", std::nullopt) == 2);
-  go_back_to(folder / "c", 1, "labeling");
+  std::filesystem::remove_all(folder / "c/checkpoints");
+  std::filesystem::rename(folder / "in_round_1", folder / "c/checkpoints");
   auto driver = asked(folder / "c", unlabeled_pools(), 3);
   REQUIRE(driver.advance() == RunStatus::waiting);
   CHECK(tell_all(driver, solved) == first);
@@ -265,7 +270,9 @@ TEST_CASE("labels are folded in in the order in which they were picked, whatever
   driver.run();
   std::vector<SampleId> picked;
   const Ledger ledger = look(folder / "c");
-  for (const LedgerEntry& entry : ledger.batch(1)->entries) picked.push_back(entry.id);
+  const std::optional<CommittedBatch> batch = ledger.batch(1);
+  REQUIRE(batch);
+  for (const LedgerEntry& entry : batch->entries) picked.push_back(entry.id);
   REQUIRE(picked.size() == 4);
   CHECK_FALSE(std::is_sorted(picked.begin(), picked.end()));
   CHECK(ledger.integrated_in(1) == picked);

@@ -6,6 +6,8 @@
 
 #include <assay/campaign_hash.hpp>
 #include <assay/error.hpp>
+#include <assay/label/process_label.hpp>
+#include <assay/metrology/no_metrology.hpp>
 #include <assay/label/external_label.hpp>
 #include <assay/ledger.hpp>
 #include <assay/query/random.hpp>
@@ -189,4 +191,20 @@ TEST_CASE("the version that a program prints is read without the blanks around i
   CHECK_THROWS_WITH(solver_version({"sh", "-c", "echo 3.0; exit 7"}), Contains("exit code 7"));
   CHECK_THROWS_WITH(solver_version({"sh", "-c", "kill -9 $$"}), Contains("signal 9"));
   CHECK_THROWS_WITH(solver_version({"true"}), Contains("nothing"));
+}
+
+TEST_CASE("what a program's version command prints stands beside each of its labels", "[tools][withdraw]") {
+  const toy::Folder folder;
+  ProcessLabelOptions options{.command = {"sh", "-c", "echo '{\"y\": 10}' > out.json"}, .provides = {"y"}};
+  options.outputs = {{"y", "out.json#/y"}};
+  options.solver_version = {"sh", "-c", "echo solver 9.1"};
+  DriverOptions driver_options = toy::options(folder / "c");
+  driver_options.max_rounds = 1;
+  Driver driver(driver_options, toy::pools(), toy::mlp(), Random({.max_samples = 2}), ProcessLabel(options),
+                NoMetrology(), toy::loop(2));
+  driver.run();
+  const Ledger ledger = look(folder / "c");
+  const std::vector<SampleId> picked = ledger.picked();
+  REQUIRE(picked.size() == 2);
+  for (const SampleId id : picked) CHECK(ledger.attempts(id).back().solver == "solver 9.1");
 }

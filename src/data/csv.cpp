@@ -126,7 +126,7 @@ std::string plain_number(std::string_view cell) {
 bool is_exact(std::string_view cell, double number) {
   constexpr double all_below = 0x1p53;
   std::string text = plain_number(trimmed(cell));
-  if (std::abs(number) <= all_below || text.find_first_not_of("-0123456789") != std::string::npos) return true;
+  if (std::abs(number) < all_below || text.find_first_not_of("-0123456789") != std::string::npos) return true;
   std::array<char, 400> exact{};
   std::snprintf(exact.data(), exact.size(), "%.0f", std::abs(number));
   const std::size_t first = std::min(text.find_first_not_of("-0"), text.size());

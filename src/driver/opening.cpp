@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a campaign directory is opened: for a campaign that begins, or one that goes on.
 #include "../detail/current_ledger.hpp"
+#include "../store/hardening.hpp"
 #include "../round_agreement.hpp"
 
 #include <assay/detail/campaign.hpp>
@@ -82,6 +83,7 @@ Json builtin_default(std::string_view slot, std::string_view key, std::string_vi
 }  // namespace
 
 void Campaign::open() {
+  store::require_own_files(current_ledger(options_.dir));
   storage_ = storage_of(options_.dir, options_.storage);
   // Where there may be a ledger, the lock comes first: what a ledger holds is read by who may bring it in order.
   if (std::error_code none; fs::file_size(current_ledger(options_.dir), none) > 0 && !none) {
