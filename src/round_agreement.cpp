@@ -65,7 +65,8 @@ class Comparison {
     for (const RecordedRounds::Round& round : recorded_.rounds) look_at(round);
     look_for_what_is_missing();
     for (const std::int64_t round : rounds_on_disk(campaign_, RoundKind::picks)) {
-      if (round > ledger_.last_round()) more(round_file(campaign_, RoundKind::picks, round).string() + ": of a round that the ledger does not know");
+      if (round > ledger_.last_round())
+        more(round_file(campaign_, RoundKind::picks, round).string() + ": of a round that the ledger does not know");
     }
     for (const ArchivedLabel& label : recorded_.unclaimed) {
       if (!ledger_.can_answer(label.fingerprint)) more(label.source + ": of a sample that the ledger does not know");
@@ -84,12 +85,13 @@ class Comparison {
     const std::optional<CommittedBatch> batch = ledger_.batch(round.round);
     if (!batch) return;  // said in `result`
     seen_.insert(round.round);
-    const bool same_picks =
-        batch->entries.size() == round.samples.size() && batch->strategy_state.json == round.strategy_state.json &&
-        std::equal(batch->entries.begin(), batch->entries.end(), round.samples.begin(),
-                   [](const LedgerEntry& a, const SampleRecord& b) {
-                     return a.id == b.entry.id && a.rank == b.entry.rank && a.fingerprint == b.entry.fingerprint;
-                   });
+    const bool same_picks = batch->entries.size() == round.samples.size() &&
+                            batch->strategy_state.json == round.strategy_state.json &&
+                            std::equal(batch->entries.begin(), batch->entries.end(), round.samples.begin(),
+                                       [](const LedgerEntry& a, const SampleRecord& b) {
+                                         return a.id == b.entry.id && a.rank == b.entry.rank &&
+                                                a.fingerprint == b.entry.fingerprint;
+                                       });
     if (!same_picks) write(round.round, name(RoundKind::picks, round.round) + ": other picks than the ledger's");
     for (const SampleRecord& sample : round.samples) look_at(sample);
   }
@@ -126,7 +128,8 @@ class Comparison {
     }
     for (const SampleId id : ledger_.integrated(0)) {
       const std::int64_t round = *ledger_.entry(id).integrated_in;
-      if (!in_files_.contains(id)) write(round, name(RoundKind::labels, round) + ": missing, damaged, or without some of its labels");
+      if (!in_files_.contains(id))
+        write(round, name(RoundKind::labels, round) + ": missing, damaged, or without some of its labels");
     }
     // Not a label is missing, but the file is not the one that was written.
     for (std::int64_t round = 0; round <= ledger_.last_round(); ++round) {
@@ -134,8 +137,10 @@ class Comparison {
       const auto altered = [&](RoundKind kind, const std::string& digest) {
         return !digest.empty() && digest_of(round_file(campaign_, kind, round)) != digest;
       };
-      if (altered(RoundKind::picks, known.picks)) write(round, name(RoundKind::picks, round) + ": not as it was written");
-      if (altered(RoundKind::labels, known.labels)) write(round, name(RoundKind::labels, round) + ": not as it was written");
+      if (altered(RoundKind::picks, known.picks))
+        write(round, name(RoundKind::picks, round) + ": not as it was written");
+      if (altered(RoundKind::labels, known.labels))
+        write(round, name(RoundKind::labels, round) + ": not as it was written");
     }
   }
 

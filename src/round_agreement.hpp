@@ -15,7 +15,8 @@ namespace assay::detail {
 
 /// How the files under `labels/` stand to an intact ledger.
 struct RoundAgreement {
-  /// Rounds whose files are missing, damaged, or not what the ledger remembers to have written: the ledger holds it all.
+  /// Rounds whose files are missing, damaged, or not what the ledger remembers to have written: the ledger holds it
+  /// all.
   std::set<std::int64_t> to_write;
   /// The same in words, a line each.
   std::vector<std::string> stale;

@@ -271,10 +271,11 @@ std::string write_picks_file(const fs::path& campaign, const Ledger& ledger, std
   const fs::path file = round_file(campaign, RoundKind::picks, round);
   const std::optional<CommittedBatch> batch = ledger.batch(round);
   if (!batch) {
-    throw CheckpointError({"assay.ledger.round", file.string(), "a round that the ledger holds", std::to_string(round), ""});
+    throw CheckpointError(
+        {"assay.ledger.round", file.string(), "a round that the ledger holds", std::to_string(round), ""});
   }
   Json entries = Json::array();
-  std::vector<std::pair<std::size_t, Values>> inputs;
+  std::vector<SampleId> ids;
   for (const LedgerEntry& entry : batch->entries) {
     entries.push_back({{"id", entry.id},
                        {"purpose", to_string(entry.purpose)},
@@ -282,20 +283,22 @@ std::string write_picks_file(const fs::path& campaign, const Ledger& ledger, std
                        {"score", optional_json(entry.score)},
                        {"strategy", entry.strategy},
                        {"fingerprint", entry.fingerprint}});
-    inputs.emplace_back(inputs.size(), ledger.inputs(entry.id));
+    ids.push_back(entry.id);
   }
+  std::vector<std::pair<std::size_t, Values>> inputs;
+  for (Values& values : ledger.inputs(ids)) inputs.emplace_back(inputs.size(), std::move(values));
   Values tensors;
   put_rows(tensors, "inputs", inputs);
   for (const NamedTensor& entry : batch->strategy_state.tensors) tensors.set("state/" + entry.name, entry.tensor);
   return write_sealed(file,
-               {{"format", format},
-                {"campaign", ledger.campaign_id()},
-                {"behavior", ledger.behavior()},
-                {"round", round},
-                {"label_version", detail::label_version_of(ledger)},
-                {"entries", std::move(entries)},
-                {"state", batch->strategy_state.json}},
-               tensors);
+                      {{"format", format},
+                       {"campaign", ledger.campaign_id()},
+                       {"behavior", ledger.behavior()},
+                       {"round", round},
+                       {"label_version", detail::label_version_of(ledger)},
+                       {"entries", std::move(entries)},
+                       {"state", batch->strategy_state.json}},
+                      tensors);
 }
 
 std::string write_labels_file(const fs::path& campaign, const Ledger& ledger, std::int64_t round,

@@ -84,6 +84,7 @@ TEST_CASE("an outcome that could not be written can be told again", "[faults]") 
       }
       if (!failed) break;
     }
+    disk::fail_at(0, disk::Fault::io_error);  // the one that was not met
     require(refused > 0, "a write that failed");
     require(driver.counts().labels == 3 && driver.counts().failed == 1, "all outcomes in the end");
     require(driver.advance() == RunStatus::finished, "a campaign that goes on");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ledger, label files, pick files and checkpoints of different moments in one directory, each missing, each with a flipped
-// bit: the campaign comes to what it would have come to, or is refused with advice that works.
+// Ledger, label files, pick files and checkpoints of different moments in one directory, each missing, each with a
+// flipped bit: the campaign comes to what it would have come to, or is refused with advice that works.
 #include "support/catch.hpp"
 #include "support/toy.hpp"
 
@@ -121,8 +121,9 @@ void require_same_end(const fs::path& dir) {
     const CheckReport report = repair_campaign(dir);
     for (const std::string& problem : report.problems) UNSCOPED_INFO(problem);
     // A damaged checkpoint is passed over: it stays, and the report goes on saying so.
-    REQUIRE(std::all_of(report.problems.begin(), report.problems.end(),
-                        [](const std::string& text) { return text.find("assay.checkpoint.damaged") != std::string::npos; }));
+    REQUIRE(std::all_of(report.problems.begin(), report.problems.end(), [](const std::string& text) {
+      return text.find("assay.checkpoint.damaged") != std::string::npos;
+    }));
     calls = run(dir);
   }
   if (const auto difference = first_difference(moments().at.back(), dir)) UNSCOPED_INFO(*difference);
@@ -158,7 +159,8 @@ TEST_CASE("parts of a campaign from different moments come to the same, or are r
   }
 }
 
-TEST_CASE("a campaign that a part is missing of comes to the same, or is refused with advice that works", "[matrix][r14]") {
+TEST_CASE("a campaign that a part is missing of comes to the same, or is refused with advice that works",
+          "[matrix][r14]") {
   for (const fs::path& moment : moments().at) {
     for (const Part part : parts) {
       CAPTURE(moment.filename().string(), static_cast<int>(part));

@@ -330,8 +330,8 @@ TEST_CASE("who takes over from a writer that may live goes on with a copy of the
   assay::detail::Holder elsewhere = assay::detail::this_holder();
   elsewhere.boot = "another";
   assay::detail::write_file_durably(
-      lease,
-      to_string(assay::detail::LeaseText{.state = assay::detail::LeaseState::held, .after = generation - 1, .holder = elsewhere}));
+      lease, to_string(assay::detail::LeaseText{
+                 .state = assay::detail::LeaseState::held, .after = generation - 1, .holder = elsewhere}));
   options.max_rounds = rounds;
   options.resume = Resume::required;
   CHECK_THROWS_WITH(toy::driver(options), Contains("assay.campaign.locked"));

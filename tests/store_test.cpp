@@ -25,11 +25,13 @@ std::string label_of(std::int64_t id) { return "label " + std::to_string(id) + s
 
 /// A store with every kind of row: labels, failures, refused and archived ones, times, two rounds.
 std::unique_ptr<Store> filled(const fs::path& folder) {
-  auto ledger = Store::create(folder / "l.sqlite", folder / "objects", "campaign", "{\"seed\":1}", 2, Journal::write_ahead);
+  auto ledger = Store::create(folder / "l.sqlite", folder / "objects", "campaign", "{\"seed\":1}", 2,
+                              Journal::write_ahead);
   for (std::int64_t round = 1; round <= 2; ++round) {
     std::vector<std::string> inputs;
     std::vector<NewSample> batch;
-    for (std::int64_t i = 0; i < samples; ++i) inputs.push_back("inputs " + std::to_string(round * 100 + i) + std::string(40, 'x'));
+    for (std::int64_t i = 0; i < samples; ++i)
+      inputs.push_back("inputs " + std::to_string(round * 100 + i) + std::string(40, 'x'));
     for (std::int64_t i = 0; i < samples; ++i) {
       batch.push_back({.row = {.id = round * 100 + i,
                                .rank = i,
@@ -67,15 +69,17 @@ std::unique_ptr<Store> filled(const fs::path& folder) {
 std::string content_of(const Store& store) {
   std::ostringstream all;
   const CampaignRow campaign = store.campaign();
-  all << campaign.id << campaign.configuration << campaign.behavior << ' ' << campaign.sequence << ' ' << campaign.next_place << '\n';
+  all << campaign.id << campaign.configuration << campaign.behavior << ' ' << campaign.sequence << ' '
+      << campaign.next_place << '\n';
   for (const SampleRow& row : store.samples()) {
-    all << row.id << ' ' << row.round << ' ' << row.rank << row.purpose << row.strategy << row.score.value_or(-1) << row.fingerprint
-        << to_string(row.state) << row.attempts << ' ' << row.integrated.value_or(-1) << row.integrated_in.value_or(-1) << ' '
-        << store.inputs(row.id);
+    all << row.id << ' ' << row.round << ' ' << row.rank << row.purpose << row.strategy << row.score.value_or(-1)
+        << row.fingerprint << to_string(row.state) << row.attempts << ' ' << row.integrated.value_or(-1)
+        << row.integrated_in.value_or(-1) << ' ' << store.inputs(row.id);
     if (row.labels) all << store.labels(row.id);
     for (const auto& [attempt, refused] : store.attempts(row.id)) {
-      all << attempt.attempt << attempt.started << attempt.seconds.value_or(-1) << attempt.host << attempt.outcome << attempt.reason
-          << attempt.output << attempt.directory << attempt.handle << attempt.solver << refused.value_or("none");
+      all << attempt.attempt << attempt.started << attempt.seconds.value_or(-1) << attempt.host << attempt.outcome
+          << attempt.reason << attempt.output << attempt.directory << attempt.handle << attempt.solver
+          << refused.value_or("none");
     }
     all << '\n';
   }
@@ -147,7 +151,8 @@ TEST_CASE("no flipped bit of the database changes what is read", "[store][r8]") 
   // Half of them anywhere, half among the bytes of inputs and labels.
   std::vector<std::size_t> tensors;
   for (const std::string_view mark : {"xxxxxxxx", "yyyyyyyy"}) {
-    for (std::size_t at = bytes.find(mark); at != std::string::npos; at = bytes.find(mark, at + 1)) tensors.push_back(at);
+    for (std::size_t at = bytes.find(mark); at != std::string::npos; at = bytes.find(mark, at + 1))
+      tensors.push_back(at);
   }
   REQUIRE(tensors.size() > 100);
   int refused = 0, same = 0;
@@ -239,12 +244,16 @@ TEST_CASE("rows that are missing, of another moment, or of another campaign do n
     database.run(sql);
   };
   SECTION("a label with its digest in another sample's place") {
-    edit("UPDATE sample SET labels = (SELECT labels FROM sample WHERE id = 101), labels_digest = (SELECT labels_digest FROM "
-         "sample WHERE id = 101) WHERE id = 100");
+    edit(
+        "UPDATE sample SET labels = (SELECT labels FROM sample WHERE id = 101), labels_digest = (SELECT labels_digest "
+        "FROM "
+        "sample WHERE id = 101) WHERE id = 100");
   }
   SECTION("two whole rows exchanged") {
-    edit("UPDATE sample SET id = 999 WHERE id = 100; UPDATE sample SET id = 100 WHERE id = 101; UPDATE sample SET id = 101 "
-         "WHERE id = 999;");
+    edit(
+        "UPDATE sample SET id = 999 WHERE id = 100; UPDATE sample SET id = 100 WHERE id = 101; UPDATE sample SET id = "
+        "101 "
+        "WHERE id = 999;");
   }
   SECTION("an attempt that is gone") { edit("DELETE FROM attempt WHERE id = 103"); }
   SECTION("a recorded time") { edit("UPDATE clock SET seconds = 13"); }
@@ -253,7 +262,8 @@ TEST_CASE("rows that are missing, of another moment, or of another campaign do n
   SECTION("the configuration") { edit("UPDATE campaign SET configuration = '{}'"); }
   SECTION("the round's state") { edit("UPDATE round SET state_json = '{}'"); }
   SECTION("a session") { edit("UPDATE session SET first = 3"); }
-  CHECK_THROWS_WITH(Store::open(folder / "l.sqlite", folder / "objects", Journal::write_ahead), Contains("assay.ledger.damaged"));
+  CHECK_THROWS_WITH(Store::open(folder / "l.sqlite", folder / "objects", Journal::write_ahead),
+                    Contains("assay.ledger.damaged"));
 }
 
 TEST_CASE("a label that is taken back stays with its attempt, and its place stays empty", "[store]") {

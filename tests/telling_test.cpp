@@ -47,21 +47,21 @@ std::vector<SampleId> tell_all(D& driver, F outcome) {
 
 Outcome solved(const Sample& sample) { return done(toy::solve(sample.values)); }
 
-/// Removes the newest checkpoints until the newest one stands in a phase of a round.
-void go_back_to(const std::filesystem::path& dir, std::int64_t round, std::string_view phase) {
-  std::vector<std::filesystem::path> folders;
-  for (const auto& entry : std::filesystem::directory_iterator(dir / "checkpoints")) folders.push_back(entry.path());
-  std::sort(folders.begin(), folders.end());
-  while (!folders.empty()) {
-    std::ifstream in(folders.back() / "checkpoint.json");
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
-    const Json position = parse_json(text, "checkpoint").at("position");
-    if (position.at("round") == round && position.at("phase") == std::string(phase)) return;
-    std::filesystem::remove_all(folders.back());
-    folders.pop_back();
+/// The checkpoints of a campaign that nobody runs, as they are now.
+class Moment {
+ public:
+  explicit Moment(const std::filesystem::path& dir) : checkpoints_(dir / "checkpoints") {
+    std::filesystem::copy(checkpoints_, kept_ / "checkpoints", std::filesystem::copy_options::recursive);
   }
-  FAIL("no checkpoint of round " << round << " in " << phase);
-}
+  void bring_back() const {
+    std::filesystem::remove_all(checkpoints_);
+    std::filesystem::copy(kept_ / "checkpoints", checkpoints_, std::filesystem::copy_options::recursive);
+  }
+
+ private:
+  toy::Folder kept_;
+  std::filesystem::path checkpoints_;
+};
 
 }  // namespace
 
@@ -211,6 +211,10 @@ TEST_CASE("a sample queued again in an earlier round does not bring later rounds
     REQUIRE(driver.advance() == RunStatus::waiting);
     tell_all(driver, solved);
     REQUIRE(driver.advance() == RunStatus::waiting);  // round 1
+  }
+  const Moment in_round_1(folder / "c");
+  {
+    auto driver = asked(folder / "c", unlabeled_pools(), 3);
     const std::vector<Sample> out = driver.ask(2);
     lost = out[0].id;
     driver.tell(lost, failed("diverged"));
@@ -219,7 +223,7 @@ TEST_CASE("a sample queued again in an earlier round does not bring later rounds
     CHECK(driver.round() == 2);
   }
   CHECK(retry_samples(folder / "c", std::nullopt) == 1);
-  go_back_to(folder / "c", 1, "labeling");
+  in_round_1.bring_back();
   auto driver = asked(folder / "c", unlabeled_pools(), 3);
   REQUIRE(driver.advance() == RunStatus::waiting);
   CHECK(driver.round() == 1);
@@ -237,7 +241,7 @@ TEST_CASE("labels of later rounds are not folded in with an earlier one", "[driv
     tell_all(driver, solved);
     REQUIRE(driver.advance() == RunStatus::waiting);  // round 1, of which nothing is folded in
   }
-  std::filesystem::copy(folder / "c/checkpoints", folder / "in_round_1", std::filesystem::copy_options::recursive);
+  const Moment in_round_1(folder / "c");
   {
     auto driver = asked(folder / "c", unlabeled_pools(), 3);
     first = tell_all(driver, [](const Sample&) { return failed("diverged"); });
@@ -246,8 +250,7 @@ TEST_CASE("labels of later rounds are not folded in with an earlier one", "[driv
     driver.tell(out[0].id, solved(out[0]));
   }
   CHECK(retry_samples(folder / "c", std::nullopt) == 2);
-  std::filesystem::remove_all(folder / "c/checkpoints");
-  std::filesystem::rename(folder / "in_round_1", folder / "c/checkpoints");
+  in_round_1.bring_back();
   auto driver = asked(folder / "c", unlabeled_pools(), 3);
   REQUIRE(driver.advance() == RunStatus::waiting);
   CHECK(tell_all(driver, solved) == first);

@@ -139,13 +139,13 @@ enum class Lineage {
 /// `labels/objects/SHA256.safetensors`, synced before the row that names them is committed.
 ///
 /// Every row carries a digest, which is compared whenever the row is read as a whole, and the campaign's row holds the
-/// sum of all of them, which is compared when the ledger is opened for writing: a flipped bit, a row that was edited, is
-/// missing, or is that of another moment or campaign is an error, never another label.
+/// sum of all of them, which is compared when the ledger is opened for writing: a flipped bit, a row that was edited,
+/// is missing, or is that of another moment or campaign is an error, never another label.
 ///
 /// Cost: one transaction (a sync of the disk) for a call that changes something, shared among threads; `open` reads all
 /// rows once.
-/// Errors: `CheckpointError` `assay.ledger` naming the file and SQLite's message, `assay.ledger.damaged` naming the row,
-/// `assay.ledger.log` for a damaged write-ahead log.
+/// Errors: `CheckpointError` `assay.ledger` naming the file and SQLite's message, `assay.ledger.damaged` naming the
+/// row, `assay.ledger.log` for a damaged write-ahead log.
 class Ledger {
  public:
   static constexpr int format = 3;
@@ -234,10 +234,10 @@ class Ledger {
   std::int64_t retry(std::span<const SampleId> ids);
   /// Gives up queued and failed samples, by a person's decision. \return how many there were.
   std::int64_t abandon(std::span<const SampleId> ids);
-  /// Takes labels back: each stays with the attempt that gave it, whose outcome is "withdrawn", and the sample leaves the
-  /// order of integration. \param to what becomes of the samples: `queued`, or `abandoned`. \return how many there were.
-  std::int64_t withdraw(std::span<const SampleId> ids, const std::string& reason,
-                        SampleState to = SampleState::queued);
+  /// Takes labels back: each stays with the attempt that gave it, whose outcome is "withdrawn", and the sample leaves
+  /// the order of integration. \param to what becomes of the samples: `queued`, or `abandoned`. \return how many there
+  /// were.
+  std::int64_t withdraw(std::span<const SampleId> ids, const std::string& reason, SampleState to = SampleState::queued);
   /// @}
 
   /// \name The archive
@@ -245,6 +245,8 @@ class Ledger {
   /// Adds labels from elsewhere. \return how many were new.
   std::int64_t add_to_archive(std::span<const ArchivedLabel> labels);
   std::int64_t archive_size() const;
+  /// Whether there is any label that could answer another sample.
+  bool has_answers() const;
   /// Whether a sample of this content would be answered.
   bool can_answer(const std::string& fingerprint) const;
   /// @}
@@ -278,6 +280,8 @@ class Ledger {
   /// The same, or nothing for a sample that was never chosen.
   std::optional<LedgerEntry> find(SampleId id) const;
   Values inputs(SampleId id) const;
+  /// Of these samples, in their order: rows of common tensors where the samples are alike, which costs less.
+  std::vector<Values> inputs(std::span<const SampleId> ids) const;
   /// Errors: `CheckpointError` for a sample without labels.
   Values labels(SampleId id) const;
   std::vector<LedgerAttempt> attempts(SampleId id) const;

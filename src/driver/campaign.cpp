@@ -122,12 +122,12 @@ void Campaign::finish(std::string reason) {
   emit({.kind = Event::Kind::campaign_finished, .text = position_.finished_by});
 }
 
-/// Samples that count against the budget, as they stood before this round chose: in campaigns of the first behavior also
-/// those that were answered with a copy or an import, which cost nothing.
+/// Samples that count against the budget, as they stood before this round chose: in campaigns of the first behavior
+/// also those that were answered with a copy or an import, which cost nothing.
 std::int64_t Campaign::spent() const {
   const Counts counts = ledger_->counts_after(position_.round - 1);
-  const std::int64_t all =
-      counts.labels + counts.validation_labels + counts.test_labels + counts.failed + counts.infeasible;
+  const std::int64_t all = counts.labels + counts.validation_labels + counts.test_labels + counts.failed +
+                           counts.infeasible;
   return ledger_->behavior() < 2 ? all : all - ledger_->answered_after(position_.round - 1);
 }
 

@@ -219,10 +219,10 @@ bool Campaign::restore() {
   return true;
 }
 
-/// Where there is no sample to train on, those that were queued again are simulated first.
+/// Where there is no sample to train on, those that were queued again are simulated first, and folded in.
 void Campaign::reopen_labeling_before() {
   if (finished() || position_.round < 1 || position_.phase > Phase::query || !labeled_.empty()) return;
-  if (ledger_->open_until(position_.round - 1) == 0) return;
+  if (ledger_->open_until(position_.round - 1) == 0 && ledger_->not_integrated().empty()) return;
   say("samples were queued again: the labeling of round " + std::to_string(position_.round - 1) + " is open again");
   position_ = {.round = position_.round - 1, .phase = Phase::labeling, .trained = position_.trained, .finished_by = {}};
   std::erase_if(records_, [&](const MetricRecord& record) { return record.round > position_.round; });

@@ -200,6 +200,7 @@ std::vector<LedgerEntry> Campaign::claim(std::int64_t count) {
   if (options_.duplicates == Duplicates::reuse) know_left_fingerprints();
   for (bool answered = true; answered && wanted();) {
     answered = false;
+    const bool answers = ledger_->has_answers();
     // Reserved samples are still queued in the ledger until they have started.
     const std::int64_t limit = static_cast<std::int64_t>(running_.size()) + count + 16;
     std::vector<SampleId> ids = ledger_->queued(limit);
@@ -208,7 +209,7 @@ std::vector<LedgerEntry> Campaign::claim(std::int64_t count) {
       if (!wanted()) break;
       if (entry.round > position_.round) continue;
       if (options_.duplicates == Duplicates::reuse) {
-        if (ledger_->answer(entry.id, entry.fingerprint)) {
+        if (answers && ledger_->answer(entry.id, entry.fingerprint)) {
           ++phase_ended_;
           answered = true;
           continue;
@@ -242,9 +243,10 @@ std::vector<Job> Campaign::start(std::int64_t count, Durable durable, const std:
   try {
     const SimulationFolders folders(options_.dir, options_.scratch, ledger_->campaign_id());
     std::vector<Start> starts;
+    std::vector<Values> inputs = ledger_->inputs(ids);
     for (const LedgerEntry& entry : claimed) {
       jobs.push_back({.id = entry.id,
-                      .inputs = ledger_->inputs(entry.id),
+                      .inputs = std::move(inputs[jobs.size()]),
                       .attempt = entry.attempts + 1,
                       .failures = entry.attempts > 0 ? ledger_->failures(entry.id) : 0,
                       .directory = folders.directory(entry.id, entry.attempts + 1),

@@ -54,11 +54,12 @@ void bring_to_local(const fs::path& copy, const fs::path& local, const fs::path&
     if (there.campaign_id() != from.campaign_id()) {
       set_aside_local(local);
     } else if (const Lineage lineage = there.compared_with(from); lineage == Lineage::diverged) {
-      throw CheckpointError({"assay.ledger.diverged", local.string(),
-                             "a ledger with the changes of " + copy.string() + ", or one that all its changes went into",
-                             "one that was changed apart from it, as by 'assay retry' after a kill",
-                             "keep one and move the other into a directory of its own, as ledger.sqlite: 'assay import' "
-                             "brings its labels in"});
+      throw CheckpointError(
+          {"assay.ledger.diverged", local.string(),
+           "a ledger with the changes of " + copy.string() + ", or one that all its changes went into",
+           "one that was changed apart from it, as by 'assay retry' after a kill",
+           "keep one and move the other into a directory of its own, as ledger.sqlite: 'assay import' "
+           "brings its labels in"});
     } else if (lineage != Lineage::behind) {
       return;
     }

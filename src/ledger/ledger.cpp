@@ -52,8 +52,8 @@ bool Ledger::exists(const std::filesystem::path& file) { return store::Store::ex
 Ledger Ledger::create(const std::filesystem::path& file, const std::string& campaign_id,
                       const std::filesystem::path& objects, const std::string& configuration, Journal journal,
                       std::int64_t behavior) {
-  return Ledger(std::make_unique<Impl>(
-      Impl{store::Store::create(file, objects, campaign_id, configuration, behavior, journal)}));
+  return Ledger(
+      std::make_unique<Impl>(Impl{store::Store::create(file, objects, campaign_id, configuration, behavior, journal)}));
 }
 
 Ledger Ledger::open(const std::filesystem::path& file, const std::filesystem::path& objects, Journal journal) {
@@ -193,7 +193,9 @@ void Ledger::record_labels_file(std::int64_t round, const std::string& sha256) {
   impl_->store->record_file(round, /*labels=*/true, sha256);
 }
 
-double Ledger::record_seconds(std::int64_t round, double seconds) { return impl_->store->record_seconds(round, seconds); }
+double Ledger::record_seconds(std::int64_t round, double seconds) {
+  return impl_->store->record_seconds(round, seconds);
+}
 
 void Ledger::restore(std::int64_t round, const State& strategy_state, std::span<const SampleRecord> samples) {
   std::vector<store::WholeSample> rows;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the ledger tells of samples, attempts and counts.
+#include "../data/row_stacker.hpp"
 #include "ledger_impl.hpp"
 
 #include <assay/data/safetensors.hpp>
@@ -41,6 +42,14 @@ LedgerAttempt detail::attempt_from(const store::AttemptRow& row, const std::opti
 
 Values detail::tensors_from(std::string_view bytes, SampleId id) {
   return from_safetensors(std::as_bytes(std::span(bytes)), "ledger, sample " + std::to_string(id));
+}
+
+/// The part of a safetensors file before its data, with its length.
+std::string detail::safetensors_header_of(const std::string& bytes) {
+  std::uint64_t size = 0;
+  for (std::size_t i = std::min<std::size_t>(8, bytes.size()); i-- > 0;)
+    size = size << 8 | static_cast<unsigned char>(bytes[i]);
+  return bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(size, bytes.size())) + 8);
 }
 
 const std::string& Ledger::campaign_id() const noexcept { return impl_->store->campaign_id(); }
@@ -87,9 +96,7 @@ std::optional<CommittedBatch> Ledger::batch(std::int64_t round) const {
   return batch;
 }
 
-std::int64_t Ledger::last_round() const {
-  return impl_->store->number("SELECT coalesce(max(round), -1) FROM round");
-}
+std::int64_t Ledger::last_round() const { return impl_->store->number("SELECT coalesce(max(round), -1) FROM round"); }
 
 std::vector<SampleId> Ledger::picked(std::int64_t first, std::int64_t last) const {
   return impl_->store->ids("SELECT id FROM sample WHERE round >= ? AND round <= ? ORDER BY round, rank", first,
@@ -99,7 +106,8 @@ std::vector<SampleId> Ledger::picked(std::int64_t first, std::int64_t last) cons
 std::vector<SampleId> Ledger::queued(std::int64_t limit) const { return in_state(SampleState::queued, limit); }
 
 std::vector<SampleId> Ledger::in_state(SampleState state, std::int64_t limit) const {
-  return impl_->store->ids("SELECT id FROM sample WHERE state = ? ORDER BY round, rank LIMIT ?", to_string(state), limit);
+  return impl_->store->ids("SELECT id FROM sample WHERE state = ? ORDER BY round, rank LIMIT ?", to_string(state),
+                           limit);
 }
 
 std::int64_t Ledger::count(SampleState state) const {
@@ -111,11 +119,17 @@ std::int64_t Ledger::open_until(std::int64_t round) const {
 }
 
 int Ledger::failures(SampleId id) const {
-  return static_cast<int>(impl_->store->number(
-      "SELECT count(*) FROM attempt WHERE id = ? AND outcome IN ('failed', 'refused')", id));
+  return static_cast<int>(
+      impl_->store->number("SELECT count(*) FROM attempt WHERE id = ? AND outcome IN ('failed', 'refused')", id));
 }
 
 std::int64_t Ledger::archive_size() const { return impl_->store->number("SELECT count(*) FROM archive"); }
+
+bool Ledger::has_answers() const {
+  return impl_->store->number(
+             "SELECT EXISTS (SELECT 1 FROM archive) OR EXISTS (SELECT 1 FROM tally WHERE state = 'done' AND n > 0)") !=
+         0;
+}
 
 bool Ledger::can_answer(const std::string& fingerprint) const {
   return impl_->store->number(
@@ -173,6 +187,31 @@ std::vector<LedgerEntry> Ledger::entries(std::span<const SampleId> ids) const {
 }
 
 Values Ledger::inputs(SampleId id) const { return detail::tensors_from(impl_->store->inputs(id), id); }
+std::vector<Values> Ledger::inputs(std::span<const SampleId> ids) const {
+  std::vector<Values> samples;
+  samples.reserve(ids.size());
+  // Samples that follow one another mostly have the same header: it is parsed once for each run of them.
+  std::string header;
+  std::optional<detail::RowStacker> run;
+  const auto finish = [&] {
+    if (!run) return;
+    const Values stacked = run->take();
+    for (std::int64_t i = 0; i < run->size(); ++i) samples.push_back(row(stacked, i));
+    run.reset();
+  };
+  for (const SampleId id : ids) {
+    const std::string bytes = impl_->store->inputs(id);
+    if (!run || header.empty() || !bytes.starts_with(header)) {
+      finish();
+      header = detail::safetensors_header_of(bytes);
+      run.emplace(detail::tensors_from(bytes, id).names(), 64);
+    }
+    run->add(std::as_bytes(std::span(bytes)), "ledger, sample " + std::to_string(id));
+  }
+  finish();
+  return samples;
+}
+
 Values Ledger::labels(SampleId id) const { return detail::tensors_from(impl_->store->labels(id), id); }
 
 std::optional<std::string> Ledger::label_object(SampleId id) const { return impl_->store->label_object(id); }

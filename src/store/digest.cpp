@@ -174,7 +174,8 @@ std::string_view as_bytes(const Digest& digest) {
 Digest digest_from(std::span<const std::byte> bytes, std::string_view where) {
   Digest digest;
   if (bytes.size() != digest.size()) {
-    throw CheckpointError({"assay.ledger.damaged", std::string(where), "a digest of " + std::to_string(digest.size()) + " bytes",
+    throw CheckpointError({"assay.ledger.damaged", std::string(where),
+                           "a digest of " + std::to_string(digest.size()) + " bytes",
                            std::to_string(bytes.size()) + " bytes", "'assay check --repair' mends what can be mended"});
   }
   std::copy(bytes.begin(), bytes.end(), digest.begin());

@@ -52,7 +52,10 @@ void Store::commit_all(const std::vector<Waiting*>& group) {
   if (later) unsynced_ = true;
   transaction.commit();
   session_begun_ = true;
-  if (!later) unsynced_ = false;
+  if (!later) {
+    unsynced_ = false;
+    synced_sequence_ = campaign.sequence;
+  }
   // Another host may have taken over while this process was away, in the middle of the commit even: then it does not
   // count. Only who asks behind it knows.
   if (guard_) guard_();

@@ -4,7 +4,8 @@
 #include <assay/detail/files.hpp>
 #include <assay/error.hpp>
 
-#include <array>
+#include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -75,6 +76,10 @@ class Log {
     for (; frame < frames() && frame_is_right(frame, before); ++frame) before = stored_in(frame);
     return {frame, before};
   }
+  bool ends_a_change(std::size_t frame) const { return big_endian(at(frame_start(frame) + 4)) != 0; }
+  std::string_view frame_bytes(std::size_t frame) const {
+    return std::string_view(bytes_).substr(frame_start(frame), frame_size());
+  }
   /// Looks for the one bit among `size` bytes from `start` whose turn makes `right` true, and leaves it turned.
   template <class Right>
   bool turn_one_bit(std::size_t start, std::size_t size, Right right) {
@@ -99,8 +104,40 @@ class Log {
   std::string& bytes_;
 };
 
+constexpr std::string_view mark_word = "assay.mark ";
+
+struct Mark {
+  std::int64_t sequence = 0, synced = 0;
+};
+
+/// The greatest numbers in all marks that bytes hold.
+Mark marks_in(std::string_view bytes) {
+  Mark most;
+  for (std::size_t at = bytes.find(mark_word); at != std::string_view::npos; at = bytes.find(mark_word, at + 1)) {
+    const char* const end = bytes.data() + bytes.size();
+    Mark mark;
+    const auto first = std::from_chars(bytes.data() + at + mark_word.size(), end, mark.sequence);
+    if (first.ec != std::errc() || first.ptr == end || *first.ptr != ' ') continue;
+    if (std::from_chars(first.ptr + 1, end, mark.synced).ec != std::errc()) continue;
+    most.sequence = std::max(most.sequence, mark.sequence);
+    most.synced = std::max(most.synced, mark.synced);
+  }
+  return most;
+}
+
+/// Whether a change behind the bad frame was written when more was on the disk than what stands before it.
+bool synced_changes_are_lost(const Log& log, std::size_t bad, const fs::path& database) {
+  std::size_t whole = bad;  // frames before it that end a change
+  while (whole > 0 && !log.ends_a_change(whole - 1)) --whole;
+  std::int64_t read = marks_in(detail::read_own_file(database)).sequence, synced = 0;
+  for (std::size_t frame = 0; frame < whole; ++frame) read = std::max(read, marks_in(log.frame_bytes(frame)).sequence);
+  for (std::size_t frame = bad + 1; frame < log.frames() && log.salt_is_right(frame); ++frame)
+    synced = std::max(synced, marks_in(log.frame_bytes(frame)).synced);
+  return synced > read;
+}
+
 /// Says what is wrong; where one bit is to blame, it is turned back in `bytes`.
-std::optional<std::string> examine(std::string& bytes, bool& mended) {
+std::optional<std::string> examine(std::string& bytes, const fs::path& database, bool& mended) {
   mended = false;
   Log log(bytes);
   if (log.is_empty()) return std::nullopt;
@@ -126,8 +163,8 @@ std::optional<std::string> examine(std::string& bytes, bool& mended) {
   };
   mended = log.turn_one_bit(log.frame_start(frame), log.frame_size(), right);
   if (mended) return "one flipped bit in frame " + std::to_string(frame + 1) + " of the write-ahead log";
-  if (!goes_on) return found;
-  return "frame " + std::to_string(frame + 1) + " of the write-ahead log is damaged, and frames behind it are not";
+  if (found || !goes_on || !synced_changes_are_lost(log, frame, database)) return found;
+  return "frame " + std::to_string(frame + 1) + " of the write-ahead log is damaged, and changes behind it are not";
 }
 
 std::string log_of(const fs::path& database) {
@@ -139,23 +176,28 @@ std::string log_of(const fs::path& database) {
 
 }  // namespace
 
+std::string mark_of(std::int64_t sequence, std::int64_t synced) {
+  return std::string(mark_word) + std::to_string(sequence) + " " + std::to_string(synced);
+}
+
 std::optional<std::string> log_damage(const fs::path& database) {
   std::string bytes = log_of(database);
   bool mended = false;
-  return examine(bytes, mended);
+  return examine(bytes, database, mended);
 }
 
 void require_whole_log(const fs::path& database) {
   if (const std::optional<std::string> damage = log_damage(database)) {
-    throw CheckpointError({"assay.ledger.log", database.string() + "-wal", "a log as it was written", *damage,
-                           "opening the ledger would lose committed changes: 'assay check --repair' mends what can be mended"});
+    throw CheckpointError(
+        {"assay.ledger.log", database.string() + "-wal", "a log as it was written", *damage,
+         "opening the ledger would lose committed changes: 'assay check --repair' mends what can be mended"});
   }
 }
 
 bool repair_log(const fs::path& database) {
   std::string bytes = log_of(database);
   bool mended = false;
-  if (!examine(bytes, mended) || !mended) return false;
+  if (!examine(bytes, database, mended) || !mended) return false;
   detail::replace_file_durably(database.string() + "-wal", bytes);
   return true;
 }

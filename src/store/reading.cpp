@@ -64,8 +64,7 @@ std::string Store::labels(std::int64_t id) const {
     const SampleRow sample = sample_from(row);
     if (sample.labels) return tensors(row, 15, *sample.labels, name_of(id));
   }
-  throw CheckpointError(
-      {"assay.ledger.labels", file().string(), "labels of sample " + std::to_string(id), "none", ""});
+  throw CheckpointError({"assay.ledger.labels", file().string(), "labels of sample " + std::to_string(id), "none", ""});
 }
 
 std::vector<std::pair<AttemptRow, std::optional<std::string>>> Store::attempts(std::int64_t id) const {

@@ -25,8 +25,9 @@ std::optional<Digest> digest_or_none(const Statement& row, int column, std::stri
 std::string sample_name(std::int64_t id) { return "ledger, sample " + std::to_string(id); }
 
 [[noreturn]] void fail(const std::string& where, const char* got) {
-  throw CheckpointError({"assay.ledger.damaged", where, "contents that match their digest", got,
-                         "a bit of the file was flipped, or it was edited: 'assay check --repair' mends what can be mended"});
+  throw CheckpointError(
+      {"assay.ledger.damaged", where, "contents that match their digest", got,
+       "a bit of the file was flipped, or it was edited: 'assay check --repair' mends what can be mended"});
 }
 
 void require(const Digest& computed, std::span<const std::byte> found, const std::string& where) {
@@ -44,7 +45,9 @@ void Store::bind(Statement& statement, int index, const Column& column) {
   column.object ? statement.bind(index, std::string_view(column.bytes)) : statement.bind_blob(index, column.bytes);
 }
 
-void Store::bind(Statement& statement, int index, const Digest& digest) { statement.bind_blob(index, as_bytes(digest)); }
+void Store::bind(Statement& statement, int index, const Digest& digest) {
+  statement.bind_blob(index, as_bytes(digest));
+}
 
 void Store::bind(Statement& statement, int index, const std::optional<Digest>& digest) {
   digest ? bind(statement, index, *digest) : statement.bind_null(index);
@@ -175,7 +178,8 @@ void Store::insert(const AttemptRow& row, const std::optional<Column>& refused) 
 
 void Store::insert(const RoundRow& row) {
   Statement insert = database_.prepare(
-      "INSERT INTO round (round, state_json, state_tensors, picks_file, labels_file, digest) VALUES (?, ?, ?, ?, ?, ?)");
+      "INSERT INTO round (round, state_json, state_tensors, picks_file, labels_file, digest) VALUES (?, ?, ?, ?, ?, "
+      "?)");
   insert.all(row.round, row.state_json);
   insert.bind_blob(3, row.state_tensors);
   insert.bind(4, row.picks_file);

@@ -10,7 +10,8 @@
 #include <string>
 #include <string_view>
 
-// What the store holds: rows of bytes, JSON and digests. What the bytes of a tensor column mean is for those above to know.
+// What the store holds: rows of bytes, JSON and digests. What the bytes of a tensor column mean is for those above to
+// know.
 
 namespace assay::store {
 

@@ -79,14 +79,15 @@ END;
 UPDATE campaign SET format = 2;
 )";
 
-/// From format 2 to format 3: a digest with every row and one over all of them, the rules that a campaign chooses by, who
-/// changed it, and the solver that a label comes from. The digests themselves are filled in by the program.
+/// From format 2 to format 3: a digest with every row and one over all of them, the rules that a campaign chooses by,
+/// who changed it, and the solver that a label comes from. The digests themselves are filled in by the program.
 inline constexpr const char* migration_3 = R"(
 ALTER TABLE campaign ADD COLUMN behavior INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE campaign ADD COLUMN next_place INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE campaign ADD COLUMN row_count INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE campaign ADD COLUMN seal BLOB NOT NULL DEFAULT x'';        -- sum of the digests of all rows
 ALTER TABLE campaign ADD COLUMN digest BLOB NOT NULL DEFAULT x'';
+ALTER TABLE campaign ADD COLUMN mark TEXT NOT NULL DEFAULT '';         -- for whoever looks at a damaged log
 ALTER TABLE round ADD COLUMN picks_file TEXT NOT NULL DEFAULT '';      -- SHA-256 of the file that says so too
 ALTER TABLE round ADD COLUMN labels_file TEXT NOT NULL DEFAULT '';
 ALTER TABLE round ADD COLUMN digest BLOB NOT NULL DEFAULT x'';

@@ -53,7 +53,7 @@ Database::Database(const std::filesystem::path& file, bool writable) : file_(fil
   const bool changes = writable || readable_->is_copy();
   const std::filesystem::path& opened = readable_ ? readable_->path() : file;
   const int flags = (changes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | (writable ? SQLITE_OPEN_CREATE : 0);
-  if (sqlite3_open_v2(opened.c_str(), &handle_, flags | SQLITE_OPEN_FULLMUTEX, nullptr) != SQLITE_OK) {
+  if (sqlite3_open_v2(opened.c_str(), &handle_, flags | SQLITE_OPEN_NOMUTEX, nullptr) != SQLITE_OK) {
     const std::string message = handle_ ? sqlite3_errmsg(handle_) : "out of memory";
     sqlite3_close(handle_);
     throw CheckpointError({"assay.ledger", file.string(), "a ledger that can be opened", message, ""});

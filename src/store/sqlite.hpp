@@ -63,7 +63,7 @@ class Statement {
   sqlite3_stmt* statement_;
 };
 
-/// One connection, with its statements prepared once.
+/// One connection, with its statements prepared once. Used by one thread at a time.
 class Database {
  public:
   /// Only the holder of a campaign's lock opens a database as writable: that rolls back what a writer left, and a

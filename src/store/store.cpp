@@ -49,8 +49,8 @@ void Store::use_journal(Journal journal) {
   if (write_ahead_) {
     database_.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
   } else {
-    // The journal stays, and its first bytes are cleared at the moment of commit: a file that comes and goes is not seen
-    // to come by every host at once, and a ledger without its journal is one in the middle of a commit.
+    // The journal stays, and its first bytes are cleared at the moment of commit: a file that comes and goes is not
+    // seen to come by every host at once, and a ledger without its journal is one in the middle of a commit.
     database_.run("PRAGMA journal_mode = PERSIST; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 1048576;");
   }
 }
@@ -182,10 +182,11 @@ CampaignRow Store::read_campaign(bool check) const {
 
 void Store::write_campaign(const CampaignRow& row) {
   Statement update = database_.prepare(
-      "UPDATE campaign SET sequence = ?, next_place = ?, row_count = ?, seal = ?, digest = ?");
+      "UPDATE campaign SET sequence = ?, next_place = ?, row_count = ?, seal = ?, digest = ?, mark = ?");
   update.all(row.sequence, row.next_place, row.rows);
   bind(update, 4, row.seal);
   bind(update, 5, digest_of(row));
+  update.bind(6, mark_of(row.sequence, synced_sequence_));
   update.run();
 }
 

@@ -76,14 +76,14 @@ struct Damage {
 };
 
 /// The durable record of a campaign as rows of bytes, JSON and digests: a SQLite database with synchronous commits.
-/// Tensors over `largest_inline` bytes stand in files of their own, named by their contents. Every row carries a digest,
-/// which is compared whenever the row is read as a whole, and the campaign's row holds the sum of all of them, which is
-/// compared when the store is opened for writing. Calls may come from any thread; changes that arrive while a commit is
-/// under way share the next one.
+/// Tensors over `largest_inline` bytes stand in files of their own, named by their contents. Every row carries a
+/// digest, which is compared whenever the row is read as a whole, and the campaign's row holds the sum of all of them,
+/// which is compared when the store is opened for writing. Calls may come from any thread; changes that arrive while a
+/// commit is under way share the next one.
 ///
-/// Cost: one transaction (a sync of the disk) for a call that changes something, shared among threads; opening reads all
-/// rows once.
-/// Errors: `CheckpointError` `assay.ledger` naming the file and SQLite's message; `assay.ledger.damaged` naming the row.
+/// Cost: one transaction (a sync of the disk) for a call that changes something, shared among threads; opening reads
+/// all rows once. Errors: `CheckpointError` `assay.ledger` naming the file and SQLite's message; `assay.ledger.damaged`
+/// naming the row.
 class Store {
  public:
   static constexpr std::int64_t format = 3;
@@ -264,6 +264,7 @@ class Store {
   std::int64_t row_change_ = 0;
   std::int64_t next_place_ = 0;
   std::int64_t least_sequence_ = 0;
+  std::int64_t synced_sequence_ = 0;  ///< changes that are certainly on the disk
 
   std::mutex group_mutex_;
   std::condition_variable group_ended_;

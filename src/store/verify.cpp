@@ -122,8 +122,7 @@ std::vector<Damage> Store::damage(std::size_t limit) const {
          while (rows.next()) all.push_back({rows.bytes(0), rows.bytes(1), rows.integer(2)});
          return all;
        }()) {
-    const std::int64_t there =
-        told.purpose == "*" ? simulations : counted[{told.purpose, told.state}];
+    const std::int64_t there = told.purpose == "*" ? simulations : counted[{told.purpose, told.state}];
     if (told.count != there) {
       findings.add("ledger: " + std::to_string(there) + " " + told.purpose + " " + told.state + " where " +
                    std::to_string(told.count) + " were counted");

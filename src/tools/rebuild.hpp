@@ -16,9 +16,9 @@ struct Rebuilt {
   std::vector<std::string> lost;  ///< what is in none of the sources, a line each
 };
 
-/// Writes a new ledger to `draft`, from the files under labels/, the checkpoints, and every row of the one that is there
-/// whose digest still matches.
-/// Errors: `CheckpointError` `assay.repair.nothing` if there is nothing to rebuild from.
+/// Writes a new ledger to `draft`, from the files under labels/, the checkpoints, and every row of the one that is
+/// there whose digest still matches. Errors: `CheckpointError` `assay.repair.nothing` if there is nothing to rebuild
+/// from.
 Rebuilt rebuild_ledger(const std::filesystem::path& campaign, const std::filesystem::path& draft);
 
 }  // namespace assay::tools
