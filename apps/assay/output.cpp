@@ -28,6 +28,8 @@ void flush_output() {
     good = copy < 0 || ::close(copy) == 0;
   }
   if (good) return;
+  // The stream has failed earlier, and does not say why: another byte, behind what is lost already, does.
+  if (errno == 0 && ::write(STDOUT_FILENO, "\n", 1) >= 0) errno = 0;
   throw DataError({"assay.output", "standard output", "to write it, to its end",
                    errno != 0 ? std::strerror(errno) : "an earlier error",
                    "what it holds is not whole: do not use it"});
