@@ -45,12 +45,6 @@ bool are_as_written(const fs::path& campaign, const Ledger& ledger) {
   return true;
 }
 
-bool was_withdrawn(const Ledger& ledger, SampleId id) {
-  const std::vector<LedgerAttempt> attempts = ledger.attempts(id);
-  return std::any_of(attempts.begin(), attempts.end(),
-                     [](const LedgerAttempt& attempt) { return attempt.outcome == "withdrawn"; });
-}
-
 class Comparison {
  public:
   Comparison(const fs::path& campaign, const Ledger& ledger)
@@ -109,12 +103,12 @@ class Comparison {
     if (entry->state == SampleState::done) {
       const std::string digest = fingerprint(*in_file.labels);
       if (digest == fingerprint(ledger_.labels(entry->id))) return;
-      if (was_withdrawn(ledger_, entry->id) || !ledger_.round_files(round).labels.empty()) {
+      if (was_withdrawn(ledger_.attempts(entry->id)) || !ledger_.round_files(round).labels.empty()) {
         write(round, name(RoundKind::labels, round) + ": another label of " + who + " than the ledger's");
       } else {
         more(who + ": the label in labels/ is another than the ledger's");
       }
-    } else if (was_withdrawn(ledger_, entry->id)) {
+    } else if (was_withdrawn(ledger_.attempts(entry->id))) {
       write(round, name(RoundKind::labels, round) + ": holds a label of " + who + " that was withdrawn");
     } else {
       more(who + ": its label stands in labels/ and not in the ledger");
@@ -155,6 +149,11 @@ class Comparison {
 };
 
 }  // namespace
+
+bool was_withdrawn(std::span<const LedgerAttempt> attempts) {
+  return std::any_of(attempts.begin(), attempts.end(),
+                     [](const LedgerAttempt& attempt) { return attempt.outcome == "withdrawn"; });
+}
 
 RoundAgreement compare_round_files(const fs::path& campaign, const Ledger& ledger) {
   if (are_as_written(campaign, ledger)) return {};

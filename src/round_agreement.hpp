@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ struct RoundAgreement {
 
 /// Cost: reads every file once to compare its digest with the one in the ledger; where one differs, everything.
 RoundAgreement compare_round_files(const std::filesystem::path& campaign, const Ledger& ledger);
+
+/// Whether a label that one of these attempts gave was taken back.
+bool was_withdrawn(std::span<const LedgerAttempt> attempts);
 
 /// What a checkpoint knows of and the ledger does not, in words; nothing if the ledger holds it all.
 std::optional<std::string> unknown_to_ledger(const Json& checkpoint, const Ledger& ledger);

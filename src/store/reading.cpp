@@ -114,6 +114,11 @@ std::vector<std::pair<std::int64_t, double>> Store::clock() const {
 
 std::vector<Store::Tally> Store::tally() const {
   const std::lock_guard lock(mutex_);
+  return read_tally();
+}
+
+/// With the database's lock held.
+std::vector<Store::Tally> Store::read_tally() const {
   Statement rows = database_.prepare("SELECT purpose, state, n FROM tally");
   std::vector<Tally> found;
   while (rows.next()) found.push_back({rows.bytes(0), rows.bytes(1), rows.integer(2)});

@@ -199,6 +199,7 @@ class Store {
   void migrate();
   void seal_all();
   CampaignRow read_campaign(bool check) const;
+  std::vector<Tally> read_tally() const;
   void write_campaign(const CampaignRow& row);
   [[noreturn]] void throw_damaged(const std::string& what) const;
   [[noreturn]] void throw_unknown(std::int64_t id) const;

@@ -116,12 +116,7 @@ std::vector<Damage> Store::damage(std::size_t limit) const {
     findings.add("ledger: " + std::to_string(findings.rows()) + " rows that do not add up to what was written (" +
                  std::to_string(campaign->rows) + " rows): rows are missing, or are those of another moment");
   }
-  for (const Tally& told : [&] {
-         std::vector<Tally> all;
-         Statement rows = database_.prepare("SELECT purpose, state, n FROM tally");
-         while (rows.next()) all.push_back({rows.bytes(0), rows.bytes(1), rows.integer(2)});
-         return all;
-       }()) {
+  for (const Tally& told : read_tally()) {
     const std::int64_t there = told.purpose == "*" ? simulations : counted[{told.purpose, told.state}];
     if (told.count != there) {
       findings.add("ledger: " + std::to_string(there) + " " + told.purpose + " " + told.state + " where " +

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rebuild.hpp"
 
+#include "../round_agreement.hpp"
 #include "campaign_files.hpp"
 
 #include <assay/checkpoint.hpp>
@@ -58,15 +59,10 @@ FromCheckpoints read_checkpoints(const fs::path& campaign) {
   return found;
 }
 
-bool was_withdrawn(const SampleRecord& record) {
-  return std::any_of(record.attempts.begin(), record.attempts.end(),
-                     [](const LedgerAttempt& attempt) { return attempt.outcome == "withdrawn"; });
-}
-
 /// Whether the ledger's record of a sample knows all that the files' does.
 bool knows_as_much(const SampleRecord& in_ledger, const SampleRecord& in_files) {
   if (in_ledger.entry.fingerprint != in_files.entry.fingerprint) return false;
-  if (was_withdrawn(in_ledger)) return true;
+  if (detail::was_withdrawn(in_ledger.attempts)) return true;
   return in_ledger.attempts.size() >= in_files.attempts.size() && (in_ledger.labels || !in_files.labels);
 }
 
