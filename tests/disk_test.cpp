@@ -3,6 +3,7 @@
 #include "support/catch.hpp"
 #include "support/child.hpp"
 #include "support/disk.hpp"
+#include "support/folder.hpp"
 
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -23,23 +24,9 @@ using child::require;
 
 namespace {
 
-/// In memory if possible: there are thousands of images, and nothing here is about the real disk.
-class Folder {
- public:
-  Folder() {
-    const fs::path memory = "/dev/shm";
-    std::string name = ((fs::exists(memory) ? memory : fs::temp_directory_path()) / "assay_disk_XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-    fs::create_directory(root());
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { fs::remove_all(path_); }
-  fs::path root() const { return path_ / "root"; }
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  fs::path path_;
+struct Folder : temporary::Folder {
+  Folder() : temporary::Folder(temporary::memory()) { fs::create_directory(root()); }
+  fs::path root() const { return path() / "root"; }
 };
 
 std::string read(const fs::path& file) {

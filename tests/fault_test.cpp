@@ -3,6 +3,7 @@
 #include "support/child.hpp"
 #include "support/disk.hpp"
 #include "support/disk_campaign.hpp"
+#include "support/folder.hpp"
 
 #include <assay/ledger.hpp>
 
@@ -20,20 +21,8 @@ using child::require;
 
 namespace {
 
-class Folder {
- public:
-  Folder() {
-    const fs::path memory = "/dev/shm";
-    std::string name = ((fs::exists(memory) ? memory : fs::temp_directory_path()) / "assay_fault_XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { fs::remove_all(path_); }
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  fs::path path_;
+struct Folder : temporary::Folder {
+  Folder() : temporary::Folder(temporary::memory()) {}
 };
 
 std::string text_of(const fs::path& file) {

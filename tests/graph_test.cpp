@@ -17,6 +17,7 @@
 #include <torch/nn/modules/linear.h>
 
 #include "support/catch.hpp"
+#include "support/tensors.hpp"
 
 using namespace assay;
 
@@ -94,14 +95,7 @@ std::vector<torch::Tensor> trained(Learner learner, const DefaultTrainingLoopOpt
   Rounds rounds(options);
   for (const std::int64_t more : {0, 16, 5}) rounds.train(learner, more);
   if (report) *report = rounds.report;
-  std::vector<torch::Tensor> copies;
-  for (const torch::Tensor& parameter : learner.parameters()) copies.push_back(parameter.detach().clone());
-  return copies;
-}
-
-bool same(const std::vector<torch::Tensor>& a, const std::vector<torch::Tensor>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const torch::Tensor& x, const torch::Tensor& y) { return torch::equal(x, y); });
+  return copies(learner.parameters());
 }
 
 ModuleLearner module_learner(AnyModule::Loss loss = mse_loss) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/catch.hpp"
 #include "support/toy.hpp"
+#include "support/tensors.hpp"
 
 #include <assay/error.hpp>
 #include <assay/learner/module_learner.hpp>
@@ -59,11 +60,6 @@ TORCH_MODULE(Mixed);
 
 ModuleLearnerOptions module_options(std::int64_t classes = 0) {
   return {.inputs = {"a", "b"}, .targets = {classes > 0 ? "c" : "y"}, .classes = classes};
-}
-
-bool same(const std::vector<torch::Tensor>& a, const std::vector<torch::Tensor>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const torch::Tensor& x, const torch::Tensor& y) { return torch::equal(x, y); });
 }
 
 template <class Learner>

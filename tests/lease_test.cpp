@@ -2,6 +2,7 @@
 // Who may write to a directory that several hosts reach. Hosts and their processes are made up here, and times are
 // those that files are given; tests/two_hosts tries the same with kernels of their own on real NFS.
 #include "support/catch.hpp"
+#include "support/folder.hpp"
 #include "support/child.hpp"
 
 #include "../src/detail/current_ledger.hpp"
@@ -29,21 +30,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-class Place {
- public:
-  Place() {
-    std::string name = (fs::temp_directory_path() / "assay_test_XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-  ~Place() { fs::remove_all(path_); }
-  const fs::path& path() const { return path_; }
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
+using Place = temporary::Folder;
 
 /// A process of a made-up host. Nobody is known to be dead unless a test says so.
 LeaseRules from(const std::string& host, long process = 7) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looking at a ledger changes nothing: not what a writer left, nor what one on another host is in the middle of.
 #include "support/catch.hpp"
+#include "support/folder.hpp"
 #include "support/child.hpp"
 
 #include "../src/detail/database_copy.hpp"
@@ -32,21 +33,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-class Place {
- public:
-  Place() {
-    std::string name = (fs::temp_directory_path() / "assay_test_XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-  ~Place() { fs::remove_all(path_); }
-  const fs::path& path() const { return path_; }
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
+using Place = temporary::Folder;
 
 /// Names, bytes and times of all that is in a folder.
 std::map<std::string, std::tuple<std::string, std::int64_t, std::int64_t>> state_of(const fs::path& folder) {

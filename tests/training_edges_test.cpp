@@ -2,6 +2,7 @@
 // Where a training ends in numbers that are not finite, and validation pools beyond a block.
 #include "support/catch.hpp"
 #include "support/toy.hpp"
+#include "support/tensors.hpp"
 
 #include <assay/error.hpp>
 #include <assay/learner/module_learner.hpp>
@@ -21,17 +22,6 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 
 ModuleLearner linear() {
   return ModuleLearner(torch::nn::Linear(2, 1), {.inputs = {"a", "b"}, .targets = {"y"}}, mse_loss);
-}
-
-std::vector<torch::Tensor> copies(const std::vector<torch::Tensor>& tensors) {
-  std::vector<torch::Tensor> copies;
-  for (const torch::Tensor& tensor : tensors) copies.push_back(tensor.detach().clone());
-  return copies;
-}
-
-bool same(const std::vector<torch::Tensor>& a, const std::vector<torch::Tensor>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const torch::Tensor& x, const torch::Tensor& y) { return torch::equal(x, y); });
 }
 
 /// A learner that was given weights, and then a training of it.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/catch.hpp"
 #include "support/toy.hpp"
+#include "support/tensors.hpp"
 
 #include <assay/error.hpp>
 #include <assay/learner/module_learner.hpp>
@@ -37,17 +38,6 @@ DefaultTrainingLoopOptions training() {
 /// A linear module whose loss is the test's own.
 ModuleLearner linear(AnyModule::Loss loss) {
   return ModuleLearner(torch::nn::Linear(2, 1), {.inputs = {"a", "b"}, .targets = {"y"}}, std::move(loss));
-}
-
-std::vector<torch::Tensor> copies(const std::vector<torch::Tensor>& tensors) {
-  std::vector<torch::Tensor> copies;
-  for (const torch::Tensor& tensor : tensors) copies.push_back(tensor.detach().clone());
-  return copies;
-}
-
-bool same(const std::vector<torch::Tensor>& a, const std::vector<torch::Tensor>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const torch::Tensor& x, const torch::Tensor& y) { return torch::equal(x, y); });
 }
 
 /// A first training and a fine-tuning of a linear module.

@@ -203,13 +203,13 @@ std::vector<LedgerEntry> Campaign::claim(std::int64_t count) {
     const bool answers = ledger_->has_answers();
     // Reserved samples are still queued in the ledger until they have started.
     const std::int64_t limit = static_cast<std::int64_t>(running_.size()) + count + 16;
-    std::vector<SampleId> ids = ledger_->queued(limit);
-    std::erase_if(ids, [&](SampleId id) { return running_.contains(id); });
-    for (LedgerEntry& entry : ledger_->entries(ids)) {
+    for (const SampleId id : ledger_->queued(limit)) {
       if (!wanted()) break;
+      if (running_.contains(id)) continue;
+      LedgerEntry entry = ledger_->entry(id);
       if (entry.round > position_.round) continue;
       if (options_.duplicates == Duplicates::reuse) {
-        if (answers && ledger_->answer(entry.id, entry.fingerprint)) {
+        if (answers && ledger_->answer(id, entry.fingerprint)) {
           ++phase_ended_;
           answered = true;
           continue;
@@ -217,7 +217,7 @@ std::vector<LedgerEntry> Campaign::claim(std::int64_t count) {
         if (running_fingerprints_.contains(entry.fingerprint)) continue;  // its twin will answer it
       }
       running_fingerprints_.insert(entry.fingerprint);
-      running_.emplace(entry.id, Running{.attempt = 0, .began = {}, .fingerprint = entry.fingerprint});
+      running_.emplace(id, Running{.attempt = 0, .began = {}, .fingerprint = entry.fingerprint});
       claimed.push_back(std::move(entry));
     }
   }

@@ -52,25 +52,21 @@ std::vector<std::int64_t> Store::start(std::span<const Start> starts, Durable du
 }
 
 void Store::set_handle(std::int64_t id, std::int64_t attempt, const std::string& handle) {
-  change([&] {
-    const std::optional<AttemptRow> before = attempt_row(id, attempt);
-    if (!before) throw_unknown(id);
-    AttemptRow after = *before;
-    after.handle = handle;
-    update(*before, after);
-  });
+  change([&] { put_handle(id, attempt, handle); });
 }
 
 void Store::set_handles(std::span<const std::int64_t> ids, const std::string& handle) {
   change([&] {
-    for (const std::int64_t id : ids) {
-      const std::optional<AttemptRow> before = attempt_row(id, known_row(id).attempts);
-      if (!before) throw_unknown(id);
-      AttemptRow after = *before;
-      after.handle = handle;
-      update(*before, after);
-    }
+    for (const std::int64_t id : ids) put_handle(id, known_row(id).attempts, handle);
   });
+}
+
+void Store::put_handle(std::int64_t id, std::int64_t attempt, const std::string& handle) {
+  const std::optional<AttemptRow> before = attempt_row(id, attempt);
+  if (!before) throw_unknown(id);
+  AttemptRow after = *before;
+  after.handle = handle;
+  update(*before, after);
 }
 
 void Store::end(std::span<const Ended> ended) {

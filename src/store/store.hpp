@@ -250,6 +250,7 @@ class Store {
   void add(const Digest& digest);
   void take_out(const Digest& digest);
   void begin_session(const CampaignRow& campaign);
+  void put_handle(std::int64_t id, std::int64_t attempt, const std::string& handle);
   void set_file(std::int64_t round, bool labels, const std::string& sha256);
 
   mutable std::mutex mutex_;  // of the database

@@ -2,6 +2,8 @@
 // A small real problem for campaigns in tests, and folders that go away.
 #pragma once
 
+#include "folder.hpp"
+
 #include <assay/config.hpp>
 #include <assay/data/space.hpp>
 #include <assay/label/function_label.hpp>
@@ -11,27 +13,12 @@
 #include <assay/query/query.hpp>
 
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 
 namespace toy {
 
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "assay_test_XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path_); }
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
+using Folder = temporary::Folder;
 
 inline const assay::Space& space() {
   static const assay::Space space{{"a", -1, 1}, {"b", 0, 2}};
