@@ -25,9 +25,10 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-/// Of a takeover, or of a look at a directory where others take over.
-constexpr int most_attempts = 100;
 constexpr std::chrono::milliseconds between_attempts{50};
+
+/// Of a takeover, or of a look at a directory where others take over.
+std::int64_t attempts_in(std::chrono::milliseconds patience) { return 1 + patience / between_attempts; }
 
 constexpr std::string_view prefix = "lease.", suffix = ".json", draft_prefix = "lease.draft.";
 
@@ -147,8 +148,9 @@ std::int64_t newest_lease(const fs::path& directory) {
   return numbers.empty() ? 0 : numbers.back();
 }
 
-std::optional<LeaseText> newest_established_lease(const fs::path& directory) {
-  for (int attempt = 0; attempt < most_attempts; ++attempt) {
+std::optional<LeaseText> newest_established_lease(const fs::path& directory, std::chrono::milliseconds patience) {
+  for (std::int64_t attempt = 0; attempt < attempts_in(patience); ++attempt) {
+    if (attempt > 0) std::this_thread::sleep_for(between_attempts);
     std::int64_t number = newest_lease(directory);
     while (number > 0) {
       const std::optional<LeaseFile> file = LeaseFile::open(lease_file(directory, number));
@@ -158,7 +160,6 @@ std::optional<LeaseText> newest_established_lease(const fs::path& directory) {
       number = earlier_of(*file, *text, number);
     }
     if (number == 0) return std::nullopt;
-    std::this_thread::sleep_for(between_attempts);
   }
   return std::nullopt;
 }
@@ -171,7 +172,7 @@ Lease::Lease(const fs::path& directory, LeaseRules rules) : directory_(directory
 void Lease::acquire() {
   const Draft draft(directory_);
   std::int64_t after = newest_lease(directory_);
-  for (int attempt = 0; attempt < most_attempts; ++attempt) {
+  for (std::int64_t attempt = 0; attempt < attempts_in(rules_.patience); ++attempt) {
     if (attempt > 0) std::this_thread::sleep_for(between_attempts);
     draft.write({.after = after, .holder = rules_.me});
     if (after == 0) require_no_old_lease(directory_, draft, rules_.stale);
@@ -232,10 +233,10 @@ bool Lease::inherit(std::optional<LeaseFile> before) {
     number = earlier_of(*before, *text, number);
     if (number == 0) return true;
     std::optional<LeaseFile> earlier;
-    for (int attempt = 0; attempt < most_attempts && !earlier; ++attempt) {
+    for (std::int64_t attempt = 0; attempt < attempts_in(rules_.patience) && !earlier; ++attempt) {
+      if (attempt > 0) std::this_thread::sleep_for(between_attempts);
       earlier = LeaseFile::open(lease_file(directory_, number));
-      if (earlier || leases(directory_).empty()) break;
-      std::this_thread::sleep_for(between_attempts);
+      if (leases(directory_).empty()) break;
     }
     if (!earlier) {  // somebody removed it by hand: what its holder does is unknown
       inherited_ = {.ledger = -1, .writer_may_live = true};

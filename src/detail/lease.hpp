@@ -14,10 +14,14 @@
 
 namespace assay::detail {
 
+/// How long leases that do not follow one another are looked at again: another process may be between two steps.
+constexpr std::chrono::milliseconds patience_with_takeovers{5'000};
+
 /// How a lease is kept and judged; tests have shorter times and other processes.
 struct LeaseRules {
   std::chrono::milliseconds renewal{10'000};
   std::chrono::milliseconds stale{60'000};
+  std::chrono::milliseconds patience = patience_with_takeovers;
   Holder me = this_holder();
   std::function<bool(const Holder&)> dead = known_dead;
 };
@@ -85,6 +89,7 @@ std::filesystem::path lease_file(const std::filesystem::path& directory, std::in
 /// The highest number of the leases in a directory; 0 if there is none.
 std::int64_t newest_lease(const std::filesystem::path& directory);
 /// The number of the ledger that counts, as the newest holder that established itself has it; nothing without one.
-std::optional<LeaseText> newest_established_lease(const std::filesystem::path& directory);
+std::optional<LeaseText> newest_established_lease(const std::filesystem::path& directory,
+                                                  std::chrono::milliseconds patience = patience_with_takeovers);
 
 }  // namespace assay::detail

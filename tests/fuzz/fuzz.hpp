@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the fuzz targets share. A target is one function, `LLVMFuzzerTestOneInput`: libFuzzer calls it with inputs that
-// it invents, `replay_main.cpp` with files.
+// it invents, `replay_main.cpp` with files and, for some seconds, with what it makes of them.
 #pragma once
 
 #include <assay/data/values.hpp>
@@ -17,6 +17,8 @@
 #include <vector>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+/// Mutates bytes in place, up to `most` of them; libFuzzer's, or that of `replay_main.cpp`. \return how many there are.
+extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t most);
 
 namespace fuzz {
 
@@ -69,11 +71,9 @@ std::string safetensors_of(std::string_view declaration, std::string_view data,
 /// asks for in memory and time it gets, up to the limits of the library, which are looked at from above.
 void lower(assay::Json& json, const std::vector<std::string>& keys, std::int64_t most, double absurd);
 
-#ifdef ASSAY_LIBFUZZER
 /// Mutates one of the `jsons` leading parts as JSON (another value, a part moved, dropped or doubled), or the bytes.
 std::size_t mutate_parts(std::uint8_t* data, std::size_t size, std::size_t most, unsigned seed, std::size_t jsons,
                          std::size_t parts);
 std::string mutate_json(std::string_view text, unsigned seed);
-#endif
 
 }  // namespace fuzz

@@ -82,8 +82,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   return 0;
 }
 
-#ifdef ASSAY_LIBFUZZER
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t most, unsigned seed) {
   return fuzz::mutate_parts(data, size, most, seed, /*jsons=*/4, /*parts=*/5);
 }
-#endif

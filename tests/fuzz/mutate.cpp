@@ -6,8 +6,6 @@
 #include <cstring>
 #include <random>
 
-extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t most);
-
 namespace fuzz {
 
 using assay::Json;
