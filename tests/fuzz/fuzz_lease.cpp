@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a stranger may leave as leases of a directory, between NUL bytes: the newest, the one before it, and the one file
-// that earlier versions had. The first two are filled up with spaces to the size of a lease, unless they begin with '!'.
-// What can be read comes back the same; what can be taken over is, once, and says so.
+// What a stranger may leave as leases of a directory, between NUL bytes: the newest, the one before it, and the one
+// file that earlier versions had. The first two are filled up with spaces to the size of a lease, unless they begin
+// with '!'. What can be read comes back the same; what can be taken over is, once, and says so.
 #include "fuzz.hpp"
 
 #include "../../src/detail/lease.hpp"

@@ -39,8 +39,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   return 0;
 }
 
-
-
 /// Mutates the header as JSON and puts its length right; in a third of the cases makes it a file that is accepted.
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t most, unsigned seed) {
   std::uint64_t length = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a fuzz target without libFuzzer: over files (each argument is one, or a folder of them), then for some seconds over
-// mutations of them: [--seconds S] [--seed N] FILE... An input that ends the program is left as a file.
+// Runs a fuzz target without libFuzzer: over files (each argument is one, or a folder of them), then for some seconds
+// over mutations of them: [--seconds S] [--seed N] FILE... An input that ends the program is left as a file.
 #include "fuzz.hpp"
 
 #include <algorithm>
@@ -32,8 +32,8 @@ std::string target = "fuzz";
 
 void keep_input() {
   const std::string file = target + ".ended_it";
-  std::ofstream(file, std::ios::binary).write(reinterpret_cast<const char*>(input.data()),
-                                              static_cast<std::streamsize>(input_size));
+  std::ofstream(file, std::ios::binary)
+      .write(reinterpret_cast<const char*>(input.data()), static_cast<std::streamsize>(input_size));
   std::fprintf(stderr, "the input is in %s\n", file.c_str());
 }
 
@@ -109,9 +109,8 @@ int main(int argc, char** argv) {
     take(inputs[random_bytes() % inputs.size()]);
     for (auto left = 1 + random_bytes() % 3; left > 0; --left) {
       const auto number = static_cast<unsigned>(random_bytes());
-      input_size = LLVMFuzzerCustomMutator
-                       ? LLVMFuzzerCustomMutator(input.data(), input_size, input.size(), number)
-                       : LLVMFuzzerMutate(input.data(), input_size, input.size());
+      input_size = LLVMFuzzerCustomMutator ? LLVMFuzzerCustomMutator(input.data(), input_size, input.size(), number)
+                                           : LLVMFuzzerMutate(input.data(), input_size, input.size());
     }
     run();
   }
