@@ -118,29 +118,6 @@ TEST_CASE("npy files go there and back", "[data]") {
   CHECK_THROWS_WITH(read_npy(folder / "bad.npy"), Contains("bad.npy"));
 }
 
-TEST_CASE("columns of a CSV table become fields", "[data]") {
-  const CsvTable table = parse_csv("id,why,u[0],u[1]\n1,\"x\ny\",1e-3, +2 \n\n2,,3,4", "t.csv");
-  CHECK(table.lines == std::vector<std::int64_t>{2, 5});
-  std::vector<std::string> problems;
-  const auto columns = csv_columns(table, "u", "t.csv");
-  CHECK(csv_numbers(table, 0, columns, problems)->equal(torch::tensor({0.001, 2.0}, torch::kFloat64)));
-  CHECK(csv_numbers(table, 1, csv_columns(table, "id", "t.csv"), problems)->dim() == 0);
-  CHECK(problems.empty());
-  CHECK_FALSE(csv_numbers(table, 1, {1}, problems));
-  CHECK(problems.at(0) == "line 5: why: expected a number, got nothing");
-  CHECK_THROWS_WITH(csv_columns(table, "whi", "t.csv"), Contains("'whi[0]'") && Contains("did you mean 'why'"));
-  const Values batch = csv_batch(table, {{"n", "id"}, {"x", "u"}}, "t.csv");
-  CHECK(batch["n"].equal(torch::tensor({1, 2}, torch::kFloat64)));
-  CHECK(batch["x"].equal(torch::tensor({{0.001, 2.0}, {3.0, 4.0}}, torch::kFloat64)));
-  CHECK_THROWS_WITH(csv_batch(table, {{"n", "id"}, {"x", "why"}}, "t.csv"),
-                    Contains("2 problems") && Contains("line 2") && Contains("line 5"));
-  for (const char* bad : {"nan", "inf", "1,5", "0x10", "1e999", "--1", "+-1", "++1"}) {
-    problems.clear();
-    CHECK_FALSE(csv_numbers({.names = {"a"}, .rows = {{bad}}, .lines = {2}}, 0, {0}, problems));
-    CHECK(problems.size() == 1);
-  }
-}
-
 TEST_CASE("Sobol's sequence has its known first points and may be split", "[data]") {
   const Space unit{{"a", 0, 1}, {"b", 0, 1}};
   const Values points = sobol(unit, 4);
@@ -181,19 +158,6 @@ TEST_CASE("a file that Python wrote is read as it was meant", "[.python]") {
   CHECK(tensors["scalar"].dim() == 0);
 }
 
-TEST_CASE("CSV is read with its quotes, and what is not CSV is told with its line", "[data]") {
-  const CsvTable table = parse_csv(
-      "\xEF\xBB\xBF"
-      "a, \"b\"\r\n1,\"x, \"\"y\"\"\nz\"\r\n\r\n2,\n",
-      "t");
-  CHECK(table.names == std::vector<std::string>{"a", "\"b\""});
-  CHECK(table.rows == std::vector<std::vector<std::string>>{{"1", "x, \"y\"\nz"}, {"2", ""}});
-  CHECK_THROWS_WITH(parse_csv("", "t"), Contains("line 1"));
-  CHECK_THROWS_WITH(parse_csv("a,a\n", "t"), Contains("'a' twice"));
-  CHECK_THROWS_WITH(parse_csv("a,b\n1,2\n3\n", "t"), Contains("line 3") && Contains("2 cells"));
-  CHECK_THROWS_WITH(parse_csv("a\n\"1\n", "t"), Contains("line 2") && Contains("quote"));
-}
-
 TEST_CASE("a table written as CSV reads back the same", "[data]") {
   const Values columns{{"x", torch::tensor({0.1, std::nan("")}, torch::kFloat64)},
                        {"y", torch::tensor({{1.5F, 2.0F}, {3.0F, 0.1F}})},
@@ -201,53 +165,4 @@ TEST_CASE("a table written as CSV reads back the same", "[data]") {
   const std::string text = to_csv({{"who", {"a,b", "c"}}}, columns);
   CHECK(text == "who,x,y[0],y[1],n\n\"a,b\",0.1,1.5,2,7\nc,,3,0.1,-8\n");
   CHECK(parse_csv(text, "t").rows[0] == std::vector<std::string>{"a,b", "0.1", "1.5", "2", "7"});
-}
-
-TEST_CASE("F18: CSV of other kinds is refused by its cause", "[data][f18]") {
-  const auto refused = [](const std::string& text, const std::string& word) {
-    CHECK_THROWS_WITH(parse_csv(text, "t"), Contains("assay.csv") && Contains(word));
-  };
-  refused(std::string("\xFF\xFE"
-                      "a\0,\0b\0",
-                      8),
-          "UTF-16");
-  refused(std::string("\xFE\xFF\0a\0,\0b", 8), "UTF-16");
-  refused("a;b\n1;2\n", "commas");
-  refused("a\tb\n1\t2\n", "commas");
-  refused("a,b\r1,2\r", "CR alone");
-  refused("# made by x\na,b\n1,2\n", "begin with #");
-  CHECK(parse_csv("a;b,c\n1,2\n", "t").names[0] == "a;b");
-  CHECK_THROWS_WITH(csv_columns(parse_csv("f[0],f[1],f[3]\n1,2,3\n", "t"), "f", "t"), Contains("no 'f[2]'"));
-}
-
-TEST_CASE("F22: CSV that is not UTF-8 is refused with its line", "[data][f22]") {
-  CHECK_THROWS_WITH(parse_csv("a,b\n1,2\n\xb5,4\n", "t"), Contains("line 3") && Contains("UTF-8"));
-  CHECK_THROWS_WITH(parse_csv("l\xe4nge\n1\n", "t"), Contains("line 1") && Contains("save it as UTF-8"));
-  CHECK(parse_csv("l\xc3\xa4nge\n1\n", "t").names[0] == "l\xc3\xa4nge");
-}
-
-TEST_CASE("F9: whole numbers that float64 does not hold are refused, not rounded", "[data][f9]") {
-  const auto read = [](const std::string& cell) {
-    std::vector<std::string> problems;
-    const auto number = csv_numbers({.names = {"a"}, .rows = {{cell}}, .lines = {2}}, 0, {0}, problems);
-    return number ? std::optional(number->item<double>()) : std::nullopt;
-  };
-  CHECK(read("9007199254740992") == 9007199254740992.0);
-  CHECK(read("-9007199254740993") == std::nullopt);
-  CHECK(read("9007199254740999") == std::nullopt);
-  CHECK(read("18446744073709551615") == std::nullopt);
-  CHECK(read("18446744073709551616") == 18446744073709551616.0);
-  CHECK(read("0018446744073709551616") == 18446744073709551616.0);
-  CHECK(read("+9007199254740994") == 9007199254740994.0);
-  CHECK(read("9007199254740999.0") == 9007199254741000.0);  // a real number, as exact as any
-  CHECK(read("1e300") == 1e300);
-  CHECK(read("1e400") == std::nullopt);
-  CHECK(read(std::string(400, '9')) == std::nullopt);
-}
-
-TEST_CASE("F5: numbers with Fortran's D exponents are numbers", "[data][f5]") {
-  CHECK(csv_number("1.5D+00") == 1.5);
-  CHECK(csv_number(" -2.5d-03 ") == -0.0025);
-  CHECK(csv_number("7D2") == 700);
-  for (const char* text : {"D2", "d", "1.5D", "1D1D1", "nanD1", "1e5D2"}) CHECK_FALSE(csv_number(text));
 }

@@ -394,7 +394,7 @@ TEST_CASE("each row that cannot be imported is refused for its own reason", "[to
   CHECK(ledger.archive_size() == 3);
   CHECK_THROWS_WITH(import_table(folder / "c", table, {{"z", "y"}}), Contains("assay.import.map") && Contains("'z'"));
   assay::detail::write_file(table, "x,f\n1,10\n");
-  CHECK_THROWS_WITH(import_table(folder / "c", table), Contains("assay.csv.column") && Contains("'y'"));
+  CHECK_THROWS_WITH(import_table(folder / "c", table), Contains("assay.table.column") && Contains("'y'"));
   CHECK(import_table(folder / "c", table, {{"y", "f"}}).known == 1);
   assay::detail::write_file(table, "x,y[0],y[1]\n1.25,10,11\n");
   CHECK_THAT(import_table(folder / "c", table).refused.at(0),

@@ -216,8 +216,8 @@ TEST_CASE("the table of labels holds every sample with its history", "[tools]") 
   CHECK(batch_size(table.columns) == 12);
   const torch::Tensor a = table.columns["a"], b = table.columns["b"];
   CHECK(torch::allclose(table.columns["y"], (a * 3).sin() * b + 10));
-  CHECK(table.columns["round"].numel() == 12);
-  CHECK(table.columns["round"][11].item<std::int64_t>() == 3);
+  CHECK(table.columns["assay.round"].numel() == 12);
+  CHECK(table.columns["assay.round"][11].item<std::int64_t>() == 3);
 }
 
 TEST_CASE("two campaigns are told apart by the first thing in which they differ", "[tools]") {

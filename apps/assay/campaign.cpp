@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Campaigns from the shell: started from a configuration, run, or asked and told by files.
+#include "archives.hpp"
 #include "commands.hpp"
 #include "output.hpp"
+#include "results.hpp"
 #include "waiting.hpp"
 
 #include <assay/config.hpp>
@@ -11,17 +13,14 @@
 #include <assay/detail/utf8.hpp>
 #include <assay/error.hpp>
 #include <assay/label/external_label.hpp>
+#include <assay/tools/campaign_space.hpp>
 
 #include <ATen/ops/tensor.h>
 
-#include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <csignal>
 #include <iostream>
-#include <limits>
 #include <map>
-#include <unordered_map>
 
 namespace assay::app {
 
@@ -66,121 +65,17 @@ Values batch_of(const std::vector<Sample>& samples) {
   return stack(rows);
 }
 
-/// The name of the column that tells attempts apart, unless a field of the samples is called so.
-constexpr const char* attempt_column = "attempt";
-
 /// Samples as a file holds them: behind their fields the attempt that each is out for, so that what comes of it can be
 /// told apart from what came of others.
 Values asked_batch(const AnyDriver& driver, const std::vector<Sample>& samples) {
   Values batch = batch_of(samples);
-  if (batch.contains(attempt_column)) return batch;
   std::vector<SampleId> ids;
   for (const Sample& sample : samples) ids.push_back(sample.id);
   const std::vector<int> numbers = driver.attempts(ids);
-  batch.set(attempt_column, at::tensor(std::vector<std::int64_t>(numbers.begin(), numbers.end()), torch::kInt64));
+  batch.set(own_column("attempt", fields_of(driver)),
+            at::tensor(std::vector<std::int64_t>(numbers.begin(), numbers.end()), torch::kInt64));
   return batch;
 }
-
-/// The whole number in a cell.
-std::optional<std::int64_t> whole_in(const std::string& cell) {
-  const std::optional<double> number = csv_number(cell);
-  if (!number || !(std::abs(*number) < 0x1p53) || *number != std::floor(*number)) return std::nullopt;
-  return static_cast<std::int64_t>(*number);
-}
-
-/// Results as a file holds them: an outcome for each row.
-class Results {
- public:
-  Results(const AnyDriver& driver, const std::filesystem::path& file)
-      : known_(driver.target_schema()),
-        table_(read_csv(file)),
-        id_(csv_columns(table_, "id", file.string()).front()),
-        attempt_(is_input(driver, attempt_column) ? std::nullopt : table_.find(attempt_column)),
-        solver_(table_.find("solver")),
-        status_(table_.find("status")),
-        reason_(table_.find("reason")) {
-    if (has_labels()) {
-      for (const std::string& name : driver.learner().targets())
-        columns_[name] = csv_columns(table_, name, file.string());
-    }
-    for (std::size_t row = 0; row < size(); ++row) {
-      if (const std::optional<SampleId> id = whole_in(table_.rows[row][id_])) last_row_[*id] = row;
-    }
-  }
-
-  std::size_t size() const { return table_.rows.size(); }
-  std::string line(std::size_t row) const { return "line " + std::to_string(table_.lines[row]) + ": "; }
-  /// Whether a later row tells of the same sample: a file that grows says last what holds.
-  bool is_superseded(std::size_t row) const {
-    const std::optional<SampleId> id = whole_in(table_.rows[row][id_]);
-    return id && last_row_.at(*id) != row;
-  }
-
-  /// Nothing after adding to `problems` why the row cannot be told.
-  std::optional<Told> told(std::size_t row, std::vector<std::string>& problems) const {
-    const std::optional<std::int64_t> id = whole(row, id_, problems);
-    if (!id) return std::nullopt;
-    Told told{.id = *id, .outcome = {}};
-    if (attempt_ && !cell(row, *attempt_).empty()) {
-      const std::optional<std::int64_t> attempt = whole(row, *attempt_, problems);
-      if (!attempt) return std::nullopt;
-      told.attempt = static_cast<int>(std::clamp<std::int64_t>(*attempt, -1, std::numeric_limits<int>::max()));
-    }
-    if (solver_) told.solver = cell(row, *solver_);
-    const std::string status = status_ ? cell(row, *status_) : "done", reason = reason_ ? cell(row, *reason_) : "";
-    if (status == "done") {
-      std::optional<Values> labels = labels_in(row, problems);
-      if (!labels) return std::nullopt;
-      told.outcome = done(std::move(*labels));
-    } else if (status == "failed") {
-      told.outcome = failed(reason.empty() ? "told as failed" : reason);
-    } else if (status == "infeasible") {
-      told.outcome = infeasible(reason);
-    } else {
-      problems.push_back(line(row) + "status: expected done, failed or infeasible, got '" + status + "'");
-      return std::nullopt;
-    }
-    return told;
-  }
-
- private:
-  static bool is_input(const AnyDriver& driver, const std::string& name) {
-    const std::vector<std::string> inputs = driver.learner().inputs();
-    return std::find(inputs.begin(), inputs.end(), name) != inputs.end();
-  }
-
-  const std::string& cell(std::size_t row, std::size_t column) const { return table_.rows[row][column]; }
-
-  bool has_labels() const {
-    return !status_ || std::any_of(table_.rows.begin(), table_.rows.end(),
-                                   [&](const std::vector<std::string>& cells) { return cells[*status_] == "done"; });
-  }
-
-  std::optional<std::int64_t> whole(std::size_t row, std::size_t column, std::vector<std::string>& problems) const {
-    const std::optional<std::int64_t> number = whole_in(cell(row, column));
-    if (!number)
-      problems.push_back(line(row) + table_.names[column] + ": expected a whole number, got '" + cell(row, column) +
-                         "'");
-    return number;
-  }
-
-  std::optional<Values> labels_in(std::size_t row, std::vector<std::string>& problems) const {
-    Values labels;
-    for (const auto& [name, columns] : columns_) {
-      std::optional<torch::Tensor> numbers = csv_numbers(table_, row, columns, problems);
-      if (!numbers) return std::nullopt;
-      labels.set(name, assay::detail::told_target(known_, name, std::move(*numbers)));
-    }
-    return labels;
-  }
-
-  Schema known_;
-  CsvTable table_;
-  std::size_t id_;
-  std::optional<std::size_t> attempt_, solver_, status_, reason_;
-  std::map<std::string, std::vector<std::size_t>> columns_;
-  std::unordered_map<SampleId, std::size_t> last_row_;
-};
 
 }  // namespace
 
@@ -250,7 +145,7 @@ int ask(const std::filesystem::path& campaign, std::int64_t count, bool again, c
     ids.push_back(sample.id);
     cells.push_back(std::to_string(sample.id));
   }
-  put(out, to_csv({{"id", cells}}, asked_batch(driver, samples)));
+  put(out, to_csv({{own_column("id", fields_of(driver)), cells}}, asked_batch(driver, samples)));
   if (!again) driver.keep_asked(ids);  // nobody has those that could not be written
   if (!out.empty()) std::cout << samples.size() << " samples in " << out.string() << '\n';
   return 0;
@@ -259,10 +154,11 @@ int ask(const std::filesystem::path& campaign, std::int64_t count, bool again, c
 void tell(const std::filesystem::path& campaign, const std::filesystem::path& file, double wait) {
   AnyDriver driver = when_free(wait, [&] { return open_campaign(campaign, Registries()); });
   const Results results(driver, file);
+  say_notes(results.table());
   std::vector<Told> told;
-  std::vector<std::size_t> rows;
+  std::vector<std::int64_t> rows;
   std::vector<std::string> problems;
-  for (std::size_t row = 0; row < results.size(); ++row) {
+  for (std::int64_t row = 0; row < results.size(); ++row) {
     if (results.is_superseded(row)) continue;
     if (std::optional<Told> one = results.told(row, problems)) {
       told.push_back(std::move(*one));
@@ -284,8 +180,8 @@ void tell(const std::filesystem::path& campaign, const std::filesystem::path& fi
   }
   std::cout << labels << " labels and " << failures << " failures are known, " << refused << " were refused\n";
   if (problems.empty()) return;
-  throw DataError({"assay.tell.rows", file.string(), "results of samples that were asked for", csv_listed(problems),
-                   "the other rows were told: mend these, and tell the file again"});
+  throw DataError({"assay.tell.rows", file.string(), "results of samples that were asked for",
+                   listed_problems(problems), "the other rows were told: mend these, and tell the file again"});
 }
 
 void predict(const std::filesystem::path& campaign, const std::filesystem::path& inputs,
@@ -300,20 +196,24 @@ void predict(const std::filesystem::path& campaign, const std::filesystem::path&
     driver.emplace(when_free(wait, [&] { return open_campaign(campaign, registries); }));
   }
   const AnyLearner& learner = loaded ? *loaded : driver->learner();
-  const CsvTable table = read_csv(inputs);
-  if (table.rows.empty()) throw DataError({"assay.predict.rows", inputs.string(), "rows to predict", "none", ""});
-  std::map<std::string, std::string> fields;
-  for (const std::string& name : learner.inputs()) fields[name] = name;
-  const Values batch = csv_batch(table, fields, inputs.string()).pick(learner.inputs());
+  const std::optional<Space> space = exported ? std::nullopt : campaign_space(campaign);
+  const std::map<std::string, WantedField> fields = wanted_fields(learner.inputs(), space ? &*space : nullptr);
+  const Table table = open_table(inputs, learner.inputs());
+  say_notes(table);
+  if (table.rows() == 0) throw DataError({"assay.predict.rows", inputs.string(), "rows to predict", "none", ""});
+  const Values batch = table.batch(fields).pick(learner.inputs());
   const torch::NoGradGuard no_gradients;
   Values columns_out = batch;
   columns_out.merge(learner.predict(batch));
   if (learner.capabilities().has(Capability::variance)) {
-    for (const auto& [name, variance] : learner.variance(batch)) columns_out.set(name + ".std", variance.sqrt());
+    for (const auto& [name, variance] : learner.variance(batch)) {
+      const std::string column = name + ".std";
+      columns_out.set((columns_out.contains(column) ? "assay." : "") + column, variance.sqrt());
+    }
   }
   require_finite(columns_out, "predictions for " + inputs.string());
   put(out, to_csv({}, columns_out));
-  if (!out.empty()) std::cout << table.rows.size() << " predictions in " << out.string() << '\n';
+  if (!out.empty()) std::cout << table.rows() << " predictions in " << out.string() << '\n';
 }
 
 }  // namespace assay::app

@@ -58,15 +58,20 @@ struct SelectArguments {
   int threads = 0;
   bool json = false, plan = false;
 };
+/// Which columns of labeled data are what. Each text is the name of a column or field, or several between commas.
+struct ColumnChoice {
+  std::vector<std::string> targets, inputs, drop, categorical;
+  bool classify = false;
+};
 struct CompareArguments;
 /// Runs offline campaigns on labeled data and prints what they come to. \param command this program's own arguments.
 void compare(const CompareArguments& arguments, const std::vector<std::string>& command);
 struct RecommendArguments {
   std::filesystem::path data, dir = "recommend";
-  std::vector<std::string> targets;
+  ColumnChoice columns;
   std::int64_t seeds = 10, jobs = 0;
   std::int64_t labels = 0, batch = 0;  ///< 0: by the number of samples
-  bool json = false, classify = false;
+  bool json = false;
 };
 /// Compares learners and strategies on labeled samples, and says which to take. \param program this program's file.
 void recommend(const RecommendArguments& arguments, const std::string& program);

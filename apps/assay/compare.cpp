@@ -155,9 +155,23 @@ void run_all(const std::vector<Run>& runs, const std::vector<std::string>& comma
   if (failure) std::rethrow_exception(failure);
 }
 
+/// Says what is learnt from what: columns that nobody meant would change the answer.
+void say_columns(const CompareData& data) {
+  constexpr std::size_t most = 20;
+  const auto listed = [&](const std::vector<std::string>& names) {
+    std::string text;
+    for (std::size_t i = 0; i < std::min(names.size(), most); ++i) text += (i == 0 ? "" : ", ") + names[i];
+    return names.size() > most ? text + ", … (" + std::to_string(names.size()) + ")" : text;
+  };
+  for (const std::string& note : data.notes) std::cerr << "assay: " << note << '\n';
+  std::cerr << "inputs " << listed(data.inputs) << "; targets " << listed(data.targets) << '\n';
+}
+
 /// Runs what the report lacks. \return the summary.
 Json run_comparison(const CompareArguments& arguments, const std::vector<std::string>& command) {
-  const Json plan = compare_plan(arguments, read_compare_data(arguments.data, arguments.targets, arguments.classify));
+  const CompareData data = read_compare_data(arguments.data, arguments.columns);
+  say_columns(data);
+  const Json plan = compare_plan(arguments, data);
   if (plan.at("strategies").empty()) {
     throw ConfigError({"assay.config.required", "--strategies", "at least one strategy", "none", ""});
   }
@@ -187,7 +201,7 @@ void compare(const CompareArguments& arguments, const std::vector<std::string>& 
   if (arguments.run.empty()) {
     std::cout << summary_text(run_comparison(arguments, command));
   } else {
-    const CompareData data = read_compare_data(arguments.data, arguments.targets, arguments.classify);
+    const CompareData data = read_compare_data(arguments.data, arguments.columns);
     print_row(arguments, data, compare_plan(arguments, data));
   }
 }
@@ -223,7 +237,7 @@ Trial trial_of(bool classify) {
 }  // namespace
 
 void recommend(const RecommendArguments& asked, const std::string& program) {
-  const CompareData data = read_compare_data(asked.data, asked.targets, asked.classify);
+  const CompareData data = read_compare_data(asked.data, asked.columns);
   const Trial trial = trial_of(!data.classes.empty());
   detail::make_directories_durably(asked.dir);
   const std::filesystem::path config = asked.dir / "strategies.json";
@@ -232,8 +246,7 @@ void recommend(const RecommendArguments& asked, const std::string& program) {
   for (const std::string& learner : trial.learners) {
     CompareArguments arguments{.data = asked.data, .config = config, .report = asked.dir / (learner + ".jsonl")};
     arguments.learner = learner;
-    arguments.classify = asked.classify;
-    arguments.targets = asked.targets;
+    arguments.columns = asked.columns;
     arguments.seeds = asked.seeds;
     arguments.jobs = asked.jobs;
     // A third of the samples is left to choose from in the end, or there would be no choice. A Gaussian process grows
@@ -250,8 +263,13 @@ void recommend(const RecommendArguments& asked, const std::string& program) {
                                      "--initial", std::to_string(arguments.initial),
                                      "--batch",   std::to_string(arguments.batch),
                                      "--rounds",  std::to_string(arguments.rounds)};
-    for (const std::string& target : asked.targets) command.insert(command.end(), {"--target", target});
-    if (asked.classify) command.emplace_back("--classify");
+    for (const auto& [option, columns] : {std::pair{"--target", &asked.columns.targets},
+                                          {"--inputs", &asked.columns.inputs},
+                                          {"--drop", &asked.columns.drop},
+                                          {"--categorical", &asked.columns.categorical}}) {
+      for (const std::string& column : *columns) command.insert(command.end(), {option, column});
+    }
+    if (asked.columns.classify) command.emplace_back("--classify");
     std::cerr << learner << ": " << arguments.initial << " labels, then " << arguments.rounds << " batches of "
               << arguments.batch << '\n';
     summaries[learner] = run_comparison(arguments, command);

@@ -2,6 +2,8 @@
 // The parts of `assay compare`: offline campaigns on data that is labeled already.
 #pragma once
 
+#include "commands.hpp"
+
 #include <assay/data/values.hpp>
 #include <assay/json.hpp>
 
@@ -18,10 +20,10 @@ namespace assay::app {
 struct CompareArguments {
   std::filesystem::path data, test_data, config, report = "compare.jsonl", plot;
   std::string learner = "mlp", run;
-  std::vector<std::string> targets, strategies;
+  std::vector<std::string> strategies;
+  ColumnChoice columns;
   std::int64_t seeds = 10, initial = 256, batch = 256, rounds = 16, validation = -1, seed = 0, jobs = 0;
   double test = 0.2, goal = 0.95;
-  bool classify = false;
 };
 
 /// Samples with inputs `x` [n, d] and targets `y` [n, k], float64; of a classification, `y` [n, 1] holds positions in
@@ -30,14 +32,16 @@ struct CompareData {
   torch::Tensor x, y;
   torch::Tensor done;  ///< [n] bool: which have all targets
   std::vector<std::string> inputs, targets, classes;
+  std::vector<std::string> notes;  ///< what was left out, a line each
 };
 
-/// Reads `.csv` (a header; text columns become one column a value), `.npy` (targets are column numbers) or `.npz`
-/// (targets are names of arrays), or the samples that a campaign in a directory has learnt from. A target of text is a
-/// classification; one of numbers with `classify`. A target's empty cell or NaN is a missing one, of a regression.
-/// Errors: `DataError` `assay.compare.data`.
-CompareData read_compare_data(const std::filesystem::path& file, const std::vector<std::string>& targets,
-                              bool classify);
+/// Reads a file as `open_table` does, or the samples that a campaign in a directory has learnt from. Without a choice
+/// of inputs, all fields but the targets are some. A column of texts without a number among them becomes one column a
+/// value, a target of such texts is a classification; so are columns that are said to be categorical, and a target with
+/// `classify`. A target's empty cell or NaN is a missing one, of a regression.
+/// Errors: as `open_table`; `DataError` `assay.compare.data`, and `assay.table.cells` with every cell that is neither a
+/// number among numbers nor a text among texts.
+CompareData read_compare_data(const std::filesystem::path& file, const ColumnChoice& choice);
 
 /// What is run: strategies by name, learner and loop, as specifications; with what was asked for and the data's digest,
 /// so that results of something else are never taken for these.

@@ -2,15 +2,14 @@
 #include "archives.hpp"
 #include "compare.hpp"
 
-#include <assay/data/csv.hpp>
-#include <assay/data/npy.hpp>
+#include <assay/data/table.hpp>
 #include <assay/detail/restoring.hpp>
 #include <assay/error.hpp>
+#include <assay/options.hpp>
 #include <assay/tools/labels.hpp>
 #include <assay/tools/status.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <optional>
 #include <set>
@@ -19,96 +18,127 @@ namespace assay::app {
 
 namespace {
 
-[[noreturn]] void fail(const std::filesystem::path& file, std::string expected, std::string got) {
-  throw DataError({"assay.compare.data", file.string(), std::move(expected), std::move(got), ""});
+[[noreturn]] void fail(const std::string& file, std::string expected, std::string got, std::string advice = "") {
+  throw DataError({"assay.compare.data", file, std::move(expected), std::move(got), std::move(advice)});
 }
 
 using Columns = std::vector<std::pair<std::string, torch::Tensor>>;
 
-/// A column of numbers, or one of zeros and ones for every value of a text column.
-void add_columns(const std::string& name, const std::vector<std::string>& cells, Columns& columns) {
-  const auto n = static_cast<std::int64_t>(cells.size());
-  torch::Tensor numbers = torch::zeros({n}, torch::kFloat64);
-  bool numeric = true;
-  for (std::int64_t i = 0; i < n && numeric; ++i) {
-    const std::optional<double> number = csv_number(cells[static_cast<std::size_t>(i)]);
-    numeric = number.has_value();
-    if (numeric) numbers.mutable_data_ptr<double>()[i] = *number;
-  }
-  if (numeric) {
-    columns.emplace_back(name, numbers);
-    return;
-  }
-  const std::set<std::string> values(cells.begin(), cells.end());
-  for (const std::string& value : values) {
-    torch::Tensor is = torch::zeros({n}, torch::kFloat64);
-    for (std::int64_t i = 0; i < n; ++i) {
-      if (cells[static_cast<std::size_t>(i)] == value) is.mutable_data_ptr<double>()[i] = 1;
-    }
-    columns.emplace_back(name + "=" + value, is);
-  }
-}
-
-/// The numbers of a target, NaN for a sample without one: a simulation that failed. Nothing if a cell holds text.
-std::optional<torch::Tensor> target_numbers(const std::vector<std::string>& cells) {
-  torch::Tensor numbers = torch::empty({static_cast<std::int64_t>(cells.size())}, torch::kFloat64);
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    const std::optional<double> number = cells[i].empty() ? std::optional<double>(NAN) : csv_number(cells[i]);
-    if (!number) return std::nullopt;
-    numbers.mutable_data_ptr<double>()[i] = *number;
-  }
-  return numbers;
-}
-
-/// Text of samples as positions in the sorted list of all values. \param classes that list.
-torch::Tensor positions(const std::vector<std::string>& cells, std::vector<std::string>& classes) {
-  const std::set<std::string> values(cells.begin(), cells.end());
-  classes.assign(values.begin(), values.end());
-  torch::Tensor ids = torch::empty({static_cast<std::int64_t>(cells.size())}, torch::kFloat64);
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    ids.mutable_data_ptr<double>()[i] = static_cast<double>(std::distance(values.begin(), values.find(cells[i])));
-  }
-  return ids;
-}
-
-/// \param classes of the target, if that is text.
-Columns csv_columns(const std::filesystem::path& file, const std::vector<std::string>& targets,
-                    std::vector<std::string>& classes) {
-  const CsvTable table = read_csv(file);
-  if (table.rows.empty()) fail(file, "a header and rows of samples", "the header alone");
-  Columns columns;
-  for (std::size_t c = 0; c < table.names.size(); ++c) {
-    if (table.names[c].empty()) continue;  // without a name: a row number
-    std::vector<std::string> cells;
-    for (const std::vector<std::string>& row : table.rows) cells.push_back(row[c]);
-    const bool target = std::find(targets.begin(), targets.end(), table.names[c]) != targets.end();
-    if (!target) {
-      add_columns(table.names[c], cells, columns);
-    } else if (const std::optional<torch::Tensor> numbers = target_numbers(cells)) {
-      columns.emplace_back(table.names[c], *numbers);
-    } else {
-      columns.emplace_back(table.names[c], positions(cells, classes));
-    }
-  }
-  return columns;
-}
-
+/// A field [n, …] as columns [n] of float64, `name` or `name[i]`.
 void add_matrix(const std::string& name, const torch::Tensor& array, Columns& columns) {
   const torch::Tensor matrix = array.reshape({array.size(0), -1}).to(torch::kFloat64);
   for (std::int64_t i = 0; i < matrix.size(1); ++i) {
-    columns.emplace_back(array.dim() == 1 ? name : name + (name.empty() ? "" : "/") + std::to_string(i),
+    columns.emplace_back(array.dim() == 1 ? name : name + "[" + std::to_string(i) + "]",
                          matrix.select(1, i).contiguous());
   }
 }
 
-Columns npz_columns(const std::filesystem::path& file) {
-  Columns columns;
-  for (const std::string& name : npz_names(file)) add_matrix(name, read_npz(file, name), columns);
-  return columns;
+/// The names in a choice, each as it stands there where it is one of the table's, else between its commas.
+std::set<std::string> names_in(const Table& table, const std::vector<std::string>& choice, const std::string& option) {
+  std::set<std::string> names;
+  for (const std::string& text : choice) {
+    if (table.contains(text)) {
+      names.insert(text);
+      continue;
+    }
+    for (std::size_t at = 0; at <= text.size();) {
+      const std::size_t comma = std::min(text.find(',', at), text.size());
+      const std::string name = text.substr(at, comma - at);
+      at = comma + 1;
+      if (name.empty()) continue;
+      if (!table.contains(name)) {
+        std::string all;
+        for (const std::string& field : table.fields()) all += (all.empty() ? "" : ", ") + field;
+        fail(table.source(), option + " '" + name + "', a column", "columns " + all,
+             detail::suggest(name, table.fields()));
+      }
+      names.insert(name);
+    }
+  }
+  return names;
 }
 
+/// Reads the columns of a table by what they hold, and collects what cannot be read.
+class ColumnReader {
+ public:
+  ColumnReader(const Table& table, const ColumnChoice& choice)
+      : table_(table), categorical_(names_in(table, choice.categorical, "--categorical")), classify_(choice.classify) {}
+
+  /// A column of numbers, or one of zeros and ones for every value of a text column.
+  void add_input(const std::string& name, Columns& columns) {
+    const std::optional<std::vector<std::string>> cells = table_.texts(name);
+    if (!cells || !are_names(name, *cells, categorical_.contains(name)))
+      return add_numbers(name, /*may_lack=*/false, columns);
+    const std::set<std::string> values(cells->begin(), cells->end());
+    for (const std::string& value : values) {
+      torch::Tensor is = torch::zeros({table_.rows()}, torch::kFloat64);
+      for (std::size_t i = 0; i < cells->size(); ++i) is.mutable_data_ptr<double>()[i] = (*cells)[i] == value ? 1 : 0;
+      columns.emplace_back(name + "=" + value, is);
+    }
+  }
+
+  /// Numbers, NaN for a sample without one: a simulation that failed. Texts as positions in the sorted list of all,
+  /// which goes into `classes`.
+  void add_target(const std::string& name, Columns& columns, std::vector<std::string>& classes) {
+    const std::optional<std::vector<std::string>> cells = table_.texts(name);
+    const auto is_text = [](const std::string& cell) { return !csv_number(cell) && !marks_missing(cell); };
+    const bool said = categorical_.contains(name) ||
+                      (classify_ && cells && std::any_of(cells->begin(), cells->end(), is_text));
+    if (!cells || !are_names(name, *cells, said)) return add_numbers(name, !classify_, columns);
+    const std::set<std::string> values(cells->begin(), cells->end());
+    classes.assign(values.begin(), values.end());
+    torch::Tensor ids = torch::empty({table_.rows()}, torch::kFloat64);
+    for (std::size_t i = 0; i < cells->size(); ++i)
+      ids.mutable_data_ptr<double>()[i] = static_cast<double>(std::distance(values.begin(), values.find((*cells)[i])));
+    columns.emplace_back(name, ids);
+  }
+
+  /// Errors: `DataError` `assay.table.cells`.
+  void require_read() const {
+    if (problems_.empty()) return;
+    throw DataError({"assay.table.cells", table_.source(), "columns of numbers, or of texts",
+                     listed_problems(problems_),
+                     "mend these cells, or leave their rows out; --categorical takes the cells of a column as names, "
+                     "--drop leaves one out"});
+  }
+
+ private:
+  void add_numbers(const std::string& name, bool may_lack, Columns& columns) {
+    const std::size_t before = problems_.size();
+    const torch::Tensor numbers = table_.numbers({.column = name, .may_lack = may_lack}, problems_);
+    if (problems_.size() == before) add_matrix(name, numbers, columns);
+  }
+
+  /// Whether a column's cells are names of categories: that is said, or texts prevail. What is none in such a column is
+  /// a problem: a number where it was not said, a cell without a name. (What is none in one of numbers, who reads these
+  /// finds.)
+  bool are_names(const std::string& name, const std::vector<std::string>& cells, bool said) {
+    std::size_t numbers = 0, texts = 0;
+    for (const std::string& cell : cells) {
+      if (csv_number(cell)) {
+        ++numbers;
+      } else if (!marks_missing(cell)) {
+        ++texts;
+      }
+    }
+    if (!said && (texts == 0 || numbers >= texts)) return false;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      if (said ? !cells[i].empty() : !csv_number(cells[i]) && !marks_missing(cells[i])) continue;
+      problems_.push_back(table_.row_name(static_cast<std::int64_t>(i)) + ": " + name +
+                          ": expected a text, as in other rows, got " +
+                          (cells[i].empty() ? "nothing" : "'" + cells[i] + "'"));
+    }
+    return true;
+  }
+
+  const Table& table_;
+  std::set<std::string> categorical_;
+  bool classify_;
+  std::vector<std::string> problems_;
+};
+
 /// The samples a campaign has learnt from. \param targets the learner's, where none are given.
-Columns campaign_columns(const std::filesystem::path& campaign, std::vector<std::string>& targets) {
+Table campaign_table(const std::filesystem::path& campaign, std::vector<std::string>& targets) {
   std::vector<std::string> fields;
   const Json slots = campaign_status(campaign).value("slots", Json::object());
   detail::restoring(campaign.string() + ", newest checkpoint", [&] {
@@ -117,18 +147,21 @@ Columns campaign_columns(const std::filesystem::path& campaign, std::vector<std:
     if (targets.empty()) targets = learner.value("targets", std::vector<std::string>());
     fields = learner.value("inputs", std::vector<std::string>());
   });
-  fields.insert(fields.end(), targets.begin(), targets.end());
-  if (fields.size() == targets.size()) fail(campaign, "a campaign whose learner names its inputs", "another");
+  if (fields.empty())
+    fail(campaign.string(), "a campaign whose learner names its inputs", "another",
+         "export its labels, and give the file");
+  for (const std::string& target : targets) {
+    if (std::find(fields.begin(), fields.end(), target) == fields.end()) fields.push_back(target);
+  }
   const LabelTable table = label_table(campaign);
   std::vector<std::int64_t> rows;
   for (std::size_t i = 0; i < table.purpose.size(); ++i) {
     if (table.purpose[i] != "validation" && table.purpose[i] != "test") rows.push_back(static_cast<std::int64_t>(i));
   }
-  Columns columns;
-  for (const std::string& field : fields) {
-    add_matrix(field, table.columns.at(field).index_select(0, torch::tensor(rows, torch::kInt64)), columns);
-  }
-  return columns;
+  Values columns;
+  for (const std::string& field : fields)
+    columns.set(field, table.columns.at(field).index_select(0, torch::tensor(rows, torch::kInt64)));
+  return Table::from_arrays(std::move(columns), campaign.string());
 }
 
 /// Numbers as positions in the sorted list of all of them.
@@ -141,58 +174,74 @@ void number_classes(CompareData& data) {
   data.y = torch::searchsorted(torch::tensor(sorted, torch::kFloat64), data.y).to(torch::kFloat64);
 }
 
+torch::Tensor stacked(const Columns& columns, std::vector<std::string>& names) {
+  std::vector<torch::Tensor> numbers;
+  for (const auto& [name, column] : columns) {
+    names.push_back(name);
+    numbers.push_back(column);
+  }
+  return torch::stack(numbers, 1);
+}
+
+enum class Role { input, target, neither };
+
+/// Reads what was chosen of a table. Of a field of several columns, each may be something else.
+void read_columns(const Table& table, const ColumnChoice& choice, CompareData& data) {
+  const std::set<std::string> targets = names_in(table, choice.targets, "--target"),
+                              inputs = names_in(table, choice.inputs, "--inputs"),
+                              drop = names_in(table, choice.drop, "--drop");
+  if (targets.empty()) fail(table.source(), "the columns to predict", "none", "name them: --target");
+  ColumnReader reader(table, choice);
+  Columns x, y;
+  const auto read = [&](const std::string& name, Role role) {
+    if (role == Role::target) reader.add_target(name, y, data.classes);
+    if (role == Role::input) reader.add_input(name, x);
+  };
+  for (const std::string& field : table.fields()) {
+    const auto role_of = [&](const std::string& header) {
+      const auto chosen = [&](const std::set<std::string>& names) {
+        return names.contains(field) || names.contains(header);
+      };
+      if (chosen(targets)) return Role::target;
+      return (inputs.empty() || chosen(inputs)) && !chosen(drop) ? Role::input : Role::neither;
+    };
+    const std::vector<std::string> headers = table.headers(field);
+    const Role first = role_of(headers.front());
+    if (std::all_of(headers.begin(), headers.end(), [&](const std::string& h) { return role_of(h) == first; })) {
+      read(field, first);
+    } else {
+      for (const std::string& header : headers) read(header, role_of(header));
+    }
+  }
+  // What assay notes of samples is nothing to learn, unless it is asked for by its name.
+  for (const auto& [names, role] : {std::pair{&targets, Role::target}, std::pair{&inputs, Role::input}}) {
+    for (const std::string& name : *names) {
+      if (table.is_own(name)) read(name, role);
+    }
+  }
+  reader.require_read();
+  if (x.empty()) fail(table.source(), "at least one input column", "targets alone");
+  data.x = stacked(x, data.inputs);
+  data.y = stacked(y, data.targets);
+}
+
 }  // namespace
 
-CompareData read_compare_data(const std::filesystem::path& file, const std::vector<std::string>& given, bool classify) {
-  CompareData data;
-  Columns columns;
-  std::vector<std::string> targets = given;
-  const std::string kind = file.extension().string();
-  if (std::filesystem::is_directory(file)) {
-    columns = campaign_columns(file, targets);
-  } else if (kind == ".csv") {
-    columns = csv_columns(file, targets, data.classes);
-  } else if (kind == ".npy") {
-    const torch::Tensor matrix = read_npy(file);
-    if (matrix.dim() != 2) fail(file, "a matrix [samples, columns]", std::to_string(matrix.dim()) + " dimensions");
-    add_matrix("", matrix, columns);
-  } else if (kind == ".npz") {
-    columns = npz_columns(file);
-  } else {
-    fail(file, "a campaign directory or a .csv, .npy or .npz file", "'" + kind + "'");
-  }
-  std::vector<torch::Tensor> x, y;
-  std::set<std::string> found;
-  for (const auto& [name, values] : columns) {
-    if (values.size(0) != columns.front().second.size(0))
-      fail(file, "columns of one length", "'" + name + "' of another");
-    const auto is_target = [&](const std::string& target) { return name == target || name.starts_with(target + "/"); };
-    const auto target = std::find_if(targets.begin(), targets.end(), is_target);
-    const bool may_lack = target != targets.end() && !classify;
-    if (!(may_lack ? torch::isfinite(values) | torch::isnan(values) : torch::isfinite(values)).all().item<bool>()) {
-      fail(file, "finite numbers", "others in '" + name + "'");
-    }
-    if (target != targets.end()) found.insert(*target);
-    (target != targets.end() ? y : x).push_back(values);
-    (target != targets.end() ? data.targets : data.inputs).push_back(name);
-  }
-  if (y.empty() && targets.empty()) fail(file, "the columns to predict: --target", "none");
-  for (const std::string& target : targets) {
-    if (found.contains(target)) continue;
-    std::string all;
-    for (const auto& [name, values] : columns) all += (all.empty() ? "" : ", ") + name;
-    fail(file, "target '" + target + "', a column of numbers", "columns " + all);
-  }
-  if (x.empty()) fail(file, "at least one input column", "targets alone");
-  data.x = torch::stack(x, 1);
-  data.y = torch::stack(y, 1);
-  if (classify && data.classes.empty()) number_classes(data);
+CompareData read_compare_data(const std::filesystem::path& file, const ColumnChoice& given) {
+  ColumnChoice choice = given;
+  const bool is_campaign = std::filesystem::is_directory(file);
+  const Table table = is_campaign ? campaign_table(file, choice.targets) : open_table(file);
+  if (table.rows() == 0) fail(file.string(), "a header and rows of samples", "the header alone");
+  CompareData data{.notes = table.notes()};
+  read_columns(table, choice, data);
+  if (choice.classify && data.classes.empty()) number_classes(data);
   if (!data.classes.empty() && data.y.size(1) != 1) {
-    fail(file, "one target, of a classification", std::to_string(data.y.size(1)));
+    fail(file.string(), "one target, of a classification", std::to_string(data.y.size(1)));
   }
   data.done = torch::isfinite(data.y).all(1);
-  if (!data.done.any().item<bool>()) fail(file, "samples with targets", "none");
-  if (data.classes.size() == 1) fail(file, "a target of at least two classes", "'" + data.classes.front() + "' alone");
+  if (!data.done.any().item<bool>()) fail(file.string(), "samples with targets", "none");
+  if (data.classes.size() == 1)
+    fail(file.string(), "a target of at least two classes", "'" + data.classes.front() + "' alone");
   return data;
 }
 

@@ -115,7 +115,7 @@ Json design_plan(const CompareArguments& arguments, const Json& file) {
 
 /// Samples beside the data. Errors: `DataError` `assay.compare.columns` for other columns than the data's.
 CompareData read_beside(const CompareArguments& arguments, const CompareData& data, const std::filesystem::path& file) {
-  CompareData samples = read_compare_data(file, arguments.targets, arguments.classify);
+  CompareData samples = read_compare_data(file, arguments.columns);
   if (samples.inputs != data.inputs || samples.targets != data.targets || samples.classes != data.classes) {
     throw DataError({"assay.compare.columns", file.string(), "the columns of the data, in their order", "others", ""});
   }

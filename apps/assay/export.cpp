@@ -18,7 +18,7 @@ void export_labels(const std::filesystem::path& campaign, const std::string& for
   if (table.purpose.empty()) {
     throw DataError({"assay.export.empty", campaign.string(), "at least one label", "none", ""});
   }
-  const Texts texts{{"purpose", table.purpose}, {"strategy", table.strategy}};
+  const Texts texts{{"assay.purpose", table.purpose}, {"assay.strategy", table.strategy}};
   if (format == "csv") {
     put(out, to_csv(texts, table.columns));
   } else if (format == "npz") {
@@ -27,7 +27,7 @@ void export_labels(const std::filesystem::path& campaign, const std::string& for
     write_hdf5(out, table.columns, texts);
   } else {
     write_safetensors(out, table.columns,
-                      {{"purpose", Json(table.purpose).dump()}, {"strategy", Json(table.strategy).dump()}});
+                      {{"assay.purpose", Json(table.purpose).dump()}, {"assay.strategy", Json(table.strategy).dump()}});
   }
   for (const std::string& sample : table.left_out)
     std::cerr << "assay: left out, for its labels have another shape than most: " << sample << '\n';

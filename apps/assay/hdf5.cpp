@@ -66,6 +66,21 @@ void write(hid_t file, const std::string& name, hid_t type, hid_t space, const v
 
 }  // namespace
 
+std::vector<std::string> hdf5_names(const std::filesystem::path& path) {
+  be_quiet();
+  const Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), &H5Fclose);
+  if (!file) fail(path, "an HDF5 file", "something else, or a file that cannot be read");
+  std::vector<std::string> names;
+  const auto collect = [](hid_t at, const char* name, const H5L_info_t*, void* into) -> herr_t {
+    const Handle dataset(H5Dopen2(at, name, H5P_DEFAULT), &H5Dclose);  // groups are none
+    if (dataset) static_cast<std::vector<std::string>*>(into)->emplace_back(name);
+    return 0;
+  };
+  if (H5Lvisit(file, H5_INDEX_NAME, H5_ITER_INC, collect, &names) < 0)
+    fail(path, "readable names of datasets", "a damaged file");
+  return names;
+}
+
 torch::Tensor read_hdf5(const std::filesystem::path& path, const std::string& name) {
   be_quiet();
   const Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), &H5Fclose);

@@ -125,9 +125,19 @@ int main(int argc, char** argv) {
 
   assay::app::CompareArguments compared;
   CLI::App* compare = app.add_subcommand("compare", "tries strategies on data that is labeled already");
-  compare->add_option("--data", compared.data, ".csv with a header, .npy, .npz, or a campaign")->required();
-  compare->add_option("--target", compared.targets, "columns to predict; of a campaign, its learner's targets")
-      ->delimiter(',');
+  compare->add_option("--data", compared.data, ".csv with a header, .npy, .npz, .h5, .safetensors, or a campaign")
+      ->required();
+  const auto add_columns = [](CLI::App* command, assay::app::ColumnChoice& columns) {
+    const auto add = [&](const char* option, std::vector<std::string>& names, const char* help) {
+      command->add_option(option, names, help)->allow_extra_args(false);
+    };
+    add("--target", columns.targets, "columns to predict, between commas; of a campaign, its learner's targets");
+    add("--inputs", columns.inputs, "columns to predict from; without it all others");
+    add("--drop", columns.drop, "columns that are no inputs");
+    add("--categorical", columns.categorical, "columns whose cells are names of categories, numbers among them too");
+    command->add_flag("--classify", columns.classify, "the target's numbers are classes (text always is)");
+  };
+  add_columns(compare, compared.columns);
   compare->add_option("--strategies", compared.strategies, "keys, or names from --config; random is the control")
       ->delimiter(',');
   compare->add_option("--seeds", compared.seeds, "splits, the same for every strategy")->check(CLI::PositiveNumber);
@@ -144,16 +154,14 @@ int main(int argc, char** argv) {
   compare->add_option("--validation", compared.validation,
                       "samples for the best epoch; by default a tenth, at most 1024");
   compare->add_option("--seed", compared.seed, "of the first split");
-  compare->add_flag("--classify", compared.classify, "the target's numbers are classes (text always is)");
   compare->add_option("--goal", compared.goal, "accuracy that the labels are counted to")->check(CLI::Range(0.0, 1.0));
   compare->add_option("--jobs", compared.jobs, "campaigns at once; by default one a core")->check(CLI::PositiveNumber);
   compare->add_option("--run", compared.run, "")->group("");
   assay::app::RecommendArguments recommended;
   CLI::App* recommend = app.add_subcommand("recommend", "which strategy and learner, measured on labeled samples");
-  recommend->add_option("SOURCE", recommended.data, "campaign directory, .csv, .npy or .npz")->required();
-  recommend->add_option("--target", recommended.targets, "columns to predict; of a campaign, its learner's targets")
-      ->delimiter(',');
-  recommend->add_flag("--classify", recommended.classify, "the target's numbers are classes (text always is)");
+  recommend->add_option("SOURCE", recommended.data, "campaign directory, .csv, .npy, .npz, .h5 or .safetensors")
+      ->required();
+  add_columns(recommend, recommended.columns);
   recommend
       ->add_option("--labels", recommended.labels, "labels to spend; by default two fifths of the samples, at most 400")
       ->check(CLI::PositiveNumber);

@@ -68,21 +68,6 @@ void withdraw(const std::filesystem::path& campaign, const std::vector<std::int6
               << " of them: continue the campaign to have it trained anew without them\n";
 }
 
-namespace {
-
-ImportReport import_file(const std::filesystem::path& campaign, const std::filesystem::path& file,
-                         const std::map<std::string, std::string>& columns) {
-  const std::string kind = file.extension().string();
-  const auto from = [&](torch::Tensor (*read)(const std::filesystem::path&, const std::string&)) {
-    return import_columns(campaign, file, [&](const std::string& column) { return read(file, column); }, columns);
-  };
-  if (kind == ".npz") return from(&read_npz);
-  if (kind == ".h5" || kind == ".hdf5") return from(&read_hdf5);
-  return import_table(campaign, file, columns);
-}
-
-}  // namespace
-
 void import(const std::filesystem::path& campaign, const std::filesystem::path& other,
             const std::vector<std::string>& map) {
   std::map<std::string, std::string> columns;
@@ -93,7 +78,14 @@ void import(const std::filesystem::path& campaign, const std::filesystem::path& 
     columns[pair.substr(0, equals)] = pair.substr(equals + 1);
   }
   const ImportReport report = std::filesystem::is_directory(other) ? import_labels(campaign, other)
-                                                                   : import_file(campaign, other, columns);
+                                                                   : import_table(
+                                                                         campaign, other,
+                                                                         [&](const std::vector<std::string>& names) {
+                                                                           Table table = open_table(other, names);
+                                                                           say_notes(table);
+                                                                           return table;
+                                                                         },
+                                                                         columns);
   for (const std::string& line : report.refused) std::cout << "refused   " << line << '\n';
   std::cout << report.added << " labels added, " << report.known << " were there, " << report.refused.size()
             << " refused\n";

@@ -15,6 +15,7 @@ namespace {
 
 }  // namespace
 
+std::vector<std::string> hdf5_names(const std::filesystem::path& file) { fail(file); }
 torch::Tensor read_hdf5(const std::filesystem::path& file, const std::string&) { fail(file); }
 void write_hdf5(const std::filesystem::path& file, const Values&, const Texts&) { fail(file); }
 

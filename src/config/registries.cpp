@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <assay/data/csv.hpp>
 #include <assay/data/fresh_candidates.hpp>
 #include <assay/data/npy.hpp>
-#include <assay/data/safetensors.hpp>
 #include <assay/data/space.hpp>
+#include <assay/data/table.hpp>
 #include <assay/label/label.hpp>
 #include <assay/learner/ensemble.hpp>
 #include <assay/learner/gaussian_process.hpp>
@@ -139,12 +138,11 @@ struct CsvPoolOptions {
 };
 
 Values read_csv_pool(const CsvPoolOptions& options) {
-  const CsvTable table = read_csv(options.file);
-  std::map<std::string, std::string> fields = options.columns;
-  if (fields.empty()) {
-    for (const std::string& name : table.names) fields[name.substr(0, name.find('['))] = name.substr(0, name.find('['));
-  }
-  return csv_batch(table, fields, options.file.string());
+  const Table table = read_table(options.file);
+  if (options.columns.empty()) return table.batch(wanted_fields(table.fields()));
+  std::vector<std::string> fields;
+  for (const auto& [field, column] : options.columns) fields.push_back(field);
+  return table.batch(wanted_fields(fields, nullptr, options.columns));
 }
 
 void add_pools(Registry<AnyPool>& pool) {
@@ -177,7 +175,7 @@ void add_pools(Registry<AnyPool>& pool) {
   });
   pool.add<SafetensorsPoolOptions>(
       "safetensors", "samples from a safetensors file",
-      [](SafetensorsPoolOptions o, const ConfigReader&) { return AnyPool(read_safetensors(o.file)); });
+      [](SafetensorsPoolOptions o, const ConfigReader&) { return AnyPool(read_table(o.file).all()); });
 }
 
 void add_labels(Registry<AnyLabel>& label) {

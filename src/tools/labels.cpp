@@ -173,16 +173,15 @@ LabelTable label_table(const fs::path& campaign) {
     for (const LedgerAttempt& attempt : record.attempts) seconds += attempt.seconds.value_or(0);
     const auto integer = [](std::int64_t value) { return torch::scalar_tensor(value, torch::kInt64); };
     Values row;
-    row.set("id", integer(id))
-        .set("round", integer(record.entry.round))
-        .set("rank", integer(record.entry.rank))
-        .set("score", torch::scalar_tensor(record.entry.score.value_or(std::nan("")), torch::kFloat64))
-        .set("attempts", integer(record.entry.attempts))
-        .set("seconds", torch::scalar_tensor(seconds, torch::kFloat64));
+    row.set("assay.id", integer(id))
+        .set("assay.round", integer(record.entry.round))
+        .set("assay.rank", integer(record.entry.rank))
+        .set("assay.score", torch::scalar_tensor(record.entry.score.value_or(std::nan("")), torch::kFloat64))
+        .set("assay.attempts", integer(record.entry.attempts))
+        .set("assay.seconds", torch::scalar_tensor(seconds, torch::kFloat64));
     bookkeeping = row.names();
-    // A field may be called as one of ours, or an input as a label: the first keeps the name.
-    row.merge(record.inputs.without(row.names()));
-    row.merge(record.labels->without(row.names()));
+    row.merge(record.inputs);
+    row.merge(record.labels->without(record.inputs.names()));  // what is both, as in some benchmarks, is one field
     rows.push_back(std::move(row));
     table.purpose.emplace_back(to_string(record.entry.purpose));
     table.strategy.push_back(record.entry.strategy);

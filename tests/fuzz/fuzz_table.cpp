@@ -4,7 +4,7 @@
 #include "fuzz.hpp"
 
 #include <assay/config.hpp>
-#include <assay/data/csv.hpp>
+#include <assay/data/table.hpp>
 #include <assay/detail/files.hpp>
 #include <assay/tools/import_table.hpp>
 
@@ -38,27 +38,29 @@ struct Campaign {
   ~Campaign() { fs::remove_all(path); }
 };
 
-void look_at(const CsvTable& table) {
+void look_at(const Table& table) {
   std::vector<std::string> problems;
-  std::map<std::string, std::string> fields;
-  for (const std::string& name : table.names) {
-    const std::string field = name.substr(0, name.rfind('['));
-    std::vector<std::size_t> columns;
-    if (!fuzz::accepts([&] { columns = csv_columns(table, field, "input"); })) continue;
-    fields[field] = field;
-    for (std::size_t row = 0; row < table.rows.size(); ++row) {
-      const std::optional<torch::Tensor> numbers = csv_numbers(table, row, columns, problems);
+  std::map<std::string, WantedField> fields;
+  for (const std::string& field : table.fields()) {
+    const WantedField wanted{.column = field};
+    if (!fuzz::accepts([&] { table.require(wanted); })) continue;
+    fields[field] = wanted;
+    for (std::int64_t row = 0; row < table.rows(); ++row) {
+      const std::optional<torch::Tensor> numbers = table.numbers(row, wanted, problems);
       if (!numbers) continue;
       tally.count("numbers");
       fuzz::require(all_finite({{"x", *numbers}}), "numbers are finite");
     }
   }
-  fuzz::require(csv_listed(problems).size() < 100'000 + 20 * 10'000, "a list of problems is short");
+  fuzz::require(listed_problems(problems).size() < 100'000 + 20 * 10'000, "a list of problems is short");
   Values batch;
-  if (fields.empty() || table.rows.empty()) return;
-  if (!fuzz::accepts([&] { batch = csv_batch(table, fields, "input"); })) return;
+  if (fields.empty() || table.rows() == 0) return;
+  if (!fuzz::accepts([&] { batch = table.batch(fields); })) return;
   tally.count("batches");
-  const Values back = csv_batch(parse_csv(to_csv({}, batch), "encoded again"), fields, "encoded again");
+  const Table again = Table::from_csv(to_csv({}, batch), "encoded again");
+  std::map<std::string, WantedField> written;
+  for (const auto& [name, tensor] : batch) written[name] = {.column = name};
+  const Values back = again.batch(written);
   for (const auto& [name, tensor] : batch) {
     fuzz::require(back.at(name).sizes() == tensor.sizes() && back.at(name).equal(tensor),
                   "numbers come back as they were");
@@ -70,19 +72,19 @@ void look_at(const CsvTable& table) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   tally.count("runs");
   const std::string_view text = fuzz::text_of(data, size);
-  CsvTable table;
-  if (!fuzz::accepts([&] { table = parse_csv(text, "input"); })) return 0;
+  std::optional<Table> read;
+  if (!fuzz::accepts([&] { read.emplace(Table::from_csv(text, "input")); })) return 0;
+  const Table& table = *read;
   tally.count("tables");
   look_at(table);
-  if (!table.find("x") || !table.find("y")) return 0;
+  if (!table.contains("x") || !table.contains("y")) return 0;
   static const Campaign campaign;
   const fs::path file = campaign.path / "table.csv";
   assay::detail::write_file(file, text);
   fuzz::accepts([&] {
     const ImportReport report = import_table(campaign.path, file);
     tally.count("imports");
-    fuzz::require(report.added + report.known + static_cast<std::int64_t>(report.refused.size()) ==
-                      static_cast<std::int64_t>(table.rows.size()),
+    fuzz::require(report.added + report.known + static_cast<std::int64_t>(report.refused.size()) == table.rows(),
                   "no row is dropped without a word");
   });
   return 0;
@@ -100,6 +102,11 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
                                                "f[0]",
                                                "f[1]",
                                                "f[2]",
+                                               "x [mm]",
+                                               "y[MPa]",
+                                               "assay.id",
+                                               "Unnamed: 0",
+                                               "NA",
                                                "id",
                                                "status",
                                                "done",

@@ -14,7 +14,7 @@
 
 int main(int argc, char** argv) try {
   if (argc != 3) return 2;
-  const assay::CsvTable table = assay::read_csv(argv[1]);
+  const assay::CsvTable table = assay::read_csv(argv[1]);  // texts alone: an empty cell is to become NaN
   assay::Values columns;
   for (std::size_t c = 0; c < table.names.size(); ++c) {
     std::vector<double> numbers;

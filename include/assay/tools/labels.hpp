@@ -57,9 +57,10 @@ struct ImportReport {
 ImportReport import_labels(const std::filesystem::path& campaign, const std::filesystem::path& other);
 
 /// Every labeled sample of a campaign's ledger, in the order of integration, then those not yet folded in: columns
-/// `id`, `round`, `rank`, `score` (NaN where there is none), `attempts`, `seconds`, then inputs and labels; and the
-/// texts `purpose` and `strategy`, one a sample. A table has one shape for each field: samples of another than most
-/// have stand in words in `left_out`, with what was paid for. Errors: `CheckpointError`.
+/// `assay.id`, `assay.round`, `assay.rank`, `assay.score` (NaN where there is none), `assay.attempts`, `assay.seconds`,
+/// then inputs and labels under their own names; and the texts `purpose` and `strategy`, one a sample. A table has one
+/// shape for each field: samples of another than most have stand in words in `left_out`, with what was paid for.
+/// Errors: `CheckpointError`.
 struct LabelTable {
   Values columns;
   std::vector<std::string> purpose;

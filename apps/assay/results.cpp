@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "results.hpp"
+
+#include "archives.hpp"
+
+#include <assay/detail/asked_campaign.hpp>
+#include <assay/error.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+namespace assay::app {
+
+namespace {
+
+/// The whole number in a cell.
+std::optional<std::int64_t> whole_in(const std::string& cell) {
+  const std::optional<double> number = csv_number(cell);
+  if (!number || !(std::abs(*number) < 0x1p53) || *number != std::floor(*number)) return std::nullopt;
+  return static_cast<std::int64_t>(*number);
+}
+
+std::string id_column(const Table& table, const std::vector<std::string>& fields) {
+  if (const std::optional<std::string> column = table.own("id", fields)) return *column;
+  throw DataError({"assay.table.column", table.source(),
+                   "a column '" + own_column("id", fields) + "' with the number of each sample",
+                   table.contains("id") ? "'id' alone, which is a field of this campaign" : "none",
+                   "copy it from what 'assay ask' wrote"});
+}
+
+}  // namespace
+
+std::vector<std::string> fields_of(const AnyDriver& driver) {
+  std::set<std::string> fields;
+  const auto add = [&](const std::vector<std::string>& names) { fields.insert(names.begin(), names.end()); };
+  add(driver.learner().inputs());
+  add(driver.learner().targets());
+  if (driver.unlabeled().size() > 0) add(driver.unlabeled().gather(std::vector<std::int64_t>{0}).names());
+  if (const std::vector<Sample> asked = driver.asked(); !asked.empty()) add(asked.front().values.names());
+  return {fields.begin(), fields.end()};
+}
+
+std::string own_column(std::string_view name, const std::vector<std::string>& fields) {
+  const bool is_field = std::find(fields.begin(), fields.end(), name) != fields.end();
+  return (is_field ? "assay." : "") + std::string(name);
+}
+
+Results::Results(const AnyDriver& driver, const std::filesystem::path& file)
+    : known_(driver.target_schema()), table_(open_table(file)), id_(id_column(table_, fields_of(driver))) {
+  const std::vector<std::string> fields = fields_of(driver);
+  attempt_ = table_.own("attempt", fields);
+  solver_ = table_.own("solver", fields);
+  status_ = table_.own("status", fields);
+  reason_ = table_.own("reason", fields);
+  if (has_labels()) {
+    targets_ = wanted_fields(driver.learner().targets());
+    for (const auto& [name, wanted] : targets_) table_.require(wanted);
+  }
+  for (std::int64_t row = 0; row < size(); ++row) {
+    if (const std::optional<SampleId> id = whole_in(cell(row, id_))) last_row_[*id] = row;
+  }
+}
+
+bool Results::is_superseded(std::int64_t row) const {
+  const std::optional<SampleId> id = whole_in(cell(row, id_));
+  return id && last_row_.at(*id) != row;
+}
+
+std::optional<Told> Results::told(std::int64_t row, std::vector<std::string>& problems) const {
+  const std::optional<std::int64_t> id = whole(row, id_, problems);
+  if (!id) return std::nullopt;
+  Told told{.id = *id, .outcome = {}};
+  if (!cell(row, attempt_).empty()) {
+    const std::optional<std::int64_t> attempt = whole(row, *attempt_, problems);
+    if (!attempt) return std::nullopt;
+    told.attempt = static_cast<int>(std::clamp<std::int64_t>(*attempt, -1, std::numeric_limits<int>::max()));
+  }
+  told.solver = cell(row, solver_);
+  const std::string came = status(row), reason = cell(row, reason_);
+  if (came == "done") {
+    std::optional<Values> labels = labels_in(row, problems);
+    if (!labels) return std::nullopt;
+    told.outcome = done(std::move(*labels));
+  } else if (came == "failed") {
+    told.outcome = failed(reason.empty() ? "told as failed" : reason);
+  } else if (came == "infeasible") {
+    told.outcome = infeasible(reason);
+  } else {
+    problems.push_back(line(row) + *status_ + ": expected done, failed or infeasible, got '" + cell(row, status_) +
+                       "'");
+    return std::nullopt;
+  }
+  return told;
+}
+
+std::string Results::cell(std::int64_t row, const std::optional<std::string>& column) const {
+  return column ? table_.text(row, *column) : "";
+}
+
+/// In small letters, as it is compared.
+std::string Results::status(std::int64_t row) const {
+  if (!status_) return "done";
+  std::string status = cell(row, status_);
+  for (char& c : status) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return status;
+}
+
+bool Results::has_labels() const {
+  for (std::int64_t row = 0; row < size(); ++row) {
+    if (status(row) == "done") return true;
+  }
+  return !status_;
+}
+
+std::optional<std::int64_t> Results::whole(std::int64_t row, const std::string& column,
+                                           std::vector<std::string>& problems) const {
+  const std::optional<std::int64_t> number = whole_in(cell(row, column));
+  if (!number) problems.push_back(line(row) + column + ": expected a whole number, got '" + cell(row, column) + "'");
+  return number;
+}
+
+std::optional<Values> Results::labels_in(std::int64_t row, std::vector<std::string>& problems) const {
+  Values labels;
+  for (const auto& [name, wanted] : targets_) {
+    std::optional<torch::Tensor> numbers = table_.numbers(row, wanted, problems);
+    if (!numbers) return std::nullopt;
+    labels.set(name, assay::detail::told_target(known_, name, std::move(*numbers)));
+  }
+  return labels;
+}
+
+}  // namespace assay::app

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <assay/detail/files.hpp>
+#include <assay/json.hpp>
+#include <assay/tools/campaign_space.hpp>
+
+namespace assay {
+
+std::optional<Space> campaign_space(const std::filesystem::path& campaign) {
+  const std::filesystem::path file = campaign / "campaign.json";
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  const Json configuration = parse_json(detail::read_own_file(file, longest_json), file.string());
+  const auto of = [](const Json& json, const char* name) {
+    return json.is_object() && json.contains(name) ? Json(json.at(name)) : Json();
+  };
+  const Json pool = of(of(configuration, "pools"), "unlabeled"), constraints = of(pool, "constraints");
+  const Json space = of(pool, "space");
+  if (space.is_null()) return std::nullopt;
+  return space_from_json({{"variables", space}, {"constraints", constraints.is_null() ? Json::array() : constraints}});
+}
+
+}  // namespace assay
