@@ -29,9 +29,11 @@ AnyDriver load_campaign(const Json& configuration, const Registries& registries)
 ///      "learner": {"type": "ensemble", ...}, "query": {"type": "core_set"}, "label": {"type": "process", ...},
 ///      "metrology": {"type": "rmse"}, "loop": {"type": "default", "epochs": 200}}
 ///
-/// "metrology" and "loop" may be left out. Relative paths are taken from the working directory. The campaign directory
-/// keeps the whole as `campaign.json`, from which `open_campaign` continues it.
-/// Errors: `ConfigError` with every problem in the file and its JSON path; then as `Driver`'s constructor.
+/// "metrology" and "loop" may be left out. Relative paths of pools, and of the program and its templates in "label",
+/// are taken from the folder of the file (of JSON in memory: from the working directory), which `{{folder}}` stands for
+/// in the words of a command; folders of the driver are taken from the working directory. The campaign directory keeps
+/// the whole as `campaign.json`, with absolute paths, from which `open_campaign` continues it. Errors: `ConfigError`
+/// with every problem in the file and its JSON path; then as `Driver`'s constructor.
 AnyDriver load_campaign(const std::filesystem::path& file, const Registries& registries);
 template <class J>
   requires std::same_as<J, Json>  // a file's name would otherwise convert to it

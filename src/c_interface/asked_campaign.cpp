@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "../config/completed.hpp"
+
 #include <assay/data/schema.hpp>
 #include <assay/detail/asked_campaign.hpp>
 #include <assay/detail/files.hpp>
@@ -27,7 +29,8 @@ std::vector<std::string> targets_of(const Json& configuration, const Registries&
 
 AnyDriver start_asked_campaign(const std::filesystem::path& directory, const std::filesystem::path& config_file,
                                const Registries& registries) {
-  Json configuration = parse_json(read_file(config_file, longest_json), config_file.string());
+  Json configuration = with_category_names(with_absolute_paths(
+      parse_json(read_file(config_file, longest_json), config_file.string()), config_file.parent_path()));
   if (configuration.is_object()) {
     Json& driver = configuration["driver"];
     if (driver.is_null()) driver = Json::object();

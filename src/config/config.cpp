@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../driver/checks.hpp"
+#include "completed.hpp"
 
 #include <assay/checkpoint.hpp>
 #include <assay/config.hpp>
@@ -71,24 +72,10 @@ Pools pools_from(const ConfigReader& reader) {
   return pools;
 }
 
-/// Files of pools as they are found from any working directory.
-Json with_absolute_paths(Json pools) {
-  const auto make_absolute = [](Json& path) {
-    if (path.is_string()) path = std::filesystem::absolute(path.get<std::string>()).string();
-  };
-  for (Json& pool : pools) {
-    if (!pool.is_object()) continue;
-    if (const auto file = pool.find("file"); file != pool.end()) make_absolute(*file);
-    if (const auto fields = pool.find("fields"); fields != pool.end() && fields->is_object()) {
-      for (Json& path : *fields) make_absolute(path);
-    }
-  }
-  return pools;
-}
-
 }  // namespace
 
-AnyDriver detail::load_campaign(const Json& configuration, const Registries& registries) {
+AnyDriver detail::load_campaign(const Json& given, const Registries& registries) {
+  const Json configuration = with_absolute_paths(given, std::filesystem::current_path());
   std::vector<ErrorParts> problems;
   const ConfigReader reader(configuration, "", problems, &registries);
   if (!reader.expect_object()) throw ConfigError(std::move(problems));
@@ -103,14 +90,22 @@ AnyDriver detail::load_campaign(const Json& configuration, const Registries& reg
   Json whole = std::filesystem::exists(kept) ? parse_json(detail::read_own_file(kept, longest_json), kept.string())
                                              : Json();
   if (whole.is_object() && !whole.contains("pools")) {
-    whole["pools"] = with_absolute_paths(configuration.at("pools"));
+    whole["pools"] = configuration.at("pools");
     detail::replace_file_durably(kept, whole.dump(2) + "\n");
   }
   return driver;
 }
 
 AnyDriver load_campaign(const std::filesystem::path& file, const Registries& registries) {
-  return detail::load_campaign(parse_json(detail::read_file(file, longest_json), file.string()), registries);
+  Json configuration = detail::with_absolute_paths(parse_json(detail::read_file(file, longest_json), file.string()),
+                                                   file.parent_path());
+  const Json::json_pointer place("/driver/dir");
+  const bool has_place = configuration.contains(place) && configuration.at(place).is_string();
+  // A campaign that is there goes on filling its templates as it began.
+  if (!has_place ||
+      !std::filesystem::exists(std::filesystem::path(configuration.at(place).get<std::string>()) / "campaign.json"))
+    configuration = detail::with_category_names(std::move(configuration));
+  return detail::load_campaign(configuration, registries);
 }
 
 AnyDriver open_campaign(const std::filesystem::path& directory, const Registries& registries, const Json& changes) {

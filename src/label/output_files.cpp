@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "output_files.hpp"
 
+#include "output_place.hpp"
+#include "output_text.hpp"
+
 #include <assay/data/npy.hpp>
+#include <assay/data/table.hpp>
 #include <assay/detail/files.hpp>
+#include <assay/detail/utf8.hpp>
 #include <assay/error.hpp>
 #include <assay/json.hpp>
 
+#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/tensor.h>
 
+#include <algorithm>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -17,6 +25,13 @@ namespace assay::detail {
 namespace fs = std::filesystem;
 
 namespace {
+
+template <class... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+template <class... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;
 
 [[noreturn]] void fail(const std::string& where, std::string expected, std::string got) {
   throw LabelError({"assay.label.output", where, std::move(expected), std::move(got), ""});
@@ -71,6 +86,46 @@ class ArrayReader {
   std::vector<double> numbers_;
 };
 
+torch::Tensor one_number(double number) { return at::scalar_tensor(number, torch::kFloat64); }
+
+torch::Tensor read_column(const fs::path& file, const OutputPlace::Column& column) {
+  const Table table = read_table(file);
+  torch::Tensor numbers = table.numbers({.column = column.name});
+  if (!column.row) return numbers;
+  const std::int64_t row = *column.row < 0 ? table.rows() + *column.row : *column.row;
+  if (row < 0 || row >= table.rows())
+    fail(file.string() + "#" + column.name, "row " + std::to_string(*column.row),
+         std::to_string(table.rows()) + " rows");
+  return numbers[row].clone();
+}
+
+torch::Tensor read_key(const fs::path& file, const OutputPlace::Key& key) {
+  const std::string text = read_file(file);
+  const std::optional<std::string_view> value = behind_key(text, key.name);
+  if (!value) fail(file.string(), "a line '" + key.name + " = number'", "none");
+  std::string_view number = *value;
+  number.remove_prefix(std::min(number.find_first_not_of(" \t"), number.size()));
+  std::string_view first = number.substr(0, number.find_first_of(" \t\r"));
+  if (first.ends_with(',') || first.ends_with(';')) first.remove_suffix(1);
+  if (const std::optional<double> read = csv_number(first)) return one_number(*read);
+  fail(file.string() + ", '" + key.name + "'", "a number", first.empty() ? "nothing" : "'" + valid_utf8(first) + "'");
+}
+
+torch::Tensor read_after(const fs::path& file, const OutputPlace::After& after) {
+  const std::string text = read_file(file);
+  const std::optional<std::string_view> rest = behind_last(text, after.text);
+  if (!rest) fail(file.string(), "a line with '" + after.text + "'", "none");
+  if (const std::optional<double> number = nth_number(*rest, after.number)) return one_number(*number);
+  constexpr std::size_t longest = 100;
+  fail(file.string() + ", behind the last '" + after.text + "'", std::to_string(after.number) + " numbers",
+       "'" + valid_utf8(rest->substr(0, longest)) + "'");
+}
+
+torch::Tensor read_array(const fs::path& file) {
+  const torch::Tensor array = read_npy(file);
+  return array.is_floating_point() ? array : array.to(torch::kFloat64);
+}
+
 torch::Tensor read_json_field(const fs::path& file, const std::string& pointer, const std::string& name) {
   const Json json = parse_json(read_file(file), file.string());
   const std::string where = file.string() + "#" + pointer;
@@ -88,16 +143,21 @@ torch::Tensor read_json_field(const fs::path& file, const std::string& pointer, 
 Values read_output_files(const fs::path& directory, const std::map<std::string, std::string>& outputs,
                          std::int64_t limit) {
   Values labels;
-  for (const auto& [name, place] : outputs) {
-    const std::size_t hash = place.find('#');
-    const fs::path file = directory / place.substr(0, hash);
+  for (const auto& [name, text] : outputs) {
+    std::string problem;
+    const std::optional<OutputPlace> place = output_place(text, problem);
+    if (!place) fail(text, std::string(output_places), problem);
+    const fs::path file = directory / place->file;
     require_readable(file, limit);
-    if (hash != std::string::npos) {
-      labels.set(name, read_json_field(file, place.substr(hash + 1), name));
-    } else {
-      const torch::Tensor array = read_npy(file);
-      labels.set(name, array.is_floating_point() ? array : array.to(torch::kFloat64));
-    }
+    labels.set(name,
+               std::visit(Overloaded{
+                              [&](const OutputPlace::Array&) { return read_array(file); },
+                              [&](const OutputPlace::Pointer& at) { return read_json_field(file, at.pointer, name); },
+                              [&](const OutputPlace::Column& at) { return read_column(file, at); },
+                              [&](const OutputPlace::Key& at) { return read_key(file, at); },
+                              [&](const OutputPlace::After& at) { return read_after(file, at); },
+                          },
+                          place->what));
   }
   return labels;
 }

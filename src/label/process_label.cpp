@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../detail/lease.hpp"
+#include "input_files.hpp"
 #include "output_files.hpp"
+#include "output_place.hpp"
 #include "refusals.hpp"
 #include "solver_version.hpp"
 #include "simulation.hpp"
@@ -16,7 +18,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <mutex>
@@ -26,61 +27,6 @@ namespace assay {
 namespace fs = std::filesystem;
 
 namespace {
-
-/// An input file with numbers to be filled in.
-class Template {
- public:
-  /// Errors: `LabelError` `assay.label.template`.
-  Template(std::string target, fs::path file) : target_(std::move(target)), file_(std::move(file)) {
-    std::error_code error;
-    std::string text;
-    try {
-      if (!fs::is_regular_file(file_, error)) fail("a template that can be read", error ? error.message() : "no file");
-      text = detail::read_file(file_);
-    } catch (const CheckpointError& unreadable) {
-      fail("a template that can be read", unreadable.parts().got);
-    }
-    std::string_view rest = text;
-    for (std::size_t at = rest.find("{{"); at != std::string_view::npos; at = rest.find("{{")) {
-      const std::size_t end = rest.find("}}", at);
-      if (end == std::string_view::npos) fail("'}}' after '{{'", "none");
-      texts_.emplace_back(rest.substr(0, at));
-      names_.emplace_back(rest.substr(at + 2, end - at - 2));
-      rest.remove_prefix(end + 2);
-    }
-    texts_.emplace_back(rest);
-  }
-
-  /// Errors: `LabelError` `assay.label.template` for a name that is no input, or no single number.
-  std::string filled(const Values& inputs) const {
-    std::string text = texts_.front();
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      const torch::Tensor* input = inputs.find(names_[i]);
-      if (!input) fail("the name of an input: " + listed(inputs.names()), "{{" + names_[i] + "}}");
-      if (input->numel() != 1) fail("an input that is one number", "{{" + names_[i] + "}}, which has more");
-      std::array<char, 32> digits;
-      const auto result = std::to_chars(digits.data(), digits.data() + digits.size(), inputs.scalar(names_[i]));
-      text.append(digits.data(), result.ptr).append(texts_[i + 1]);
-    }
-    return text;
-  }
-  const std::string& target() const { return target_; }
-
- private:
-  [[noreturn]] void fail(std::string expected, std::string got) const {
-    throw LabelError({"assay.label.template", file_.string(), std::move(expected), std::move(got), ""});
-  }
-  static std::string listed(const std::vector<std::string>& names) {
-    std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-    return text;
-  }
-
-  std::string target_;
-  fs::path file_;
-  std::vector<std::string> texts_;  ///< around the names: one more than these
-  std::vector<std::string> names_;
-};
 
 std::string in_words(const detail::SimulationOutcome& end, const ProcessLabelOptions& options) {
   using Kind = detail::SimulationOutcome::Kind;
@@ -105,17 +51,20 @@ std::string what(const std::exception& error) {
   return torch_error ? torch_error->what_without_backtrace() : error.what();
 }
 
+/// Errors: `LabelError` `assay.label.program`.
+fs::path found_program(const std::string& name) {
+  fs::path program = detail::find_program(name);
+  if (!program.empty()) return program;
+  throw LabelError({"assay.label.program", name, "a program that can be run", "none of this name",
+                    "install it, or give its full path in 'command'"});
+}
+
 }  // namespace
 
 /// What all samples of a phase share.
 struct ProcessLabel::Setup {
-  explicit Setup(const ProcessLabelOptions& options) : program(detail::find_program(options.command.front())) {
-    if (program.empty()) {
-      throw LabelError({"assay.label.program", options.command.front(), "a program that can be run",
-                        "none of this name", "install it, or give its full path in 'command'"});
-    }
-    for (const auto& [target, file] : options.templates) templates.emplace_back(target, file);
-  }
+  explicit Setup(const ProcessLabelOptions& options)
+      : program(found_program(options.command.front())), inputs(options.templates) {}
 
   /// Counts a simulation that was ended from outside while the campaign went on: by its own program, if again and
   /// again.
@@ -125,7 +74,7 @@ struct ProcessLabel::Setup {
   }
 
   fs::path program;
-  std::vector<Template> templates;
+  detail::InputFiles inputs;
 
  private:
   static constexpr int most_stops = 3;
@@ -147,6 +96,17 @@ ProcessLabel::ProcessLabel(ProcessLabelOptions options_, Writer writer, Reader r
                             "nothing", "or give a reader"});
       }
     }
+  }
+  for (const auto& [name, text] : options.outputs) {
+    std::string problem;
+    if (!detail::output_place(text, problem))
+      problems.push_back({"assay.label.place", "process/outputs/" + name, std::string(detail::output_places),
+                          "'" + text + "': " + problem, ""});
+  }
+  for (const auto& [target, file] : options.templates) {
+    if (const std::string problem = detail::problem_of_target(target); !problem.empty())
+      problems.push_back(
+          {"assay.label.place", "process/templates", "names within the directory of a simulation", problem, ""});
   }
   if (!problems.empty()) throw ConfigError(std::move(problems));
 }
@@ -183,9 +143,7 @@ void ProcessLabel::run(LabelContext& context, const Job& job, const Setup& setup
   fs::remove_all(job.directory);
   detail::make_directories_durably(job.directory);
   fs::create_directory(job.directory / detail::own_folder);
-  for (const Template& input : setup.templates) {
-    detail::write_file(job.directory / input.target(), input.filled(job.inputs));
-  }
+  setup.inputs.write(job.directory, job.inputs, options.categories);
   try {
     if (writer_) writer_(job.directory, job.inputs);
   } catch (const Infeasible& said) {

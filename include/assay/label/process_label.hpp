@@ -40,6 +40,7 @@ struct ProcessLabelOptions {
   std::chrono::duration<double> grace = std::chrono::seconds(5);
   std::int64_t attempts = 1;
   std::map<std::string, std::filesystem::path> templates = {};
+  std::map<std::string, std::vector<std::string>> categories = {};
   std::map<std::string, std::string> outputs = {};
   KeepDirectories keep = KeepDirectories::failed;
   std::int64_t output_limit = 16 << 20;
@@ -66,8 +67,14 @@ struct ProcessLabelOptions {
                  .help = "runs of one sample that may fail before it counts as failed; interrupted ones do not count",
                  .min = 1},
       OptionInfo{.name = "templates",
-                 .help = "input files and the templates they are made from: {{name}} becomes the number"},
-      OptionInfo{.name = "outputs", .help = "where each field is read: FILE.json#/pointer or FILE.npy"},
+                 .help = "input files and the templates they are made from, or folders of both: {{name}} becomes the "
+                         "number, {{name:12.5f}} in a format of C"},
+      OptionInfo{.name = "categories",
+                 .help = "what templates hold in place of 0, 1, … of a field; empty: as the space of the pools has it"},
+      OptionInfo{.name = "outputs",
+                 .help = "where each field is read: FILE.json#/pointer, FILE.npy, FILE.csv#COLUMN, FILE.csv#COLUMN@ROW "
+                         "(-1 is the last), FILE#key=NAME (NAME = number) or FILE#after=TEXT@N (the N-th number behind "
+                         "TEXT); of several lines the last"},
       OptionInfo{.name = "keep", .help = "simulation directories that stay"},
       OptionInfo{.name = "output_limit",
                  .help = "bytes of what the program prints that are kept in .assay/output.txt",
