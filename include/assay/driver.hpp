@@ -163,7 +163,8 @@ class Driver {
   template <class T>
   static detail::Slot slot(std::string name, T& component) {
     return {std::move(name), spec_of(component), [&component] { return detail::save_state(component); },
-            [&component](const State& state) { detail::load_state(component, state); }};
+            [&component](const State& state) { detail::load_state(component, state); },
+            [&component](Json& saved) { fill_spec(component, saved); }};
   }
 
   std::unique_ptr<Parts> parts_;

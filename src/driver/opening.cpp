@@ -9,7 +9,6 @@
 #include <assay/detail/files.hpp>
 #include <assay/detail/sha256.hpp>
 #include <assay/error.hpp>
-#include <assay/registries.hpp>
 #include <assay/round_files.hpp>
 
 #include <cstdio>
@@ -66,19 +65,6 @@ void bring_to_local(const fs::path& copy, const fs::path& local, const fs::path&
   }
   for (const char* suffix : {"", "-wal", "-shm", "-journal"}) remove_all(local.string() + suffix);
   from.copy_to(local);
-}
-
-/// What a learner or query strategy of the library has for an option that it is not given; null for any other. An
-/// option that came with a later version than a campaign was begun with had this value then.
-Json builtin_default(std::string_view slot, std::string_view key, std::string_view option) {
-  const Registries registries;
-  for (const RegistryRow& row : slot == "learner" ? registries.learner.rows() : registries.query.rows()) {
-    if (row.key != key) continue;
-    for (const OptionRow& known : row.options) {
-      if (known.name == option) return known.default_value;
-    }
-  }
-  return {};
 }
 
 }  // namespace
@@ -188,10 +174,17 @@ Json Campaign::fixed_configuration() const {
   return fixed;
 }
 
+/// What an earlier session wrote about a slot, with the options that were unknown then.
+Json Campaign::filled(std::string_view slot_name, Json saved) const {
+  for (const Slot& slot : slots_) {
+    if (slot.name == slot_name) slot.fill_spec(saved);
+  }
+  return saved;
+}
+
 void Campaign::check_fixed(const Json& saved, std::string_view source) const {
   std::vector<ErrorParts> problems;
   const auto compare = [&](const std::string& where, const Json& was, const Json& is) {
-    if (was == is) return;
     problems.push_back(
         {.id = "assay.resume.changed",
          .where = where,
@@ -204,20 +197,11 @@ void Campaign::check_fixed(const Json& saved, std::string_view source) const {
   };
   const Json now = fixed_configuration();
   for (const auto& [part, is] : now.items()) {
-    const auto was = saved.find(part);
-    // What a campaign lacks that was begun before this was recorded it did not have.
-    if (was == saved.end() && part == "label_version") compare("/driver/label_version", "", is);
-    if (was == saved.end() || *was == is) continue;
-    if (!was->is_object() || !is.is_object()) {
-      compare("/" + part, *was, is);
-      continue;
-    }
-    for (const auto& [name, value] : is.items()) {
-      compare("/" + part + "/" + name, was->contains(name) ? was->at(name) : builtin_default(part, key_of(is), name),
-              value);
-    }
-    for (const auto& [name, value] : was->items()) {
-      if (!is.contains(name)) compare("/" + part + "/" + name, value, Json());
+    if (saved.contains(part)) {
+      for_each_difference("/" + part, filled(part, saved.at(part)), is, compare);
+    } else if (part == "label_version" && is != "") {
+      // A campaign that was begun before this was recorded had none.
+      compare("/driver/label_version", "", is);
     }
   }
   if (!problems.empty()) throw ConfigError(std::move(problems));

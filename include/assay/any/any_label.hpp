@@ -33,6 +33,7 @@ class AnyLabel {
   void label(LabelContext& context) { self_->label(context); }
   std::vector<std::string> provides() const { return self_->provides(); }
   Json spec() const { return self_->spec(); }
+  void fill_spec(Json& saved) const { self_->fill_spec(saved); }
   State save() const { return self_->save(); }
   void load(const State& state) { self_->load(state); }
 

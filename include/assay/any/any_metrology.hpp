@@ -48,6 +48,7 @@ class AnyMetrology {
   Measurements measure(const MetrologyContext& context) { return self_->measure(context.all()); }
   CapabilitySet requirements() const { return self_->requirements(); }
   Json spec() const { return self_->spec(); }
+  void fill_spec(Json& saved) const { self_->fill_spec(saved); }
   State save() const { return self_->save(); }
   void load(const State& state) { self_->load(state); }
 

@@ -35,6 +35,7 @@ struct LearnerInterface {
   virtual State save() const = 0;
   virtual void load(const State& state) = 0;
   virtual Json spec() const = 0;
+  virtual void fill_spec(Json& saved) const = 0;
 
   virtual CapabilitySet capabilities() const = 0;
   virtual Values variance(const Values& inputs) const = 0;
@@ -130,6 +131,7 @@ struct LearnerModel final : LearnerInterface {
     restoring("learner", [&] { learner.load(state); });
   }
   Json spec() const override { return spec_of(held()); }
+  void fill_spec(Json& saved) const override { assay::fill_spec(held(), saved); }
 
   CapabilitySet capabilities() const override { return capabilities_of(held()); }
   Values variance(const Values& inputs) const override {

@@ -32,6 +32,7 @@ struct Slot {
   Json spec;
   std::function<State()> save;
   std::function<void(const State&)> load;
+  std::function<void(Json&)> fill_spec;  ///< gives an earlier specification the options that it lacks
 };
 
 /// Where a campaign stands. Round 0 obtains the labels of the pools that came without; a round r >= 1 goes through
@@ -142,6 +143,7 @@ class Campaign final : private LabelQueue {
   void require_to_be_continued() const;
   bool open_ledger();
   Json fixed_configuration() const;
+  Json filled(std::string_view slot_name, Json saved) const;
   void check_fixed(const Json& saved, std::string_view source) const;
   void agree_with_round_files();
   void set_aside_stale_checkpoints();

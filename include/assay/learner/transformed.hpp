@@ -52,6 +52,7 @@ class Transformed {
   State save() const;
   void load(const State& state);
   Json spec() const;
+  void fill_spec(Json& saved) const;
 
   CapabilitySet capabilities() const { return learner_.capabilities(); }
   Values variance(const Values& inputs) const;
