@@ -47,6 +47,12 @@ Json compare_plan(const CompareArguments& arguments, const CompareData& data);
 void run_campaign(const CompareArguments& arguments, const CompareData& data, const Json& plan,
                   const std::string& strategy, std::int64_t seed, const std::function<void(const Json&)>& row);
 
+/// Runs what the report lacks, each campaign in a process of its own. \param command that runs this program once more.
+/// \return the summary.
+Json run_comparison(const CompareArguments& arguments, const std::vector<std::string>& command);
+/// The file of this program.
+std::string own_program();
+
 /// What a file of results comes to. \param goal accuracy of a classification that labels are counted to.
 Json summarise(const Json& plan, const std::vector<Json>& rows, double goal);
 /// What the summaries say together, by learner: {"learner", "strategy", "lowest_error", "advice": [lines]}.

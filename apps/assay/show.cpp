@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "commands.hpp"
+#include "command.hpp"
 
 #include <assay/detail/restoring.hpp>
 #include <assay/detail/utf8.hpp>
 #include <assay/tools/status.hpp>
 
 #include <iostream>
+#include <memory>
 
 namespace assay::app {
 
@@ -71,8 +72,7 @@ void print(const Json& json) {
   }
 }
 
-}  // namespace
-
+/// Prints where a campaign stands; works while another process runs it.
 void show(const std::filesystem::path& campaign, bool json) {
   const Json description = campaign_status(campaign);
   if (json) {
@@ -81,6 +81,20 @@ void show(const std::filesystem::path& campaign, bool json) {
     // What a checkpoint or another host says of itself may be anything.
     detail::restoring(campaign.string() + ", what is known of it", [&] { print(description); });
   }
+}
+
+}  // namespace
+
+Command add_show(CLI::App& app) {
+  const auto campaign = std::make_shared<std::filesystem::path>();
+  const auto json = std::make_shared<bool>(false);
+  CLI::App* command = app.add_subcommand("show", "where a campaign stands: phase, counts, last metrics");
+  add_campaign(command, *campaign);
+  command->add_flag("--json", *json, "one JSON object");
+  return {command, [campaign, json] {
+            show(*campaign, *json);
+            return 0;
+          }};
 }
 
 }  // namespace assay::app
