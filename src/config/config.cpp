@@ -23,7 +23,7 @@ struct Parts {
   std::optional<AnyQuery> query;
   std::optional<AnyLabel> label;
   std::optional<AnyMetrology> metrology = AnyMetrology(NoMetrology());
-  std::optional<AnyTrainingLoop> loop = AnyTrainingLoop(DefaultTrainingLoop());
+  std::optional<AnyTrainingLoop> loop;
 
   explicit Parts(const ConfigReader& reader) {
     const Registries& registries = *reader.registries();
@@ -33,7 +33,11 @@ struct Parts {
     label = registries.label.make(reader.child("label"));
     if (const ConfigReader child = reader.child("metrology"); child.present())
       metrology = registries.metrology.make(child);
-    if (const ConfigReader child = reader.child("loop"); child.present()) loop = registries.loop.make(child);
+    if (const ConfigReader child = reader.child("loop"); child.present()) {
+      loop = registries.loop.make(child);
+    } else if (learner) {
+      loop = detail::begun_loop(learner->loop_maker(), options.dir);
+    }
   }
 
   /// What the parts lack of each other, as far as they are there: a driver would report it one by one.
