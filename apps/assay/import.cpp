@@ -32,7 +32,7 @@ ImportReport import_file(const std::filesystem::path& campaign, const std::files
 
 /// Takes labels from another campaign, or from a table.
 void take_labels(const std::filesystem::path& campaign, const std::filesystem::path& other,
-            const std::vector<std::string>& map) {
+                 const std::vector<std::string>& map) {
   std::map<std::string, std::string> columns;
   for (const std::string& pair : map) {
     const std::size_t equals = pair.find('=');

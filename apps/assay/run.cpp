@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "command.hpp"
 #include "session.hpp"
+#include "status_text.hpp"
 #include "waiting.hpp"
 
 #include <assay/detail/files.hpp>
 #include <assay/detail/utf8.hpp>
 #include <assay/error.hpp>
+#include <assay/observer/console_log.hpp>
+#include <assay/tools/status.hpp>
 
 #include <iostream>
 #include <memory>
@@ -20,8 +23,23 @@ struct RunOptions {
   std::string wall_time;
   std::optional<std::int64_t> rounds;  ///< in all, from now on
   double wait = 0;
-  bool json = false;
+  bool json = false, quiet = false, verbose = false;
 };
+
+/// The observers of the campaign, and one that shows its progress; none of that kind where all is to be quiet.
+Json observers_of(const RunOptions& options) {
+  const std::filesystem::path file = options.campaign / "campaign.json";
+  Json observers = Json::array();
+  if (!std::filesystem::exists(file)) return observers;  // opening the campaign says so
+  const Json configuration = parse_json(detail::read_own_file(file), file.string());
+  const Json given = configuration.is_object() ? configuration.value("/driver/observers"_json_pointer, Json::array())
+                                               : Json::array();
+  for (const Json& observer : given) {
+    if (key_of(observer) != ConsoleLog::key) observers.push_back(observer);
+  }
+  if (!options.quiet) observers.push_back({{"type", ConsoleLog::key}, {"every_failure", options.verbose}});
+  return observers;
+}
 
 /// Lets the campaign have so many rounds from now on, in every session. It is open.
 void keep_rounds(const std::filesystem::path& campaign, std::int64_t rounds) {
@@ -34,19 +52,21 @@ void keep_rounds(const std::filesystem::path& campaign, std::int64_t rounds) {
 /// Runs a campaign to its end, by its own `campaign.json`.
 int run(const RunOptions& options) {
   const std::filesystem::path& campaign = options.campaign;
-  Json changes = Json::object();
+  Json changes{{"observers", observers_of(options)}};
   if (options.rounds) changes["max_rounds"] = *options.rounds;
   if (!options.wall_time.empty()) changes["wall_time"] = options.wall_time;
-  AnyDriver driver = when_free(options.wait, [&] { return open_campaign(campaign, Registries(), changes); });
-  stop_on_signals(driver);
+  std::optional<AnyDriver> driver(
+      when_free(options.wait, [&] { return open_campaign(campaign, Registries(), changes); }));
+  stop_on_signals(*driver);
   if (options.rounds) keep_rounds(campaign, *options.rounds);
-  const bool told = is_told(campaign);
-  const RunStatus status = told ? driver.advance() : driver.run();
+  const RunStatus status = is_told(campaign) ? driver->advance() : driver->run();
   if (status == RunStatus::waiting) {
     throw ConfigError({"assay.run.told", campaign.string(), "a campaign whose configuration says what simulates",
                        "one that is asked and told, with samples waiting", how_to_tell(campaign)});
   }
-  if (options.json) std::cout << detail::json_text(driver.report()) << std::endl;
+  if (options.json) std::cout << detail::json_text(driver->report()) << std::endl;
+  driver.reset();
+  if (!options.json && !options.quiet) std::cout << status_text(campaign, campaign_status(campaign)) << std::flush;
   if (status == RunStatus::finished) return 0;
   std::cerr << "assay: stopped; 'assay run " << campaign.string() << "' goes on\n";
   return stopped_code;
@@ -62,7 +82,9 @@ Command add_run(CLI::App& app) {
       ->check(is_time());
   command->add_option("--rounds", options->rounds, "rounds in all from now on, in place of those it was started with");
   add_wait(command, options->wait);
-  command->add_flag("--json", options->json, "end with one JSON object on stdout");
+  command->add_flag("--json", options->json, "end with one JSON object on stdout, in place of the summary");
+  CLI::Option* quiet = command->add_flag("--quiet", options->quiet, "no progress and no summary");
+  command->add_flag("--verbose", options->verbose, "a line for every simulation that failed")->excludes(quiet);
   return {command, [options] { return run(*options); }};
 }
 

@@ -13,6 +13,12 @@ namespace {
 
 std::atomic<bool> stop_flag{false};
 
+/// Null where there is none.
+Json configuration_of(const std::filesystem::path& campaign) {
+  const std::filesystem::path file = campaign / "campaign.json";
+  return std::filesystem::exists(file) ? parse_json(detail::read_own_file(file), file.string()) : Json();
+}
+
 }  // namespace
 
 void stop_on_signals(AnyDriver& driver) {
@@ -22,10 +28,14 @@ void stop_on_signals(AnyDriver& driver) {
   driver.stop_when(stop_flag);
 }
 
+bool continues_from_shell(const std::filesystem::path& campaign) {
+  const Json configuration = configuration_of(campaign);
+  return configuration.is_object() && configuration.contains("pools");
+}
+
 bool is_told(const std::filesystem::path& campaign) {
-  const std::filesystem::path file = campaign / "campaign.json";
-  const Json configuration = parse_json(detail::read_own_file(file), file.string());
-  return configuration.value("/label/type"_json_pointer, "") == ExternalLabel::key;
+  const Json configuration = configuration_of(campaign);
+  return configuration.is_object() && configuration.value("/label/type"_json_pointer, "") == ExternalLabel::key;
 }
 
 std::string how_to_tell(const std::filesystem::path& campaign) {

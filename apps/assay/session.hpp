@@ -13,6 +13,10 @@ namespace assay::app {
 /// resumed, with nothing left running. What this process was told to ignore, as by nohup, it goes on ignoring.
 void stop_on_signals(AnyDriver& driver);
 
+/// Whether the campaign's own `campaign.json` is enough to go on with it: a program with pools of its own is not
+/// needed.
+bool continues_from_shell(const std::filesystem::path& campaign);
+
 /// Whether nothing simulates for the campaign: its samples are asked for, and told.
 bool is_told(const std::filesystem::path& campaign);
 
