@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "command.hpp"
 #include "session.hpp"
+#include "settings.hpp"
 #include "status_text.hpp"
 #include "waiting.hpp"
 
@@ -23,42 +24,48 @@ struct RunOptions {
   std::string wall_time;
   std::optional<std::int64_t> rounds;  ///< in all, from now on
   double wait = 0;
+  std::vector<std::string> settings;
   bool json = false, quiet = false, verbose = false;
 };
 
-/// The observers of the campaign, and one that shows its progress; none of that kind where all is to be quiet.
-Json observers_of(const RunOptions& options) {
-  const std::filesystem::path file = options.campaign / "campaign.json";
+/// Adds an observer that shows the progress, or takes all of its kind away where all is to be quiet.
+void watch(const RunOptions& options, Json& driver) {
   Json observers = Json::array();
-  if (!std::filesystem::exists(file)) return observers;  // opening the campaign says so
-  const Json configuration = parse_json(detail::read_own_file(file), file.string());
-  const Json given = configuration.is_object() ? configuration.value("/driver/observers"_json_pointer, Json::array())
-                                               : Json::array();
-  for (const Json& observer : given) {
+  for (const Json& observer : driver.value("observers", Json::array())) {
     if (key_of(observer) != ConsoleLog::key) observers.push_back(observer);
   }
   if (!options.quiet) observers.push_back({{"type", ConsoleLog::key}, {"every_failure", options.verbose}});
-  return observers;
+  driver["observers"] = observers;
 }
 
-/// Lets the campaign have so many rounds from now on, in every session. It is open.
-void keep_rounds(const std::filesystem::path& campaign, std::int64_t rounds) {
-  const std::filesystem::path file = campaign / "campaign.json";
-  Json configuration = parse_json(assay::detail::read_own_file(file), file.string());
-  configuration["driver"]["max_rounds"] = rounds;
-  assay::detail::replace_file_durably(file, configuration.dump(2) + "\n");
+/// Changes the campaign's own configuration for this and all later sessions. It is open.
+void keep(const RunOptions& options) {
+  if (!options.rounds && options.settings.empty()) return;
+  const std::filesystem::path file = options.campaign / "campaign.json";
+  Json configuration = parse_json(detail::read_own_file(file), file.string());
+  if (options.rounds) configuration["driver"]["max_rounds"] = *options.rounds;
+  apply_settings(options.settings, configuration);
+  detail::replace_file_durably(file, configuration.dump(2) + "\n");
+}
+
+/// The campaign as its own file and the options have it.
+AnyDriver open(const RunOptions& options) {
+  Json configuration = detail::own_configuration(options.campaign);
+  apply_settings(options.settings, configuration);
+  Json& driver = configuration["driver"];
+  if (options.rounds) driver["max_rounds"] = *options.rounds;
+  if (!options.wall_time.empty()) driver["wall_time"] = options.wall_time;
+  if (driver.is_object()) watch(options, driver);
+  const Registries registries;
+  return when_free(options.wait, [&] { return load_campaign(configuration, registries); });
 }
 
 /// Runs a campaign to its end, by its own `campaign.json`.
 int run(const RunOptions& options) {
   const std::filesystem::path& campaign = options.campaign;
-  Json changes{{"observers", observers_of(options)}};
-  if (options.rounds) changes["max_rounds"] = *options.rounds;
-  if (!options.wall_time.empty()) changes["wall_time"] = options.wall_time;
-  std::optional<AnyDriver> driver(
-      when_free(options.wait, [&] { return open_campaign(campaign, Registries(), changes); }));
+  std::optional<AnyDriver> driver(open(options));
   stop_on_signals(*driver);
-  if (options.rounds) keep_rounds(campaign, *options.rounds);
+  keep(options);
   const RunStatus status = is_told(campaign) ? driver->advance() : driver->run();
   if (status == RunStatus::waiting) {
     throw ConfigError({"assay.run.told", campaign.string(), "a campaign whose configuration says what simulates",
@@ -81,6 +88,7 @@ Command add_run(CLI::App& app) {
   command->add_option("--wall-time", options->wall_time, "stop in time for a job that ends this long from now")
       ->check(is_time());
   command->add_option("--rounds", options->rounds, "rounds in all from now on, in place of those it was started with");
+  add_settings(command, options->settings);
   add_wait(command, options->wait);
   command->add_flag("--json", options->json, "end with one JSON object on stdout, in place of the summary");
   CLI::Option* quiet = command->add_flag("--quiet", options->quiet, "no progress and no summary");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../driver/checks.hpp"
+#include "common_space.hpp"
 
 #include <assay/checkpoint.hpp>
 #include <assay/config.hpp>
@@ -7,6 +8,8 @@
 #include <assay/detail/files.hpp>
 #include <assay/detail/restoring.hpp>
 #include <assay/error.hpp>
+#include <assay/metrology/accuracy.hpp>
+#include <assay/metrology/rmse.hpp>
 
 #include <map>
 
@@ -53,6 +56,20 @@ struct Parts {
       report(detail::provides_problems("/label/provides", learner->targets(), label->provides()));
   }
 
+  /// What the campaign would fail on later: a label strategy here and now, a stop criterion after its first round.
+  void report_obstacles(const ConfigReader& reader, const Pools& pools) const {
+    if (!learner) return;
+    if (label) {
+      for (ErrorParts problem : label->obstacles(learner->inputs())) {
+        problem.where = "/label" + problem.where;
+        reader.problem(std::move(problem));
+      }
+    }
+    if (!metrology) return;
+    for (ErrorParts& problem : detail::metric_problems(options, *metrology, learner->targets(), pools))
+      reader.problem(std::move(problem));
+  }
+
   AnyDriver driver(Pools pools) {
     return AnyDriver(std::move(options), std::move(pools), std::move(*learner), std::move(*query), std::move(*label),
                      std::move(*metrology), std::move(*loop));
@@ -75,6 +92,12 @@ Pools pools_from(const ConfigReader& reader) {
   return pools;
 }
 
+/// The plainest measure of a learner.
+AnyMetrology error_of(const AnyLearner& learner) {
+  if (learner.capabilities().has(Capability::class_probabilities)) return Accuracy();
+  return Rmse();
+}
+
 /// Files of pools as they are found from any working directory.
 Json with_absolute_paths(Json pools) {
   const auto make_absolute = [](Json& path) {
@@ -92,14 +115,24 @@ Json with_absolute_paths(Json pools) {
 
 }  // namespace
 
-AnyDriver detail::load_campaign(const Json& configuration, const Registries& registries) {
+AnyDriver detail::load_campaign(const Json& configuration, const Registries& registries, bool looks_around) {
   std::vector<ErrorParts> problems;
   const ConfigReader reader(configuration, "", problems, &registries);
   if (!reader.expect_object()) throw ConfigError(std::move(problems));
-  reader.reject_unknown({"driver", "pools", "learner", "query", "label", "metrology", "loop"});
+  reader.reject_unknown({"driver", "space", "pools", "learner", "query", "label", "metrology", "loop"});
   Parts parts(reader);
-  Pools pools = pools_from(reader.child("pools"));
+  const std::optional<Json> given_pools = pools_with_space(reader);
+  Pools pools;
+  if (given_pools) {
+    pools = pools_from(given_pools->is_object() ? ConfigReader(*given_pools, "/pools", problems, &registries)
+                                                : reader.child("pools"));
+    report_outside(reader, pools);
+  }
+  // Who pays for a test pool wants to know what it says.
+  if (!reader.child("metrology").present() && pools.test.size() > 0 && parts.learner)
+    parts.metrology = error_of(*parts.learner);
   parts.report_mismatches(reader);
+  if (looks_around) parts.report_obstacles(reader, pools);
   if (!problems.empty()) throw ConfigError(std::move(problems));
   const std::filesystem::path kept = parts.options.dir / "campaign.json";
   AnyDriver driver = parts.driver(std::move(pools));
@@ -107,7 +140,8 @@ AnyDriver detail::load_campaign(const Json& configuration, const Registries& reg
   Json whole = std::filesystem::exists(kept) ? parse_json(detail::read_own_file(kept, longest_json), kept.string())
                                              : Json();
   if (whole.is_object() && !whole.contains("pools")) {
-    whole["pools"] = with_absolute_paths(configuration.at("pools"));
+    whole["pools"] = with_absolute_paths(*given_pools);
+    if (configuration.contains("space")) whole["space"] = configuration.at("space");
     detail::replace_file_durably(kept, whole.dump(2) + "\n");
   }
   return driver;
@@ -117,7 +151,7 @@ AnyDriver load_campaign(const std::filesystem::path& file, const Registries& reg
   return detail::load_campaign(parse_json(detail::read_file(file, longest_json), file.string()), registries);
 }
 
-AnyDriver open_campaign(const std::filesystem::path& directory, const Registries& registries, const Json& changes) {
+Json detail::own_configuration(const std::filesystem::path& directory) {
   const std::filesystem::path file = directory / "campaign.json";
   if (!std::filesystem::exists(file)) {
     throw CheckpointError({"assay.campaign.missing", directory.string(), "a directory that holds a campaign",
@@ -133,7 +167,12 @@ AnyDriver open_campaign(const std::filesystem::path& directory, const Registries
   driver["dir"] = directory.string();
   driver["resume"] = "required";
   driver["wall_time"] = nullptr;  // it was that session's
-  driver.update(changes);
+  return configuration;
+}
+
+AnyDriver open_campaign(const std::filesystem::path& directory, const Registries& registries, const Json& changes) {
+  Json configuration = detail::own_configuration(directory);
+  configuration.at("driver").update(changes);
   return detail::load_campaign(configuration, registries);
 }
 

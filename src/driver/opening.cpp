@@ -9,8 +9,10 @@
 #include <assay/detail/files.hpp>
 #include <assay/detail/sha256.hpp>
 #include <assay/error.hpp>
+#include <assay/metrology/no_metrology.hpp>
 #include <assay/round_files.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <random>
 
@@ -122,6 +124,7 @@ void Campaign::open() {
     if (!unlabeled_at_start_.empty()) position_ = {.round = 0, .phase = Phase::query, .finished_by = {}};
     fresh_.size() > 0 ? renew_candidates() : drop_known_candidates();
   }
+  if (!continued) warn_of_unmeasured_tests();
   phase_began_ = std::chrono::steady_clock::now();
   if (!left_.empty()) say(std::to_string(left_.size()) + " simulations were left running");
   write_metrics_lines();
@@ -131,6 +134,18 @@ void Campaign::open() {
                           : "started: " + std::to_string(labeled_.size()) + " labeled samples, " +
                                 std::to_string(unlabeled_at_start_.size()) + " to label first, " +
                                 std::to_string(live_.size()) + " candidates"});
+}
+
+void Campaign::warn_of_unmeasured_tests() {
+  const auto paid = std::count_if(unlabeled_at_start_.begin(), unlabeled_at_start_.end(),
+                                  [](const auto& start) { return start.first == Purpose::test; });
+  const bool measured = std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
+    return slot.name == "metrology" && key_of(slot.spec) != NoMetrology::key;
+  });
+  if (paid > 0 && !measured && !options_.skip_metrology)
+    warn(std::to_string(paid) +
+         " samples of the test pool are simulated and never measured: give a metrology strategy, "
+         "as rmse");
 }
 
 void Campaign::require_to_be_continued() const {
@@ -159,7 +174,7 @@ bool Campaign::open_ledger() {
     ledger_.emplace(Ledger::open(file, objects, journal));
   } else {
     write_file_durably(options_.dir / "campaign.json", configuration().dump(2) + "\n");
-    ledger_.emplace(Ledger::create(file, new_campaign_id(), objects, fixed_configuration().dump(), journal));
+    ledger_.emplace(Ledger::create(file, new_campaign_id(), objects, begun_configuration().dump(), journal));
     if (file != copy) ledger_->copy_to(copy);
   }
   ledger_->set_guard([this] { lock_->check(); });
@@ -174,6 +189,32 @@ Json Campaign::fixed_configuration() const {
   return fixed;
 }
 
+/// The same as it is kept from the start, with what tells apart later which pool has changed.
+Json Campaign::begun_configuration() const {
+  Json begun = fixed_configuration();
+  begun["each_pool"] = described_pools();
+  return begun;
+}
+
+/// Names the pools that are others than `saved` says; "/pools" for a campaign that was begun before each was recorded.
+void Campaign::compare_pools(const Json& saved, const Differs& differs) const {
+  const Json was = saved.value("each_pool", Json::object());
+  bool told = false;
+  if (was.is_object() && !was.empty()) {
+    const Json now = described_pools();
+    for (const auto& [name, is] : now.items()) {
+      const Json before = was.value(name, Json());
+      if (before == is) continue;
+      const Json samples = before.is_object() ? before.value("samples", Json()) : Json();
+      const bool as_many = samples == is.at("samples");
+      differs("/pools/" + name, samples.dump() + " samples",
+              as_many ? "as many, with other values" : is.at("samples").dump() + " samples");
+      told = true;
+    }
+  }
+  if (!told) differs("/pools", saved.at("pools"), pools_digest_);
+}
+
 /// What an earlier session wrote about a slot, with the options that were unknown then.
 Json Campaign::filled(std::string_view slot_name, Json saved) const {
   for (const Slot& slot : slots_) {
@@ -184,7 +225,7 @@ Json Campaign::filled(std::string_view slot_name, Json saved) const {
 
 void Campaign::check_fixed(const Json& saved, std::string_view source) const {
   std::vector<ErrorParts> problems;
-  const auto compare = [&](const std::string& where, const Json& was, const Json& is) {
+  const Differs compare = [&](const std::string& where, const Json& was, const Json& is) {
     problems.push_back(
         {.id = "assay.resume.changed",
          .where = where,
@@ -197,7 +238,9 @@ void Campaign::check_fixed(const Json& saved, std::string_view source) const {
   };
   const Json now = fixed_configuration();
   for (const auto& [part, is] : now.items()) {
-    if (saved.contains(part)) {
+    if (part == "pools" && saved.contains(part)) {
+      if (saved.at(part) != is) compare_pools(saved, compare);
+    } else if (saved.contains(part)) {
       for_each_difference("/" + part, filled(part, saved.at(part)), is, compare);
     } else if (part == "label_version" && is != "") {
       // A campaign that was begun before this was recorded had none.

@@ -65,6 +65,7 @@ class Template {
     return text;
   }
   const std::string& target() const { return target_; }
+  const std::vector<std::string>& names() const { return names_; }
 
  private:
   [[noreturn]] void fail(std::string expected, std::string got) const {
@@ -149,6 +150,32 @@ ProcessLabel::ProcessLabel(ProcessLabelOptions options_, Writer writer, Reader r
     }
   }
   if (!problems.empty()) throw ConfigError(std::move(problems));
+}
+
+std::vector<ErrorParts> ProcessLabel::obstacles(const std::vector<std::string>& inputs) const {
+  std::vector<ErrorParts> found;
+  const auto look_for = [&](const char* option, const std::vector<std::string>& command) {
+    if (command.empty() || !detail::find_program(command.front()).empty()) return;
+    found.push_back({"assay.label.program", option, "a program that can be run", "'" + command.front() + "'",
+                     "install it, or give its full path"});
+  };
+  look_for("/command/0", options.command);
+  look_for("/solver_version/0", options.solver_version);
+  for (const auto& [target, file] : options.templates) {
+    try {
+      const Template input(target, file);
+      for (const std::string& name : input.names()) {
+        if (std::find(inputs.begin(), inputs.end(), name) == inputs.end())
+          found.push_back({"assay.label.template", "/templates/" + target, "names of inputs in " + file.string(),
+                           "{{" + name + "}}", detail::suggest(name, inputs)});
+      }
+    } catch (const LabelError& error) {
+      found.push_back(error.parts());
+      found.back().where = "/templates/" + target;
+      found.back().got = file.string() + ": " + found.back().got;
+    }
+  }
+  return found;
 }
 
 /// What the launcher of a parallel program, or a scheduler, tells the processes that it starts: a simulation that

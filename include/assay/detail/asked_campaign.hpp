@@ -9,6 +9,8 @@
 
 namespace assay::detail {
 
+AnyDriver start_configured(const std::filesystem::path& directory, Json configuration, const Registries& registries);
+
 /// Starts a campaign from a configuration file in a directory, for those who ask and tell: "driver/dir" and "label" may
 /// be left out. Errors: as `load_campaign`.
 AnyDriver start_asked_campaign(const std::filesystem::path& directory, const std::filesystem::path& config_file,
