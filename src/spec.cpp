@@ -33,4 +33,28 @@ std::string key_of(const Json& spec) {
   return type != spec.end() && type->is_string() ? type->get<std::string>() : std::string();
 }
 
+void detail::for_each_difference(const std::string& where, const Json& was, const Json& is,
+                                 const std::function<void(const std::string&, const Json&, const Json&)>& differs) {
+  if (was == is) return;
+  if (was.is_array() && is.is_array() && was.size() == is.size()) {
+    for (std::size_t i = 0; i < is.size(); ++i)
+      for_each_difference(where + "/" + std::to_string(i), was[i], is[i], differs);
+    return;
+  }
+  if (!was.is_object() || !is.is_object()) return differs(where, was, is);
+  const auto of = [](const Json& object, const std::string& name) { return object.value(name, Json()); };
+  // The options of another type are others: to tell them one by one would say nothing.
+  if (key_of(was) != key_of(is)) return differs(where + "/type", of(was, "type"), of(is, "type"));
+  for (const auto& [name, value] : is.items()) {
+    if (was.contains(name)) {
+      for_each_difference(where + "/" + name, was[name], value, differs);
+    } else if (!value.is_null()) {
+      differs(where + "/" + name, Json(), value);
+    }
+  }
+  for (const auto& [name, value] : was.items()) {
+    if (!is.contains(name) && !value.is_null()) differs(where + "/" + name, value, Json());
+  }
+}
+
 }  // namespace assay

@@ -2,7 +2,7 @@
 // The parts of `assay compare`: offline campaigns on data that is labeled already.
 #pragma once
 
-#include "commands.hpp"
+#include <CLI/CLI.hpp>
 
 #include <assay/data/values.hpp>
 #include <assay/json.hpp>
@@ -16,6 +16,13 @@
 #include <vector>
 
 namespace assay::app {
+
+/// Which columns of labeled data are what. Each text is the name of a column or field, or several between commas.
+struct ColumnChoice {
+  std::vector<std::string> targets, inputs, drop, categorical;
+  bool classify = false;
+};
+void add_columns(CLI::App* command, ColumnChoice& columns);
 
 struct CompareArguments {
   std::filesystem::path data, test_data, config, report = "compare.jsonl", plot;
@@ -50,6 +57,12 @@ Json compare_plan(const CompareArguments& arguments, const CompareData& data);
 /// One campaign. \param row is called with each round's measurements.
 void run_campaign(const CompareArguments& arguments, const CompareData& data, const Json& plan,
                   const std::string& strategy, std::int64_t seed, const std::function<void(const Json&)>& row);
+
+/// Runs what the report lacks, each campaign in a process of its own. \param command that runs this program once more.
+/// \return the summary.
+Json run_comparison(const CompareArguments& arguments, const std::vector<std::string>& command);
+/// The file of this program.
+std::string own_program();
 
 /// What a file of results comes to. \param goal accuracy of a classification that labels are counted to.
 Json summarise(const Json& plan, const std::vector<Json>& rows, double goal);

@@ -6,16 +6,14 @@
 #include <assay/detail/files.hpp>
 #include <assay/detail/sha256.hpp>
 #include <assay/error.hpp>
-#include <assay/learner/ensemble.hpp>
-#include <assay/learner/gaussian_process.hpp>
 #include <assay/learner/module_learner.hpp>
 #include <assay/learner/recorded_linear.hpp>
 #include <assay/query/context.hpp>
 #include <assay/registries.hpp>
 #include <assay/training/adam.hpp>
 #include <assay/training/default_training_loop.hpp>
-#include <assay/training/full_batch_loop.hpp>
 #include <assay/training/linear_schedule.hpp>
+#include <assay/training/own_loop.hpp>
 
 #include <torch/nn/functional/activation.h>
 
@@ -259,14 +257,14 @@ Json compare_plan(const CompareArguments& arguments, const CompareData& data) {
     (*innermost)["inputs"] = {"x"};
     (*innermost)["targets"] = {"y"};
     if (classify) (*innermost)["classes"] = data.classes.size();
-    learner = registries.learner.make(learner, registries).spec();
+    const AnyLearner made = registries.learner.make(learner, registries);
+    learner = made.spec();
+    if (loop.is_null()) loop = detail::own_loop(made.loop_maker()).spec();
   } else if (plain != "mlp") {
     throw ConfigError({"assay.compare.learner", "--learner", "mlp, ensemble or gaussian_process, or one from --config",
                        "'" + plain + "'", ""});
   }
-  if (loop.is_null()) {
-    loop = learner == "mlp" ? Json("jmlr") : Json{{"type", plain == "gaussian_process" ? "full_batch" : "default"}};
-  }
+  if (loop.is_null()) loop = "jmlr";
   if (loop.is_object()) loop = registries.loop.make(loop, registries).spec();
   detail::Sha256 digest;
   for (const torch::Tensor& tensor : {data.x, data.y}) {

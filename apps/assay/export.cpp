@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "archives.hpp"
-#include "commands.hpp"
+#include "command.hpp"
 #include "output.hpp"
 
 #include <assay/data/csv.hpp>
@@ -10,9 +10,18 @@
 #include <assay/tools/labels.hpp>
 
 #include <iostream>
+#include <memory>
 
 namespace assay::app {
 
+namespace {
+
+struct ExportOptions {
+  std::filesystem::path campaign, out;
+  std::string format;
+};
+
+/// Writes all labels of a campaign. An empty `out` is standard output, for csv alone.
 void export_labels(const std::filesystem::path& campaign, const std::string& format, const std::filesystem::path& out) {
   const LabelTable table = label_table(campaign);
   if (table.purpose.empty()) {
@@ -32,6 +41,26 @@ void export_labels(const std::filesystem::path& campaign, const std::string& for
   for (const std::string& sample : table.left_out)
     std::cerr << "assay: left out, for its labels have another shape than most: " << sample << '\n';
   if (!out.empty()) std::cout << table.purpose.size() << " labels in " << out.string() << '\n';
+}
+
+}  // namespace
+
+Command add_export(CLI::App& app) {
+  const auto options = std::make_shared<ExportOptions>();
+  CLI::App* command = app.add_subcommand("export", "write all labeled samples with their history");
+  add_campaign(command, options->campaign);
+  command->add_option("--to", options->format, "csv, npz, h5 or safetensors")
+      ->required()
+      ->check(CLI::IsMember({"csv", "npz", "h5", "safetensors"}));
+  command->add_option("--out", options->out, "file; without it csv goes to standard output");
+  return {command, [options] {
+            if (options->out.empty() && options->format != "csv") {
+              std::cerr << "assay: --to " << options->format << " needs --out FILE; --help tells more\n";
+              return usage_code;
+            }
+            export_labels(options->campaign, options->format, options->out);
+            return 0;
+          }};
 }
 
 }  // namespace assay::app

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "commands.hpp"
+#include "command.hpp"
 #include "output.hpp"
 
 #include <assay/error.hpp>
@@ -11,11 +11,21 @@
 #include <cmath>
 #include <iomanip>
 #include <iostream>
+#include <memory>
 #include <sstream>
 
 namespace assay::app {
 
 namespace {
+
+struct SelectOptions {
+  std::string method, pool, train, pending, weight, cost, memory, out, device = "cpu";
+  std::vector<std::string> options;
+  std::int64_t count = 1;
+  std::uint64_t seed = 0;
+  int threads = 0;
+  bool json = false, plan = false;
+};
 
 /// FILE or FILE#NAME, NAME a tensor of a safetensors file.
 FeatureMatrix open(const std::string& text) {
@@ -104,9 +114,8 @@ Json to_json(const SelectionPlan& plan) {
           {"threads", plan.threads}};
 }
 
-}  // namespace
-
-void select(const SelectArguments& arguments) {
+/// Chooses rows of a file of features.
+void select(const SelectOptions& arguments) {
   const SelectionMethod& method = method_of(arguments.method);
   const Json options = options_of(arguments.options);
   SelectionProblem problem{.pool = open(arguments.pool),
@@ -151,6 +160,38 @@ void select(const SelectArguments& arguments) {
     for (const std::int64_t row : batch.rows) out << row << '\n';
   }
   put(arguments.out, out.str());
+}
+
+}  // namespace
+
+Command add_select(CLI::App& app) {
+  const auto chosen = std::make_shared<SelectOptions>();
+  CLI::App* command = app.add_subcommand("select", "chooses a batch from a file of features");
+  command
+      ->add_option("METHOD", chosen->method,
+                   "k_center, kmeans_pp, lcmd, max_det, bait, frank_wolfe, top_k, power, softmax, "
+                   "typiclust, prob_cover")
+      ->required();
+  command->add_option("--pool", chosen->pool, "candidates: .npy or .safetensors (FILE#NAME for one of several tensors)")
+      ->required();
+  command->add_option("--train", chosen->train, "labeled rows: centers, or conditioned on");
+  command->add_option("--pending", chosen->pending, "rows chosen before whose labels are not there yet");
+  command->add_option("--count", chosen->count, "rows to choose")->required()->check(CLI::NonNegativeNumber);
+  command->add_option("--weight", chosen->weight,
+                      "file with a number a candidate that multiplies its squared distance or gain");
+  command->add_option("--cost", chosen->cost, "file with a number a candidate that divides it");
+  command->add_option("--seed", chosen->seed, "of the methods that draw");
+  command->add_option("--device", chosen->device, "cpu, cuda, cuda:1: where the blocked products are computed");
+  command->add_option("--memory", chosen->memory, "most bytes to allocate and map at a time, as in 256MiB");
+  command->add_option("--threads", chosen->threads, "threads to work with")->check(CLI::PositiveNumber);
+  command->add_option("--option", chosen->options, "key=value: an option of the method")->allow_extra_args(false);
+  command->add_option("--out", chosen->out, "file to write to instead of standard output");
+  command->add_flag("--json", chosen->json, "one JSON object");
+  command->add_flag("--plan", chosen->plan, "only say what it will take");
+  return {command, [chosen] {
+            select(*chosen);
+            return 0;
+          }};
 }
 
 }  // namespace assay::app

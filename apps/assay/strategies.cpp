@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "commands.hpp"
+#include "command.hpp"
 
 #include <assay/registries.hpp>
 
 #include <cmath>
 #include <iostream>
+#include <memory>
 
 namespace assay::app {
 
@@ -44,8 +45,6 @@ void print(const OptionRow& row) {
             << '\n';
 }
 
-}  // namespace
-
 void strategies(bool json) {
   const Registries registries;
   Json all = Json::object();
@@ -63,6 +62,18 @@ void strategies(bool json) {
     }
   });
   if (json) std::cout << all.dump(2) << '\n';
+}
+
+}  // namespace
+
+Command add_strategies(CLI::App& app) {
+  const auto json = std::make_shared<bool>(false);
+  CLI::App* command = app.add_subcommand("strategies", "every registered key with its options");
+  command->add_flag("--json", *json, "one JSON object");
+  return {command, [json] {
+            strategies(*json);
+            return 0;
+          }};
 }
 
 }  // namespace assay::app

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The whole library. Programs that care for compile time include what they use.
+// The whole library, as .ci/check_umbrella sees to. Programs that care for compile time include what they use.
 #include <assay/campaign_hash.hpp>
 #include <assay/checkpoint.hpp>
 #include <assay/config.hpp>
+#include <assay/data/csv.hpp>
 #include <assay/data/fresh_candidates.hpp>
 #include <assay/data/npy.hpp>
 #include <assay/data/range_pool.hpp>
@@ -13,12 +14,16 @@
 #include <assay/driver.hpp>
 #include <assay/label/label.hpp>
 #include <assay/learner/ensemble.hpp>
+#include <assay/learner/gaussian_process.hpp>
+#include <assay/learner/mc_dropout.hpp>
 #include <assay/learner/mlp.hpp>
 #include <assay/learner/module_learner.hpp>
+#include <assay/learner/transformed.hpp>
 #include <assay/metrology/metrology.hpp>
 #include <assay/observer/console_log.hpp>
 #include <assay/query/query.hpp>
 #include <assay/registries.hpp>
+#include <assay/round_files.hpp>
 #include <assay/select/bait.hpp>
 #include <assay/select/frank_wolfe.hpp>
 #include <assay/select/k_center.hpp>
@@ -26,13 +31,24 @@
 #include <assay/select/lcmd.hpp>
 #include <assay/select/max_det.hpp>
 #include <assay/select/methods.hpp>
+#include <assay/select/plan.hpp>
 #include <assay/select/prob_cover.hpp>
 #include <assay/select/stochastic.hpp>
 #include <assay/select/top_k.hpp>
 #include <assay/select/typiclust.hpp>
 #include <assay/stop/stop.hpp>
+#include <assay/surrogate.hpp>
+#include <assay/tools/check.hpp>
+#include <assay/tools/import_table.hpp>
+#include <assay/tools/labels.hpp>
+#include <assay/tools/status.hpp>
 #include <assay/training/adam.hpp>
 #include <assay/training/adamw.hpp>
 #include <assay/training/default_training_loop.hpp>
+#include <assay/training/full_batch_loop.hpp>
+#include <assay/training/k_fold.hpp>
+#include <assay/training/linear_schedule.hpp>
 #include <assay/training/sgd.hpp>
 #include <assay/training/torch_optimizer.hpp>
+#include <assay/transform/log_transform.hpp>
+#include <assay/transform/standardise.hpp>

@@ -19,8 +19,11 @@ using AnyDriver = Driver<AnyLearner, AnyQuery, AnyLabel, AnyMetrology, AnyTraini
 extern template class Driver<AnyLearner, AnyQuery, AnyLabel, AnyMetrology, AnyTrainingLoop>;
 
 namespace detail {
-AnyDriver load_campaign(const Json& configuration, const Registries& registries);
-}
+/// \param looks_around also report what the campaign would fail on later: missing programs, metrics of no name.
+AnyDriver load_campaign(const Json& configuration, const Registries& registries, bool looks_around = false);
+/// What `open_campaign` continues the campaign in a directory by, if nothing is changed. Errors: as `open_campaign`.
+Json own_configuration(const std::filesystem::path& directory);
+}  // namespace detail
 
 /// A whole campaign from JSON:
 ///
@@ -29,11 +32,12 @@ AnyDriver load_campaign(const Json& configuration, const Registries& registries)
 ///      "learner": {"type": "ensemble", ...}, "query": {"type": "core_set"}, "label": {"type": "process", ...},
 ///      "metrology": {"type": "rmse"}, "loop": {"type": "default", "epochs": 200}}
 ///
-/// "metrology" and "loop" may be left out. Relative paths of pools, and of the program and its templates in "label",
-/// are taken from the folder of the file (of JSON in memory: from the working directory), which `{{folder}}` stands for
-/// in the words of a command; folders of the driver are taken from the working directory. The campaign directory keeps
-/// the whole as `campaign.json`, with absolute paths, from which `open_campaign` continues it. Errors: `ConfigError`
-/// with every problem in the file and its JSON path; then as `Driver`'s constructor.
+/// "metrology" and "loop" may be left out. A "space" beside "pools" is that of every pool that names none. Relative
+/// paths of pools, and of the program and its templates in "label", are taken from the folder of the file (of JSON in
+/// memory: from the working directory), which `{{folder}}` stands for in the words of a command; folders of the driver
+/// are taken from the working directory. The campaign directory keeps the whole as `campaign.json`, with absolute
+/// paths, from which `open_campaign` continues it. Errors: `ConfigError` with every problem in the file and its JSON
+/// path; then as `Driver`'s constructor.
 AnyDriver load_campaign(const std::filesystem::path& file, const Registries& registries);
 template <class J>
   requires std::same_as<J, Json>  // a file's name would otherwise convert to it

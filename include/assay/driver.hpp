@@ -6,7 +6,7 @@
 #include <assay/detail/campaign.hpp>
 #include <assay/detail/driver_checks.hpp>
 #include <assay/metrology/no_metrology.hpp>
-#include <assay/training/default_training_loop.hpp>
+#include <assay/training/own_loop.hpp>
 
 #include <atomic>
 #include <memory>
@@ -32,7 +32,7 @@ namespace assay {
 /// With `DriverOptions::wall_time` both stop in time; start the program again to go on.
 ///
 /// One thread calls the driver; `request_stop` alone may come from any thread or signal handler.
-template <class Learner, class Query, class Label, class Metrology = NoMetrology, class Loop = DefaultTrainingLoop>
+template <class Learner, class Query, class Label, class Metrology = NoMetrology, class Loop = OwnLoop<Learner>>
 class Driver {
   static_assert(detail::check_learner<Learner>());
   static_assert(detail::check_query<Query>());
@@ -46,26 +46,31 @@ class Driver {
   /// Opens the campaign directory: starts a campaign, or continues the one that is there (`DriverOptions::resume`).
   /// Errors: `ConfigError` for options and slots that do not fit together, `DataError` and `ShapeError` for pools that
   /// cannot be used, `CheckpointError` for a directory that cannot be started in or continued.
+  Driver(DriverOptions options, Pools pools, Learner learner, Query query, Label label, Metrology metrology, Loop loop)
+      : Driver(std::move(options), std::move(pools),
+               Parts{std::move(learner), std::move(query), std::move(label), std::move(metrology), std::move(loop)}) {}
+
+  /// The same without a loop: the one that the learner names trains it (`LearnerProtocol`), else `DefaultTrainingLoop`.
+  /// A campaign that was begun without one, before learners named theirs, goes on with the latter.
   Driver(DriverOptions options, Pools pools, Learner learner, Query query, Label label,
-         Metrology metrology = Metrology(), Loop loop = Loop())
-      : parts_(std::make_unique<Parts>(
-            Parts{std::move(learner), std::move(query), std::move(label), std::move(metrology), std::move(loop)})) {
-    const CapabilitySet provided = capabilities_of(parts_->learner);
-    detail::require_capabilities("query", detail::requirements_of(parts_->query), provided);
-    detail::require_capabilities("metrology", detail::metrology_requirements_of(parts_->metrology), provided);
-    campaign_ = std::make_unique<detail::Campaign>(
-        std::move(options), std::move(pools), LearnerRef(parts_->learner), parts_->label.provides(),
-        std::vector<detail::Slot>{slot("learner", parts_->learner), slot("query", parts_->query),
-                                  slot("label", parts_->label), slot("metrology", parts_->metrology),
-                                  slot("loop", parts_->loop)});
-  }
+         Metrology metrology = Metrology())
+      : Driver(std::move(options), std::move(pools), [&] {
+          Loop loop = loop_of(learner, options.dir);
+          return Parts{std::move(learner), std::move(query), std::move(label), std::move(metrology), std::move(loop)};
+        }()) {}
 
   /// The driver of a campaign that is already in `options.dir`; as the constructor with `Resume::required`.
   static Driver resume(DriverOptions options, Pools pools, Learner learner, Query query, Label label,
-                       Metrology metrology = Metrology(), Loop loop = Loop()) {
+                       Metrology metrology, Loop loop) {
     options.resume = Resume::required;
     return Driver(std::move(options), std::move(pools), std::move(learner), std::move(query), std::move(label),
                   std::move(metrology), std::move(loop));
+  }
+  static Driver resume(DriverOptions options, Pools pools, Learner learner, Query query, Label label,
+                       Metrology metrology = Metrology()) {
+    options.resume = Resume::required;
+    return Driver(std::move(options), std::move(pools), std::move(learner), std::move(query), std::move(label),
+                  std::move(metrology));
   }
 
   /// Runs until the campaign has finished or a stop was requested.
@@ -160,10 +165,31 @@ class Driver {
     Loop loop;
   };
 
+  /// By references: what makes the parts may still look at the options.
+  Driver(DriverOptions&& options, Pools&& pools, Parts parts) : parts_(std::make_unique<Parts>(std::move(parts))) {
+    const CapabilitySet provided = capabilities_of(parts_->learner);
+    detail::require_capabilities("query", detail::requirements_of(parts_->query), provided);
+    detail::require_capabilities("metrology", detail::metrology_requirements_of(parts_->metrology), provided);
+    campaign_ = std::make_unique<detail::Campaign>(
+        std::move(options), std::move(pools), LearnerRef(parts_->learner), parts_->label.provides(),
+        std::vector<detail::Slot>{slot("learner", parts_->learner), slot("query", parts_->query),
+                                  slot("label", parts_->label), slot("metrology", parts_->metrology),
+                                  slot("loop", parts_->loop)});
+  }
+
+  static Loop loop_of(const Learner& learner, const std::filesystem::path& dir) {
+    if constexpr (detail::NamesLoop<Learner> && std::same_as<Loop, AnyTrainingLoop>) {
+      return detail::begun_loop(detail::loop_maker_of(learner), dir);
+    } else {
+      return Loop();
+    }
+  }
+
   template <class T>
   static detail::Slot slot(std::string name, T& component) {
     return {std::move(name), spec_of(component), [&component] { return detail::save_state(component); },
-            [&component](const State& state) { detail::load_state(component, state); }};
+            [&component](const State& state) { detail::load_state(component, state); },
+            [&component](Json& saved) { fill_spec(component, saved); }};
   }
 
   std::unique_ptr<Parts> parts_;

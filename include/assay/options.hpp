@@ -144,6 +144,23 @@ std::vector<OptionRow> option_rows() {
 
 namespace detail {
 
+/// Gives a saved struct of options what it lacks, to any depth; see `OptionCodec`. An option that must be given has no
+/// default to give.
+template <class T>
+void fill_options(Json& saved, const T& now, const T& standard) {
+  if (!saved.is_object()) return;
+  const auto values = tie_fields(now), standards = tie_fields(standard);
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    const auto fill = [&](std::string_view name, const auto& value, const auto& missing) {
+      using Field = std::remove_cvref_t<decltype(value)>;
+      const auto found = saved.find(std::string(name));
+      if (found != saved.end()) return fill_option<Field>(*found, value, missing);
+      if (!info_of<T>(name).required) saved[std::string(name)] = OptionCodec<Field>::to_json(missing);
+    };
+    (fill(field_names<T>[I], std::get<I>(values), std::get<I>(standards)), ...);
+  }(std::make_index_sequence<field_count<T>>());
+}
+
 /// Nested structs of options.
 template <class T>
   requires(std::is_aggregate_v<T> && !HasSpec<T>)
@@ -152,6 +169,7 @@ struct OptionCodec<T> {
   static std::string type() { return "object"; }
   static Json to_json(const T& value) { return options_to_json(value); }
   static void read(const ConfigReader& reader, T& value) { value = options_from_json<T>(reader, {}, std::move(value)); }
+  static void fill(Json& saved, const T& now, const T& standard) { fill_options(saved, now, standard); }
 };
 
 }  // namespace detail

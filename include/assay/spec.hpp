@@ -5,8 +5,10 @@
 #include <assay/options.hpp>
 
 #include <concepts>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <typeinfo>
 
 namespace assay {
@@ -38,5 +40,28 @@ Json spec_of(const T& component) {
 
 /// The key in a specification, or "" for an opaque one.
 std::string key_of(const Json& spec);
+
+/// Gives an earlier specification of a component the options that it lacks, to any depth: an option that came with a
+/// later version than the specification had its default then. One of another type is left as it is.
+///
+/// A component with a `spec` of its own has a `void fill_spec(Json& saved) const` too, if its options may become more.
+template <class T>
+void fill_spec(const T& component, Json& saved) {
+  if constexpr (requires { component.fill_spec(saved); }) {
+    component.fill_spec(saved);
+  } else if constexpr (requires { std::string_view(T::key); } && requires { component.options; }) {
+    using Options = std::remove_cvref_t<decltype(component.options)>;
+    if (key_of(saved) == std::string_view(T::key)) detail::fill_options(saved, component.options, Options{});
+  }
+}
+
+namespace detail {
+
+/// Calls `differs(path, was, is)` for everything in which two specifications differ, at any depth; of components of
+/// different types only for these. What is missing is null, and null no difference from it.
+void for_each_difference(const std::string& where, const Json& was, const Json& is,
+                         const std::function<void(const std::string&, const Json&, const Json&)>& differs);
+
+}  // namespace detail
 
 }  // namespace assay

@@ -29,8 +29,13 @@ std::vector<std::string> targets_of(const Json& configuration, const Registries&
 
 AnyDriver start_asked_campaign(const std::filesystem::path& directory, const std::filesystem::path& config_file,
                                const Registries& registries) {
-  Json configuration = with_category_names(with_absolute_paths(
-      parse_json(read_file(config_file, longest_json), config_file.string()), config_file.parent_path()));
+  return start_configured(directory, parse_json(read_file(config_file, longest_json), config_file.string()),
+                          config_file.parent_path(), registries);
+}
+
+AnyDriver start_configured(const std::filesystem::path& directory, Json configuration,
+                           const std::filesystem::path& folder, const Registries& registries) {
+  configuration = with_category_names(with_absolute_paths(std::move(configuration), folder));
   if (configuration.is_object()) {
     Json& driver = configuration["driver"];
     if (driver.is_null()) driver = Json::object();
@@ -38,7 +43,7 @@ AnyDriver start_asked_campaign(const std::filesystem::path& directory, const std
     if (!configuration.contains("label"))
       configuration["label"] = {{"type", ExternalLabel::key}, {"provides", targets_of(configuration, registries)}};
   }
-  return assay::load_campaign(configuration, registries);
+  return detail::load_campaign(configuration, registries, /*looks_around=*/true);
 }
 
 torch::Tensor told_target(const Schema& known, const std::string& name, torch::Tensor numbers) {

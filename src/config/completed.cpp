@@ -69,13 +69,18 @@ Json with_category_names(Json configuration) {
   if (label == configuration.end() || pools == configuration.end() || !pools->is_object()) return configuration;
   if (!runs_a_program(*label) || label->contains("categories")) return configuration;
   Json names = Json::object();
-  for (const Json& pool : *pools) {
-    if (!pool.is_object() || !pool.contains("space") || !pool.at("space").is_array()) continue;
-    for (const Json& variable : pool.at("space")) {
+  const auto add = [&](const Json& space) {
+    const Json& variables = space.is_object() && space.contains("variables") ? space.at("variables") : space;
+    if (!variables.is_array()) return;
+    for (const Json& variable : variables) {
       if (!variable.is_object() || !variable.contains("name") || !variable.at("name").is_string()) continue;
       if (variable.contains("categories") && !variable.at("categories").empty())
         names[variable.at("name").get<std::string>()] = variable.at("categories");
     }
+  };
+  if (const auto space = configuration.find("space"); space != configuration.end()) add(*space);
+  for (const Json& pool : *pools) {
+    if (pool.is_object() && pool.contains("space")) add(pool.at("space"));
   }
   if (!names.empty()) (*label)["categories"] = std::move(names);
   return configuration;

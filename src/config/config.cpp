@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../driver/checks.hpp"
+#include "common_space.hpp"
 #include "completed.hpp"
 
 #include <assay/checkpoint.hpp>
@@ -8,6 +9,8 @@
 #include <assay/detail/files.hpp>
 #include <assay/detail/restoring.hpp>
 #include <assay/error.hpp>
+#include <assay/metrology/accuracy.hpp>
+#include <assay/metrology/rmse.hpp>
 
 #include <map>
 
@@ -24,7 +27,7 @@ struct Parts {
   std::optional<AnyQuery> query;
   std::optional<AnyLabel> label;
   std::optional<AnyMetrology> metrology = AnyMetrology(NoMetrology());
-  std::optional<AnyTrainingLoop> loop = AnyTrainingLoop(DefaultTrainingLoop());
+  std::optional<AnyTrainingLoop> loop;
 
   explicit Parts(const ConfigReader& reader) {
     const Registries& registries = *reader.registries();
@@ -34,7 +37,11 @@ struct Parts {
     label = registries.label.make(reader.child("label"));
     if (const ConfigReader child = reader.child("metrology"); child.present())
       metrology = registries.metrology.make(child);
-    if (const ConfigReader child = reader.child("loop"); child.present()) loop = registries.loop.make(child);
+    if (const ConfigReader child = reader.child("loop"); child.present()) {
+      loop = registries.loop.make(child);
+    } else if (learner) {
+      loop = detail::begun_loop(learner->loop_maker(), options.dir);
+    }
   }
 
   /// What the parts lack of each other, as far as they are there: a driver would report it one by one.
@@ -48,6 +55,20 @@ struct Parts {
     if (metrology) report(detail::capability_problems("/metrology", metrology->requirements(), provided));
     if (label && !options.skip_labeling)
       report(detail::provides_problems("/label/provides", learner->targets(), label->provides()));
+  }
+
+  /// What the campaign would fail on later: a label strategy here and now, a stop criterion after its first round.
+  void report_obstacles(const ConfigReader& reader, const Pools& pools) const {
+    if (!learner) return;
+    if (label) {
+      for (ErrorParts problem : label->obstacles(learner->inputs())) {
+        problem.where = "/label" + problem.where;
+        reader.problem(std::move(problem));
+      }
+    }
+    if (!metrology) return;
+    for (ErrorParts& problem : detail::metric_problems(options, *metrology, learner->targets(), pools))
+      reader.problem(std::move(problem));
   }
 
   AnyDriver driver(Pools pools) {
@@ -72,17 +93,33 @@ Pools pools_from(const ConfigReader& reader) {
   return pools;
 }
 
+/// The plainest measure of a learner.
+AnyMetrology error_of(const AnyLearner& learner) {
+  if (learner.capabilities().has(Capability::class_probabilities)) return Accuracy();
+  return Rmse();
+}
+
 }  // namespace
 
-AnyDriver detail::load_campaign(const Json& given, const Registries& registries) {
+AnyDriver detail::load_campaign(const Json& given, const Registries& registries, bool looks_around) {
   const Json configuration = with_absolute_paths(given, std::filesystem::current_path());
   std::vector<ErrorParts> problems;
   const ConfigReader reader(configuration, "", problems, &registries);
   if (!reader.expect_object()) throw ConfigError(std::move(problems));
-  reader.reject_unknown({"driver", "pools", "learner", "query", "label", "metrology", "loop"});
+  reader.reject_unknown({"driver", "space", "pools", "learner", "query", "label", "metrology", "loop"});
   Parts parts(reader);
-  Pools pools = pools_from(reader.child("pools"));
+  const std::optional<Json> given_pools = pools_with_space(reader);
+  Pools pools;
+  if (given_pools) {
+    pools = pools_from(given_pools->is_object() ? ConfigReader(*given_pools, "/pools", problems, &registries)
+                                                : reader.child("pools"));
+    report_outside(reader, pools);
+  }
+  // Who pays for a test pool wants to know what it says.
+  if (!reader.child("metrology").present() && pools.test.size() > 0 && parts.learner)
+    parts.metrology = error_of(*parts.learner);
   parts.report_mismatches(reader);
+  if (looks_around) parts.report_obstacles(reader, pools);
   if (!problems.empty()) throw ConfigError(std::move(problems));
   const std::filesystem::path kept = parts.options.dir / "campaign.json";
   AnyDriver driver = parts.driver(std::move(pools));
@@ -90,7 +127,8 @@ AnyDriver detail::load_campaign(const Json& given, const Registries& registries)
   Json whole = std::filesystem::exists(kept) ? parse_json(detail::read_own_file(kept, longest_json), kept.string())
                                              : Json();
   if (whole.is_object() && !whole.contains("pools")) {
-    whole["pools"] = configuration.at("pools");
+    whole["pools"] = *given_pools;
+    if (configuration.contains("space")) whole["space"] = configuration.at("space");
     detail::replace_file_durably(kept, whole.dump(2) + "\n");
   }
   return driver;
@@ -108,7 +146,7 @@ AnyDriver load_campaign(const std::filesystem::path& file, const Registries& reg
   return detail::load_campaign(configuration, registries);
 }
 
-AnyDriver open_campaign(const std::filesystem::path& directory, const Registries& registries, const Json& changes) {
+Json detail::own_configuration(const std::filesystem::path& directory) {
   const std::filesystem::path file = directory / "campaign.json";
   if (!std::filesystem::exists(file)) {
     throw CheckpointError({"assay.campaign.missing", directory.string(), "a directory that holds a campaign",
@@ -124,7 +162,12 @@ AnyDriver open_campaign(const std::filesystem::path& directory, const Registries
   driver["dir"] = directory.string();
   driver["resume"] = "required";
   driver["wall_time"] = nullptr;  // it was that session's
-  driver.update(changes);
+  return configuration;
+}
+
+AnyDriver open_campaign(const std::filesystem::path& directory, const Registries& registries, const Json& changes) {
+  Json configuration = detail::own_configuration(directory);
+  configuration.at("driver").update(changes);
   return detail::load_campaign(configuration, registries);
 }
 

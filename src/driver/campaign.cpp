@@ -42,12 +42,14 @@ Campaign::Campaign(DriverOptions options, Pools pools, const LearnerRef& learner
   for (std::size_t i = 0; i < options_.stop.size(); ++i) {
     AnyStop& stop = options_.stop[i];
     slots_.push_back({"stop_" + std::to_string(i), stop.spec(), [&stop] { return stop.save(); },
-                      [&stop](const State& state) { stop.load(state); }});
+                      [&stop](const State& state) { stop.load(state); },
+                      [&stop](Json& saved) { stop.fill_spec(saved); }});
   }
   for (std::size_t i = 0; i < options_.observers.size(); ++i) {
     AnyObserver& observer = options_.observers[i];
     slots_.push_back({"observer_" + std::to_string(i), observer.spec(), [&observer] { return observer.save(); },
-                      [&observer](const State& state) { observer.load(state); }});
+                      [&observer](const State& state) { observer.load(state); },
+                      [&observer](Json& saved) { observer.fill_spec(saved); }});
   }
   require_random_share(slots_);
   take_pools(std::move(pools));

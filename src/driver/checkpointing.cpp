@@ -144,20 +144,19 @@ void Campaign::save_checkpoint() {
 void Campaign::say_what_changed(const Json& saved) {
   std::string changes;
   const auto compare = [&](const std::string& where, const Json& was, const Json& is) {
-    if (was != is) changes += (changes.empty() ? "" : "; ") + where + ": " + was.dump() + " is now " + is.dump();
-  };
-  const auto compare_parts = [&](const std::string& where, const Json& was, const Json& is) {
-    if (!was.is_object() || !is.is_object()) return compare(where, was, is);
-    for (const auto& [name, value] : is.items()) {
-      if (was.contains(name)) compare(where + "/" + name, was[name], value);
-    }
+    changes += (changes.empty() ? "" : "; ") + where + ": " + was.dump() + " is now " + is.dump();
   };
   Json driver = options_to_json(options_), before = part(saved, "driver");
-  for (const char* of_this_session : {"resume", "dir", "wall_time", "stop", "observers"}) driver.erase(of_this_session);
-  compare_parts("/driver", before, driver);
+  fill_options(before, options_, DriverOptions{});
+  for (const char* of_this_session : {"resume", "dir", "wall_time", "stop", "observers"}) {
+    driver.erase(of_this_session);
+    before.erase(of_this_session);
+  }
+  for_each_difference("/driver", before, driver, compare);
   const Json slots = part(saved, "slots");
   for (const Slot& slot : slots_) {
-    if (slots.contains(slot.name)) compare_parts("/" + slot.name, slots[slot.name], slot.spec);
+    if (slots.contains(slot.name))
+      for_each_difference("/" + slot.name, filled(slot.name, slots.at(slot.name)), slot.spec, compare);
   }
   if (!changes.empty()) say("changed since the last session: " + changes);
   const Json was = part(saved, "machine"), is = machine();
@@ -263,7 +262,7 @@ void Campaign::restore_slots(const Checkpoint& checkpoint, bool trains_anew) {
     const auto json = states.find(slot.name);
     if (json == states.end()) continue;
     // The state of other options does not fit, nor that of a training on other labels: it starts anew.
-    if (slot.name == "loop" && (specs.at(slot.name) != slot.spec || trains_anew)) continue;
+    if (slot.name == "loop" && (filled(slot.name, specs.at(slot.name)) != slot.spec || trains_anew)) continue;
     slot.load(part_of(checkpoint.tensors, *json, slot.name + "/"));
   }
 }

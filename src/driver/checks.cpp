@@ -51,6 +51,31 @@ std::vector<ErrorParts> option_problems(const DriverOptions& options) {
   return problems;
 }
 
+std::vector<ErrorParts> metric_problems(const DriverOptions& options, const AnyMetrology& metrology,
+                                        const std::vector<std::string>& targets, const Pools& pools) {
+  std::vector<ErrorParts> problems;
+  std::optional<std::vector<std::string>> known = metrology.metric_names();
+  if (!known) return problems;
+  for (std::size_t i = known->size(); i-- > 0;) {
+    for (const std::string& target : targets) known->push_back((*known)[i] + "/" + target);
+  }
+  const bool evaluated = pools.test.size() > 0 || pools.validation.size() > 0;
+  for (std::size_t i = 0; i < options.stop.size(); ++i) {
+    const Json spec = options.stop[i].spec();
+    const auto found = spec.find("metric");
+    if (found == spec.end() || !found->is_string()) continue;
+    const auto metric = found->get<std::string>();
+    // The driver's own begin with the labels that come in.
+    if (metric == "prequential_rmse" || metric.starts_with("random_share_rmse")) continue;
+    const bool named = std::find(known->begin(), known->end(), metric) != known->end();
+    if (named && evaluated) continue;
+    problems.push_back({"assay.stop.metric", "/driver/stop/" + std::to_string(i) + "/metric",
+                        "a metric that is measured", "'" + metric + "'",
+                        named ? "metrics need a test or a validation pool" : suggest(metric, *known)});
+  }
+  return problems;
+}
+
 void require_numbers(const Values& sample, std::string_view where) {
   for (const NamedTensor& entry : sample) {
     if (entry.tensor.numel() > 0) continue;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <assay/any/any_metrology.hpp>
 #include <assay/data/schema.hpp>
 #include <assay/driver_options.hpp>
 #include <assay/error.hpp>
@@ -24,5 +25,9 @@ void require_numbers(const Values& sample, std::string_view where);
 
 /// Throws `ConfigError` unless there are none.
 void require_none(std::vector<ErrorParts> problems);
+
+/// Stop criteria on metrics that nothing measures, as far as the names are known.
+std::vector<ErrorParts> metric_problems(const DriverOptions& options, const AnyMetrology& metrology,
+                                        const std::vector<std::string>& targets, const Pools& pools);
 
 }  // namespace assay::detail

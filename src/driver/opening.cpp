@@ -9,9 +9,10 @@
 #include <assay/detail/files.hpp>
 #include <assay/detail/sha256.hpp>
 #include <assay/error.hpp>
-#include <assay/registries.hpp>
+#include <assay/metrology/no_metrology.hpp>
 #include <assay/round_files.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <random>
 
@@ -66,19 +67,6 @@ void bring_to_local(const fs::path& copy, const fs::path& local, const fs::path&
   }
   for (const char* suffix : {"", "-wal", "-shm", "-journal"}) remove_all(local.string() + suffix);
   from.copy_to(local);
-}
-
-/// What a learner or query strategy of the library has for an option that it is not given; null for any other. An
-/// option that came with a later version than a campaign was begun with had this value then.
-Json builtin_default(std::string_view slot, std::string_view key, std::string_view option) {
-  const Registries registries;
-  for (const RegistryRow& row : slot == "learner" ? registries.learner.rows() : registries.query.rows()) {
-    if (row.key != key) continue;
-    for (const OptionRow& known : row.options) {
-      if (known.name == option) return known.default_value;
-    }
-  }
-  return {};
 }
 
 }  // namespace
@@ -136,6 +124,7 @@ void Campaign::open() {
     if (!unlabeled_at_start_.empty()) position_ = {.round = 0, .phase = Phase::query, .finished_by = {}};
     fresh_.size() > 0 ? renew_candidates() : drop_known_candidates();
   }
+  if (!continued) warn_of_unmeasured_tests();
   phase_began_ = std::chrono::steady_clock::now();
   if (!left_.empty()) say(std::to_string(left_.size()) + " simulations were left running");
   write_metrics_lines();
@@ -145,6 +134,18 @@ void Campaign::open() {
                           : "started: " + std::to_string(labeled_.size()) + " labeled samples, " +
                                 std::to_string(unlabeled_at_start_.size()) + " to label first, " +
                                 std::to_string(live_.size()) + " candidates"});
+}
+
+void Campaign::warn_of_unmeasured_tests() {
+  const auto paid = std::count_if(unlabeled_at_start_.begin(), unlabeled_at_start_.end(),
+                                  [](const auto& start) { return start.first == Purpose::test; });
+  const bool measured = std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
+    return slot.name == "metrology" && key_of(slot.spec) != NoMetrology::key;
+  });
+  if (paid > 0 && !measured && !options_.skip_metrology)
+    warn(std::to_string(paid) +
+         " samples of the test pool are simulated and never measured: give a metrology strategy, "
+         "as rmse");
 }
 
 void Campaign::require_to_be_continued() const {
@@ -173,7 +174,7 @@ bool Campaign::open_ledger() {
     ledger_.emplace(Ledger::open(file, objects, journal));
   } else {
     write_file_durably(options_.dir / "campaign.json", configuration().dump(2) + "\n");
-    ledger_.emplace(Ledger::create(file, new_campaign_id(), objects, fixed_configuration().dump(), journal));
+    ledger_.emplace(Ledger::create(file, new_campaign_id(), objects, begun_configuration().dump(), journal));
     if (file != copy) ledger_->copy_to(copy);
   }
   ledger_->set_guard([this] { lock_->check(); });
@@ -188,10 +189,43 @@ Json Campaign::fixed_configuration() const {
   return fixed;
 }
 
+/// The same as it is kept from the start, with what tells apart later which pool has changed.
+Json Campaign::begun_configuration() const {
+  Json begun = fixed_configuration();
+  begun["each_pool"] = described_pools();
+  return begun;
+}
+
+/// Names the pools that are others than `saved` says; "/pools" for a campaign that was begun before each was recorded.
+void Campaign::compare_pools(const Json& saved, const Differs& differs) const {
+  const Json was = saved.value("each_pool", Json::object());
+  bool told = false;
+  if (was.is_object() && !was.empty()) {
+    const Json now = described_pools();
+    for (const auto& [name, is] : now.items()) {
+      const Json before = was.value(name, Json());
+      if (before == is) continue;
+      const Json samples = before.is_object() ? before.value("samples", Json()) : Json();
+      const bool as_many = samples == is.at("samples");
+      differs("/pools/" + name, samples.dump() + " samples",
+              as_many ? "as many, with other values" : is.at("samples").dump() + " samples");
+      told = true;
+    }
+  }
+  if (!told) differs("/pools", saved.at("pools"), pools_digest_);
+}
+
+/// What an earlier session wrote about a slot, with the options that were unknown then.
+Json Campaign::filled(std::string_view slot_name, Json saved) const {
+  for (const Slot& slot : slots_) {
+    if (slot.name == slot_name) slot.fill_spec(saved);
+  }
+  return saved;
+}
+
 void Campaign::check_fixed(const Json& saved, std::string_view source) const {
   std::vector<ErrorParts> problems;
-  const auto compare = [&](const std::string& where, const Json& was, const Json& is) {
-    if (was == is) return;
+  const Differs compare = [&](const std::string& where, const Json& was, const Json& is) {
     problems.push_back(
         {.id = "assay.resume.changed",
          .where = where,
@@ -204,20 +238,13 @@ void Campaign::check_fixed(const Json& saved, std::string_view source) const {
   };
   const Json now = fixed_configuration();
   for (const auto& [part, is] : now.items()) {
-    const auto was = saved.find(part);
-    // What a campaign lacks that was begun before this was recorded it did not have.
-    if (was == saved.end() && part == "label_version") compare("/driver/label_version", "", is);
-    if (was == saved.end() || *was == is) continue;
-    if (!was->is_object() || !is.is_object()) {
-      compare("/" + part, *was, is);
-      continue;
-    }
-    for (const auto& [name, value] : is.items()) {
-      compare("/" + part + "/" + name, was->contains(name) ? was->at(name) : builtin_default(part, key_of(is), name),
-              value);
-    }
-    for (const auto& [name, value] : was->items()) {
-      if (!is.contains(name)) compare("/" + part + "/" + name, value, Json());
+    if (part == "pools" && saved.contains(part)) {
+      if (saved.at(part) != is) compare_pools(saved, compare);
+    } else if (saved.contains(part)) {
+      for_each_difference("/" + part, filled(part, saved.at(part)), is, compare);
+    } else if (part == "label_version" && is != "") {
+      // A campaign that was begun before this was recorded had none.
+      compare("/driver/label_version", "", is);
     }
   }
   if (!problems.empty()) throw ConfigError(std::move(problems));

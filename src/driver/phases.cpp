@@ -86,6 +86,7 @@ void Campaign::train(const std::function<TrainingReport(TrainingContext&)>& trai
     }
     if (!report.not_recorded.empty()) text += ", no graph: " + report.not_recorded;
     emit({.kind = Event::Kind::message, .text = std::move(text)});
+    if (!report.warning.empty()) warn(report.warning);
   }
   end_phase(Phase::metrology, position_.round);
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
+#include <tuple>
 #include <unordered_set>
 
 namespace assay::detail {
@@ -125,7 +126,7 @@ void Campaign::take_pools(Pools pools) {
                      .got = "none",
                      .advice = "give labeled samples, or unlabeled ones as the labeled pool: round 0 simulates them"});
   }
-  pools_digest_ = pools_digest();
+  pools_digest_ = digest_of_pools().hex();
 }
 
 void Campaign::take_candidates(AnyPool pool) {
@@ -235,25 +236,56 @@ void Campaign::drop_known_candidates() {
       ", and were left out");
 }
 
-std::string Campaign::pools_digest() const {
+namespace {
+
+void add(Sha256& digest, std::string_view name, const Values& batch) {
+  for (const Field& field : schema_of_batch(batch)) digest.update(field.name + " " + describe(field) + "\n");
+  digest.update(std::string(name) + " " + std::to_string(batch_size(batch)) + "\n");
+  for (const auto& [field, tensor] : batch) digest.update(bytes_of(tensor.contiguous()));
+}
+
+}  // namespace
+
+/// What the pools hold, as they were given. \param only the one to look at: "labeled", …; empty: all.
+Sha256 Campaign::digest_of_pools(std::string_view only) const {
   Sha256 digest;
-  const auto add = [&](std::string_view name, const Values& batch) {
-    for (const Field& field : schema_of_batch(batch)) digest.update(field.name + " " + describe(field) + "\n");
-    digest.update(std::string(name) + " " + std::to_string(batch_size(batch)) + "\n");
-    for (const auto& [field, tensor] : batch) digest.update(bytes_of(tensor.contiguous()));
-  };
-  if (!labeled_.empty()) add("labeled", labeled_.all());
-  if (!validation_.empty()) add("validation", validation_.all());
-  if (!test_.empty()) add("test", test_.all());
-  for (const auto& [purpose, sample] : unlabeled_at_start_) {
-    digest.update(std::string(to_string(purpose)) + fingerprint(sample.values));
+  const std::tuple<std::string_view, Purpose, const TensorPool*> pools[] = {
+      {"labeled", Purpose::initial, &labeled_},
+      {"validation", Purpose::validation, &validation_},
+      {"test", Purpose::test, &test_}};
+  const auto is_meant = [&](std::string_view name) { return only.empty() || only == name; };
+  for (const auto& [name, purpose, pool] : pools) {
+    if (is_meant(name) && !pool->empty()) add(digest, name, pool->all());
   }
+  for (const auto& [purpose, sample] : unlabeled_at_start_) {
+    for (const auto& [name, of, pool] : pools) {
+      if (of == purpose && is_meant(name)) digest.update(std::string(to_string(purpose)) + fingerprint(sample.values));
+    }
+  }
+  if (!is_meant("unlabeled")) return digest;
   if (const std::optional<Json> spec = fresh_.fresh_spec()) {
     digest.update("fresh " + spec->dump() + "\n");
   } else {
-    for_each_block(candidates_, [&](const Values& batch, std::int64_t) { add("unlabeled", batch); });
+    for_each_block(candidates_, [&](const Values& batch, std::int64_t) { add(digest, "unlabeled", batch); });
   }
-  return digest.hex();
+  return digest;
+}
+
+/// Each pool by itself, as it was given: {"labeled": {"samples", "digest"}, …}.
+Json Campaign::described_pools() const {
+  Json described = Json::object();
+  const auto describe_pool = [&](const char* name, std::int64_t samples) {
+    described[name] = {{"samples", samples}, {"digest", digest_of_pools(name).hex()}};
+  };
+  const auto to_label = [&](Purpose purpose) {
+    return std::count_if(unlabeled_at_start_.begin(), unlabeled_at_start_.end(),
+                         [&](const auto& start) { return start.first == purpose; });
+  };
+  describe_pool("labeled", labeled_.size() + to_label(Purpose::initial));
+  describe_pool("validation", validation_.size() + to_label(Purpose::validation));
+  describe_pool("test", test_.size() + to_label(Purpose::test));
+  describe_pool("unlabeled", candidates_.size());
+  return described;
 }
 
 TensorPool& Campaign::pool_of(Purpose purpose) {

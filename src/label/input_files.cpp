@@ -112,6 +112,14 @@ void InputFiles::write(const fs::path& directory, const Values& inputs, const Ca
   }
 }
 
+std::vector<std::pair<fs::path, std::string>> InputFiles::fields() const {
+  std::vector<std::pair<fs::path, std::string>> fields;
+  for (const Filled& file : filled_) {
+    for (std::string& name : file.text.names()) fields.emplace_back(file.target, std::move(name));
+  }
+  return fields;
+}
+
 std::string problem_of_target(const std::string& target) {
   const fs::path path = fs::path(target).lexically_normal();
   if (target.empty() || path.is_absolute()) return "'" + target + "'";

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace assay::detail {
@@ -25,6 +26,8 @@ class InputTemplate {
   InputTemplate(std::string text, std::string where);
 
   bool has_fields() const { return !places_.empty(); }
+  /// What is filled in, in its order.
+  std::vector<std::string> names() const;
   /// Errors: `LabelError` `assay.label.template` for a name that is no input, or not one number, and for a number that
   /// does not fit its format.
   std::string filled(const Values& inputs, const CategoryNames& categories) const;
@@ -59,6 +62,8 @@ class InputFiles {
   /// Writes all of them, with the folders that they stand in.
   /// Errors: as `InputTemplate::filled`; `CheckpointError` `assay.file`.
   void write(const std::filesystem::path& directory, const Values& inputs, const CategoryNames& categories) const;
+  /// The files that something is filled into, each with the name of an input.
+  std::vector<std::pair<std::filesystem::path, std::string>> fields() const;
 
  private:
   struct Filled {

@@ -136,6 +136,12 @@ std::string InputTemplate::formatted(const Place& place, double number, const Ca
   return text;
 }
 
+std::vector<std::string> InputTemplate::names() const {
+  std::vector<std::string> names;
+  for (const Place& place : places_) names.push_back(place.name);
+  return names;
+}
+
 std::string InputTemplate::filled(const Values& inputs, const CategoryNames& categories) const {
   std::string text = texts_.front();
   for (std::size_t i = 0; i < places_.size(); ++i) {

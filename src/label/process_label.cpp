@@ -111,6 +111,32 @@ ProcessLabel::ProcessLabel(ProcessLabelOptions options_, Writer writer, Reader r
   if (!problems.empty()) throw ConfigError(std::move(problems));
 }
 
+std::vector<ErrorParts> ProcessLabel::obstacles(const std::vector<std::string>& inputs) const {
+  std::vector<ErrorParts> found;
+  const auto look_for = [&](const char* option, const std::vector<std::string>& command) {
+    if (command.empty() || !detail::find_program(command.front()).empty()) return;
+    found.push_back({"assay.label.program", option, "a program that can be run", "'" + command.front() + "'",
+                     "install it, or give its full path"});
+  };
+  look_for("/command/0", options.command);
+  look_for("/solver_version/0", options.solver_version);
+  for (const auto& [target, file] : options.templates) {
+    try {
+      for (const auto& [made, name] : detail::InputFiles({{target, file}}).fields()) {
+        if (std::find(inputs.begin(), inputs.end(), name) == inputs.end())
+          found.push_back({"assay.label.template", "/templates/" + target,
+                           "names of inputs in the template of " + made.string(), "{{" + name + "}}",
+                           detail::suggest(name, inputs)});
+      }
+    } catch (const LabelError& error) {
+      found.push_back(error.parts());
+      found.back().where = "/templates/" + target;
+      found.back().got = file.string() + ": " + found.back().got;
+    }
+  }
+  return found;
+}
+
 /// What the launcher of a parallel program, or a scheduler, tells the processes that it starts: a simulation that
 /// starts MPI itself would take itself for one of them.
 constexpr std::array launcher_variables{"OMPI_*",        "PMIX_*",       "PMI_*",   "PRTE_*",    "MPI_LOCAL*",

@@ -144,4 +144,14 @@ Json Transformed::spec() const {
   return spec;
 }
 
+void Transformed::fill_spec(Json& saved) const {
+  if (key_of(saved) != key) return;
+  if (const auto learner = saved.find("learner"); learner != saved.end()) learner_.fill_spec(*learner);
+  const auto targets = saved.find("targets");
+  if (targets == saved.end() || !targets->is_object()) return;
+  for (const auto& [name, target] : targets_) {
+    if (const auto found = targets->find(name); found != targets->end()) target.transform.fill_spec(*found);
+  }
+}
+
 }  // namespace assay

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "failure_kind.hpp"
+
 #include <assay/observer/console_log.hpp>
 
 #include <fmt/format.h>
@@ -7,8 +9,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <map>
 
 namespace assay {
 
@@ -35,6 +39,7 @@ struct ConsoleLog::Console {
   bool terminal = ::isatty(STDERR_FILENO) == 1;
   bool bar_shown = false;
   Clock::time_point last_progress = Clock::now();
+  std::map<std::string, std::int64_t> failures;  // of this labeling, by reason
 
   Console() { log.set_pattern("%H:%M:%S  %^%v%$"); }
 
@@ -47,6 +52,21 @@ struct ConsoleLog::Console {
     clear_bar();
     const bool bad = event.kind == Event::Kind::warning || event.kind == Event::Kind::simulation_failed;
     log.log(bad ? spdlog::level::warn : spdlog::level::info, "{}  {}", place(event), text);
+  }
+
+  /// The first line says what happened; the ledger has the rest. Of a sample the text holds "sample N: reason".
+  void failure(const Event& event, bool every) {
+    const std::string kind = detail::failure_kind(
+        event.text.substr(std::min(event.text.find(": "), event.text.size())));
+    if (++failures[kind] == 1 || every) return line(event, "failed: " + event.text.substr(0, event.text.find('\n')));
+    progress(event, "simulations");
+  }
+
+  void other_failures(const Event& event, bool every) {
+    for (const auto& [kind, count] : failures) {
+      if (count > 1 && !every) line(event, fmt::format("failed: {} more{}", count - 1, kind));
+    }
+    failures.clear();
   }
 
   void progress(const Event& event, const char* unit) {
@@ -63,7 +83,7 @@ struct ConsoleLog::Console {
   }
 };
 
-ConsoleLog::ConsoleLog() : console_(std::make_shared<Console>()) {}
+ConsoleLog::ConsoleLog(ConsoleLogOptions options_) : options(options_), console_(std::make_shared<Console>()) {}
 
 void ConsoleLog::observe(const Event& event) {
   switch (event.kind) {
@@ -72,12 +92,11 @@ void ConsoleLog::observe(const Event& event) {
     case Event::Kind::phase_started: return;
     case Event::Kind::phase_finished:
       if (event.phase != Phase::labeling) return console_->clear_bar();
+      console_->other_failures(event, options.every_failure);
       return console_->line(event, fmt::format("simulations took {:.2f} s", event.seconds));
     case Event::Kind::epoch_finished: return console_->progress(event, "epochs");
     case Event::Kind::simulation_done: return console_->progress(event, "simulations");
-    case Event::Kind::simulation_failed:
-      // The first line says what happened; the ledger has the rest.
-      return console_->line(event, "failed: " + event.text.substr(0, event.text.find('\n')));
+    case Event::Kind::simulation_failed: return console_->failure(event, options.every_failure);
     case Event::Kind::metrics:
     case Event::Kind::message: return console_->line(event, event.text);
     case Event::Kind::warning: return console_->line(event, "warning: " + event.text);

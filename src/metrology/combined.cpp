@@ -19,6 +19,16 @@ CapabilitySet Metrics::requirements() const {
   return all;
 }
 
+std::optional<std::vector<std::string>> Metrics::metric_names() const {
+  std::vector<std::string> all;
+  for (const AnyMetrology& metric : options.metrics) {
+    const std::optional<std::vector<std::string>> names = metric.metric_names();
+    if (!names) return std::nullopt;
+    all.insert(all.end(), names->begin(), names->end());
+  }
+  return all;
+}
+
 State Metrics::save() const { return detail::save_parts(options.metrics); }
 void Metrics::load(const State& state) { detail::load_parts(options.metrics, state); }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../detail/lease.hpp"
+#include "../logging/failure_kind.hpp"
 #include "campaign_files.hpp"
 
 #include <assay/checkpoint.hpp>
@@ -7,13 +8,33 @@
 #include <assay/detail/restoring.hpp>
 #include <assay/tools/status.hpp>
 
+#include <algorithm>
+#include <map>
 #include <optional>
 
 namespace assay {
 
 namespace {
 
-constexpr std::int64_t most_failures = 100;
+constexpr std::int64_t most_failures = 100, most_grouped = 10'000;
+
+/// Failures of one reason together, the most frequent first.
+Json failure_groups(const Ledger& ledger) {
+  std::map<std::string, Json> by_kind;
+  for (const SampleId id : ledger.in_state(SampleState::failed, most_grouped)) {
+    const std::vector<LedgerAttempt> attempts = ledger.attempts(id);
+    const std::string kind = attempts.empty() ? "" : detail::failure_kind(attempts.back().reason);
+    Json& group = by_kind[kind];
+    if (group.is_null()) group = {{"reason", kind}, {"count", 0}, {"sample", id}};
+    group["count"] = group.at("count").get<std::int64_t>() + 1;
+  }
+  std::vector<Json> groups;
+  for (auto& [kind, group] : by_kind) groups.push_back(std::move(group));
+  std::stable_sort(groups.begin(), groups.end(), [](const Json& a, const Json& b) {
+    return a.at("count").get<std::int64_t>() > b.at("count").get<std::int64_t>();
+  });
+  return groups;
+}
 
 /// What the writer on another host last said; nothing if it is on this host, or there is none.
 std::optional<Json> said_elsewhere(const std::filesystem::path& campaign) {
@@ -49,6 +70,7 @@ Json campaign_status(const std::filesystem::path& campaign) {
               {"position", nullptr},
               {"metrics", nullptr},
               {"failures", Json::array()},
+              {"failure_groups", failure_groups(ledger)},
               {"damaged_checkpoints", damaged}};
   for (const SampleId id : ledger.in_state(SampleState::failed, most_failures)) {
     const LedgerEntry entry = ledger.entry(id);

@@ -72,6 +72,12 @@ TrainingReport DefaultTrainingLoop::train(LearnerRef learner, TrainingContext& c
   }
   run.restore_best();
   TrainingReport done = report(run.ended_by());
+  if (const std::string_view reason = learner->needs_whole_pool();
+      !reason.empty() && options.batch_size < context.labeled.size()) {
+    done.warning = std::string(reason) + ": mini-batches of " + std::to_string(options.batch_size) + " of " +
+                   std::to_string(context.labeled.size()) +
+                   " samples train it badly; leave the loop out, or take one that trains on the whole labeled pool";
+  }
   progress_.reset();
   if (options.reset_optimizer_states) forget_moments();
   return done;

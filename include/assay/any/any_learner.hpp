@@ -33,6 +33,9 @@ class AnyLearner {
   State save() const { return self_->save(); }
   void load(const State& state) { self_->load(state); }
   Json spec() const { return self_->spec(); }
+  void fill_spec(Json& saved) const { self_->fill_spec(saved); }
+  detail::LoopMaker loop_maker() const { return self_->loop_maker(); }
+  std::string_view needs_whole_pool() const { return self_->needs_whole_pool(); }
 
   CapabilitySet capabilities() const { return self_->capabilities(); }
   Values variance(const Values& inputs) const { return self_->variance(inputs); }

@@ -4,6 +4,10 @@
 #include <assay/concepts/metrology_strategy.hpp>
 #include <assay/detail/owner.hpp>
 
+#include <optional>
+#include <string>
+#include <vector>
+
 namespace assay {
 
 namespace detail {
@@ -26,6 +30,7 @@ Measurements measure_with(T& strategy, const MetrologyInputs& inputs) {
 struct MetrologyInterface : ComponentInterface<MetrologyInterface> {
   virtual Measurements measure(const MetrologyInputs& inputs) = 0;
   virtual CapabilitySet requirements() const = 0;
+  virtual std::optional<std::vector<std::string>> metric_names() const = 0;
 };
 
 template <class T>
@@ -33,6 +38,15 @@ struct MetrologyModel final : ComponentModel<MetrologyInterface, MetrologyModel<
   using ComponentModel<MetrologyInterface, MetrologyModel<T>, T>::ComponentModel;
   Measurements measure(const MetrologyInputs& inputs) override { return measure_with(this->held, inputs); }
   CapabilitySet requirements() const override { return metrology_requirements_of(this->held); }
+  std::optional<std::vector<std::string>> metric_names() const override {
+    if constexpr (requires { this->held.metric_names(); }) {
+      return this->held.metric_names();
+    } else if constexpr (requires { T::measured; }) {
+      return std::vector<std::string>(T::measured.begin(), T::measured.end());
+    } else {
+      return std::nullopt;
+    }
+  }
 };
 
 }  // namespace detail
@@ -47,7 +61,10 @@ class AnyMetrology {
 
   Measurements measure(const MetrologyContext& context) { return self_->measure(context.all()); }
   CapabilitySet requirements() const { return self_->requirements(); }
+  /// What it measures; nothing where that is not known before.
+  std::optional<std::vector<std::string>> metric_names() const { return self_->metric_names(); }
   Json spec() const { return self_->spec(); }
+  void fill_spec(Json& saved) const { self_->fill_spec(saved); }
   State save() const { return self_->save(); }
   void load(const State& state) { self_->load(state); }
 

@@ -37,6 +37,7 @@ class AnyObserver {
 
   void observe(const Event& event) { self_->observe(event); }
   Json spec() const { return self_->spec(); }
+  void fill_spec(Json& saved) const { self_->fill_spec(saved); }
   State save() const { return self_->save(); }
   void load(const State& state) { self_->load(state); }
 

@@ -49,6 +49,7 @@ class AnyQuery {
   Selection select(const QueryContext& context) { return self_->select(context.all()); }
   CapabilitySet requirements() const { return self_->requirements(); }
   Json spec() const { return self_->spec(); }
+  void fill_spec(Json& saved) const { self_->fill_spec(saved); }
   State save() const { return self_->save(); }
   void load(const State& state) { self_->load(state); }
 

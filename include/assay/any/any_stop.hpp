@@ -39,6 +39,7 @@ class AnyStop {
 
   std::optional<std::string> should_stop(const StopContext& context) { return self_->should_stop(context); }
   Json spec() const { return self_->spec(); }
+  void fill_spec(Json& saved) const { self_->fill_spec(saved); }
   State save() const { return self_->save(); }
   void load(const State& state) { self_->load(state); }
 

@@ -32,6 +32,7 @@ class AnyTrainingLoop {
 
   TrainingReport train(LearnerRef learner, TrainingContext& context) { return self_->train(learner, context); }
   Json spec() const { return self_->spec(); }
+  void fill_spec(Json& saved) const { self_->fill_spec(saved); }
   State save() const { return self_->save(); }
   void load(const State& state) { self_->load(state); }
 

@@ -67,6 +67,7 @@ class AnyTransform {
     return self_->variance(mean, variance);
   }
   Json spec() const { return self_->spec(); }
+  void fill_spec(Json& saved) const { self_->fill_spec(saved); }
   State save() const { return self_->save(); }
   void load(const State& state) { self_->load(state); }
 

@@ -7,9 +7,30 @@
 #include <assay/spec.hpp>
 
 #include <memory>
+#include <string_view>
 #include <utility>
 
-namespace assay::detail {
+namespace assay {
+
+class AnyTrainingLoop;
+
+namespace detail {
+
+using LoopMaker = AnyTrainingLoop (*)();
+
+/// Makes the training loop that a learner names as its own; null where it names none.
+template <class T, class Any = AnyTrainingLoop>
+LoopMaker loop_maker_of(const T& learner) {
+  if constexpr (requires {
+                  { learner.loop_maker() } -> std::same_as<LoopMaker>;
+                }) {
+    return learner.loop_maker();
+  } else if constexpr (requires { typename T::default_loop; }) {
+    return [] { return Any(typename T::default_loop()); };
+  } else {
+    return nullptr;
+  }
+}
 
 /// What every learner looks like once its type is gone. Members for capabilities that the learner lacks throw; the
 /// driver has checked before that nobody calls them.
@@ -35,6 +56,9 @@ struct LearnerInterface {
   virtual State save() const = 0;
   virtual void load(const State& state) = 0;
   virtual Json spec() const = 0;
+  virtual void fill_spec(Json& saved) const = 0;
+  virtual LoopMaker loop_maker() const = 0;
+  virtual std::string_view needs_whole_pool() const = 0;
 
   virtual CapabilitySet capabilities() const = 0;
   virtual Values variance(const Values& inputs) const = 0;
@@ -130,6 +154,17 @@ struct LearnerModel final : LearnerInterface {
     restoring("learner", [&] { learner.load(state); });
   }
   Json spec() const override { return spec_of(held()); }
+  void fill_spec(Json& saved) const override { assay::fill_spec(held(), saved); }
+  LoopMaker loop_maker() const override { return loop_maker_of(held()); }
+  std::string_view needs_whole_pool() const override {
+    if constexpr (requires {
+                    { held().needs_whole_pool() } -> std::convertible_to<std::string_view>;
+                  }) {
+      return held().needs_whole_pool();
+    } else {
+      return {};
+    }
+  }
 
   CapabilitySet capabilities() const override { return capabilities_of(held()); }
   Values variance(const Values& inputs) const override {
@@ -157,4 +192,6 @@ struct LearnerModel final : LearnerInterface {
   const T& held() const { return learner; }
 };
 
-}  // namespace assay::detail
+}  // namespace detail
+
+}  // namespace assay

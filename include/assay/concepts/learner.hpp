@@ -47,6 +47,10 @@ namespace assay {
 ///    rule are refused when they come, not when it learns;
 ///  - `fit_scaling(samples, keep_function)`: fit standardisation on the labeled samples; with `keep_function` the
 ///    weights are rescaled so that the learner's predictions stay as they are;
+///  - `using default_loop = FullBatchLoop;`: the training loop, without options, where none is given; its header and
+///    `any_training_loop.hpp` are included. Else it is `DefaultTrainingLoop`;
+///  - `needs_whole_pool()`: why its loss says what it should for all labeled samples together only, as a
+///    `std::string_view`; a loop that trains it by parts of them warns of that;
 ///  - capabilities, below.
 ///
 /// Not required: a base class, copyability, thread safety.

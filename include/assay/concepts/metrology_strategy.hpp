@@ -20,6 +20,9 @@ using MeasureSignature = ContextSignature<MetrologyContextWith, decltype(&T::mea
 ///     `const MetrologyContextWith<Capabilities...>&` and gives `Measurements`;
 ///  2. `measure` is const, or the type is `Stateful`.
 ///
+/// Optional: `measured`, a range of names that it measures over all targets (and of one as NAME/TARGET), or
+/// `metric_names()` that gives them: a configuration whose stop criterion names another is refused at once.
+///
 /// The driver keeps the records of all rounds, checkpoints them and writes them to `metrics.jsonl`.
 template <class T>
 concept MetrologyStrategy = detail::HasMeasure<T> && detail::MeasureSignature<T>::valid &&

@@ -9,8 +9,11 @@
 
 namespace assay::detail {
 
-/// Starts a campaign from a configuration file in a directory, for those who ask and tell: "driver/dir" and "label" may
-/// be left out. Errors: as `load_campaign`.
+/// Starts a campaign in a directory, for those who ask and tell: "driver/dir" and "label" may be left out.
+/// \param folder from which relative paths are taken. Errors: as `load_campaign`.
+AnyDriver start_configured(const std::filesystem::path& directory, Json configuration,
+                           const std::filesystem::path& folder, const Registries& registries);
+/// The same of a file, whose folder it is.
 AnyDriver start_asked_campaign(const std::filesystem::path& directory, const std::filesystem::path& config_file,
                                const Registries& registries);
 

@@ -4,6 +4,7 @@
 #include <assay/data/random.hpp>
 #include <assay/detail/campaign_lock.hpp>
 #include <assay/detail/checkpoint_writer.hpp>
+#include <assay/detail/sha256.hpp>
 #include <assay/driver_options.hpp>
 #include <assay/label/context.hpp>
 #include <assay/learner/target_rule.hpp>
@@ -32,6 +33,7 @@ struct Slot {
   Json spec;
   std::function<State()> save;
   std::function<void(const State&)> load;
+  std::function<void(Json&)> fill_spec;  ///< gives an earlier specification the options that it lacks
 };
 
 /// Where a campaign stands. Round 0 obtains the labels of the pools that came without; a round r >= 1 goes through
@@ -131,7 +133,8 @@ class Campaign final : private LabelQueue {
   std::unordered_set<std::int64_t> equal_candidates() const;
   void renew_candidates();
   std::unordered_set<std::string> known_contents() const;
-  std::string pools_digest() const;
+  Sha256 digest_of_pools(std::string_view only = "") const;
+  Json described_pools() const;
   TensorPool& pool_of(Purpose purpose);
   MetrologyInputs metrology_inputs() const;
   QueryInputs query_inputs() const;
@@ -141,7 +144,12 @@ class Campaign final : private LabelQueue {
   void open();
   void require_to_be_continued() const;
   bool open_ledger();
+  void warn_of_unmeasured_tests();
+  using Differs = std::function<void(const std::string& where, const Json& was, const Json& is)>;
   Json fixed_configuration() const;
+  Json begun_configuration() const;
+  void compare_pools(const Json& saved, const Differs& differs) const;
+  Json filled(std::string_view slot_name, Json saved) const;
   void check_fixed(const Json& saved, std::string_view source) const;
   void agree_with_round_files();
   void set_aside_stale_checkpoints();

@@ -6,6 +6,7 @@
 #include <assay/detail/utf8.hpp>
 #include <assay/duration.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <concepts>
@@ -21,8 +22,16 @@ namespace assay::detail {
 
 /// How a type of option goes to and from JSON, where texts are UTF-8: other bytes (of names of folders, say) are
 /// replaced. A type that has none cannot be an option.
+///
+/// `fill(saved, now, standard)`, where options stand inside, gives a saved value what it lacks: `standard` is what an
+/// option has that is not given, and `now` the value in use, which knows the types of the components in it.
 template <class T>
 struct OptionCodec;
+
+template <class T>
+void fill_option(Json& saved, const T& now, const T& standard) {
+  if constexpr (requires { OptionCodec<T>::fill(saved, now, standard); }) OptionCodec<T>::fill(saved, now, standard);
+}
 
 template <>
 struct OptionCodec<bool> {
@@ -138,6 +147,9 @@ struct OptionCodec<std::optional<T>> {
       value = std::move(inner);
     }
   }
+  static void fill(Json& saved, const std::optional<T>& now, const std::optional<T>&) {
+    if (now && !saved.is_null()) fill_option(saved, *now, T{});
+  }
 };
 
 /// A component behind its erased owner: JSON with a "type" that the registries know.
@@ -157,6 +169,9 @@ struct OptionCodec<T> {
   static Json to_json(const T& value) { return value.spec(); }
   static void read(const ConfigReader& reader, T& value) {
     if (std::optional<T> made = make_component<T>(reader)) value = std::move(*made);
+  }
+  static void fill(Json& saved, const T& now, const T&) {
+    if constexpr (requires { now.fill_spec(saved); }) now.fill_spec(saved);
   }
 };
 
@@ -183,6 +198,16 @@ struct OptionCodec<std::vector<T>> {
       }
     }
   }
+  static void fill(Json& saved, const std::vector<T>& now, const std::vector<T>&) {
+    if (!saved.is_array()) return;
+    for (std::size_t i = 0; i < std::min(saved.size(), now.size()); ++i) {
+      if constexpr (HasSpec<T>) {
+        fill_option(saved[i], now[i], now[i]);
+      } else {
+        fill_option<T>(saved[i], now[i], T{});
+      }
+    }
+  }
 };
 
 template <class T>
@@ -198,6 +223,12 @@ struct OptionCodec<std::map<std::string, T>> {
     if (!reader.expect_object()) return;
     values.clear();
     for (const auto& item : reader.json().items()) OptionCodec<T>::read(reader.child(item.key()), values[item.key()]);
+  }
+  static void fill(Json& saved, const std::map<std::string, T>& now, const std::map<std::string, T>&) {
+    if (!saved.is_object()) return;
+    for (const auto& [name, value] : now) {
+      if (saved.contains(name)) fill_option(saved[name], value, T{});
+    }
   }
 };
 

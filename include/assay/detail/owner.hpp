@@ -20,6 +20,7 @@ struct ComponentInterface {
   virtual ~ComponentInterface() = default;
   virtual std::unique_ptr<Derived> clone() const = 0;
   virtual Json spec() const = 0;
+  virtual void fill_spec(Json& saved) const = 0;
   virtual State save() const = 0;
   virtual void load(const State& state) = 0;
 };
@@ -57,6 +58,7 @@ struct ComponentModel : Interface {
     }
   }
   Json spec() const override { return spec_of(held); }
+  void fill_spec(Json& saved) const override { assay::fill_spec(held, saved); }
   State save() const override { return save_state(held); }
   void load(const State& state) override { load_state(held, state); }
 };

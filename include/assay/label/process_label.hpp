@@ -141,6 +141,8 @@ class ProcessLabel {
 
   void label(LabelContext& context);
   std::vector<std::string> provides() const { return options.provides; }
+  /// Programs and templates that are not there, and templates with what is no input.
+  std::vector<ErrorParts> obstacles(const std::vector<std::string>& inputs) const;
 
   ProcessLabelOptions options;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <assay/any/any_training_loop.hpp>
 #include <assay/data/sample.hpp>
 #include <assay/learner/batch.hpp>
 #include <assay/learner/export.hpp>
@@ -10,6 +11,7 @@
 #include <assay/learner/target_rule.hpp>
 #include <assay/options.hpp>
 #include <assay/state.hpp>
+#include <assay/training/full_batch_loop.hpp>
 
 #include <array>
 #include <cstdint>
@@ -50,7 +52,8 @@ struct Hyperparameters {
 /// Its parameters are the logarithms of lengthscales, signal and noise variance, shared by all target components, which
 /// are independent otherwise; `training_step` is the negative log marginal likelihood of the batch over its size.
 /// `fit_scaling` takes over the labeled samples that predictions are conditioned on: whichever loop trains, predictions
-/// use every label. Train it with `FullBatchLoop`; mini-batches of the default loop see parts of the likelihood only.
+/// use every label. Where no loop is given, `FullBatchLoop` trains it: the likelihood is no sum over samples, and
+/// mini-batches see parts of it only.
 /// Float64 on the CPU.
 ///
 /// Shapes: fields of any shape, flattened. Cost: n³/3 a likelihood, n² a prediction, 8 n² bytes.
@@ -59,6 +62,7 @@ class GaussianProcess {
  public:
   static constexpr std::string_view key = "gaussian_process";
   static constexpr std::string_view summary = "exact Gaussian process, for up to about 2,000 labels";
+  using default_loop = FullBatchLoop;
 
   /// Errors: `ConfigError` for options out of range or no fields.
   explicit GaussianProcess(GaussianProcessOptions options);
@@ -72,6 +76,7 @@ class GaussianProcess {
   torch::Tensor training_step(const Batch& batch);
   Values predict(const Values& inputs) const;
   void set_training(bool) {}
+  std::string_view needs_whole_pool() const { return "the likelihood of a Gaussian process is no sum over samples"; }
   /// Draws hyperparameters to start from: lengthscales around the typical distance of two samples, little noise.
   void reset(std::uint64_t seed);
   /// Takes over samples to condition on. With `keep_function` the lengthscales keep their physical sizes.

@@ -52,6 +52,9 @@ class Transformed {
   State save() const;
   void load(const State& state);
   Json spec() const;
+  void fill_spec(Json& saved) const;
+  detail::LoopMaker loop_maker() const { return learner_.loop_maker(); }
+  std::string_view needs_whole_pool() const { return learner_.needs_whole_pool(); }
 
   CapabilitySet capabilities() const { return learner_.capabilities(); }
   Values variance(const Values& inputs) const;

@@ -3,6 +3,7 @@
 
 #include <assay/metrology/context.hpp>
 
+#include <array>
 #include <string_view>
 
 namespace assay {
@@ -13,6 +14,7 @@ namespace assay {
 struct Accuracy {
   static constexpr std::string_view key = "accuracy";
   static constexpr std::string_view summary = "share of correct classes";
+  static constexpr std::array measured{key};
 
   Measurements measure(const MetrologyContext& context) const;
 };

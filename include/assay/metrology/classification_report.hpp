@@ -24,6 +24,7 @@ struct ClassificationReportOptions {
 struct ClassificationReport {
   static constexpr std::string_view key = "classification_report";
   static constexpr std::string_view summary = "precision, recall and F1 of one class";
+  static constexpr std::array<std::string_view, 3> measured{"precision", "recall", "f1"};
 
   explicit ClassificationReport(ClassificationReportOptions options_ = {}) : options(options_) {
     require_valid(options, key);

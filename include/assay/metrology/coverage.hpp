@@ -23,6 +23,7 @@ struct CoverageOptions {
 struct Coverage {
   static constexpr std::string_view key = "coverage";
   static constexpr std::string_view summary = "share of truths inside the predicted interval";
+  static constexpr std::array measured{key};
 
   explicit Coverage(CoverageOptions options_ = {}) : options(options_) { require_valid(options, key); }
   Measurements measure(const MetrologyContextWith<Variance>& context) const;

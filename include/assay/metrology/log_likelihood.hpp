@@ -3,6 +3,7 @@
 
 #include <assay/metrology/context.hpp>
 
+#include <array>
 #include <string_view>
 
 namespace assay {
@@ -17,6 +18,7 @@ namespace assay {
 struct LogLikelihood {
   static constexpr std::string_view key = "log_likelihood";
   static constexpr std::string_view summary = "mean log of the predicted density at the truth";
+  static constexpr std::array measured{key};
 
   Measurements measure(const MetrologyContextWith<Variance>& context) const;
 };

@@ -3,6 +3,7 @@
 
 #include <assay/metrology/context.hpp>
 
+#include <array>
 #include <string_view>
 
 namespace assay {
@@ -15,6 +16,7 @@ namespace assay {
 struct MaxError {
   static constexpr std::string_view key = "max_error";
   static constexpr std::string_view summary = "largest absolute error";
+  static constexpr std::array measured{key};
 
   Measurements measure(const MetrologyContext& context) const;
 };

@@ -30,6 +30,7 @@ class Metrics {
 
   Measurements measure(const MetrologyContext& context);
   CapabilitySet requirements() const;
+  std::optional<std::vector<std::string>> metric_names() const;
   State save() const;
   void load(const State& state);
 

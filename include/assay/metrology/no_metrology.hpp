@@ -3,6 +3,7 @@
 
 #include <assay/metrology/context.hpp>
 
+#include <array>
 #include <string_view>
 
 namespace assay {
@@ -11,6 +12,7 @@ namespace assay {
 struct NoMetrology {
   static constexpr std::string_view key = "none";
   static constexpr std::string_view summary = "measures nothing";
+  static constexpr std::array<std::string_view, 0> measured{};
 
   Measurements measure(const MetrologyContext&) const { return {}; }
 };

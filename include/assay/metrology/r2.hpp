@@ -3,6 +3,7 @@
 
 #include <assay/metrology/context.hpp>
 
+#include <array>
 #include <string_view>
 
 namespace assay {
@@ -15,6 +16,7 @@ namespace assay {
 struct R2 {
   static constexpr std::string_view key = "r2";
   static constexpr std::string_view summary = "share of the variance that is explained";
+  static constexpr std::array measured{key};
 
   Measurements measure(const MetrologyContext& context) const;
 };

@@ -30,7 +30,8 @@ struct TrainingReport {
   std::string not_recorded;   ///< why batches on a device were not recorded; empty where they were, and on the CPU
   double training_loss = 0;
   double validation_loss = std::numeric_limits<double>::quiet_NaN();
-  std::string ended_by;  ///< "epochs", "early_stopping" or "stop_requested"
+  std::string warning{};  ///< why this loop cannot train the learner well; empty where it can
+  std::string ended_by;   ///< "epochs", "early_stopping" or "stop_requested"
 };
 
 /// What the driver gives a training loop.

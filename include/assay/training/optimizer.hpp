@@ -75,6 +75,7 @@ class AnyOptimizer {
   void step(const torch::Tensor& lr) { self_->step(lr); }
   double lr() const { return self_->lr(); }
   Json spec() const { return self_->spec(); }
+  void fill_spec(Json& saved) const { self_->fill_spec(saved); }
   State save() const { return self_->save(); }
   void load(const State& state) { self_->load(state); }
 

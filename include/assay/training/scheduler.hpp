@@ -52,6 +52,7 @@ class AnyScheduler {
 
   double factor(const ScheduleProgress& progress) const { return self_->factor(progress); }
   Json spec() const { return self_->spec(); }
+  void fill_spec(Json& saved) const { self_->fill_spec(saved); }
 
  private:
   detail::Owner<detail::SchedulerInterface> self_;

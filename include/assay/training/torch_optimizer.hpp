@@ -101,6 +101,13 @@ class TorchOptimizer {
     spec["type"] = std::string(key);
     return spec;
   }
+  void fill_spec(Json& saved) const {
+    if (key_of(saved) != key) return;
+    const Json defaults = detail::archived(Options(1e-2)).json;
+    for (const auto& [name, value] : defaults.items()) {
+      if (!saved.contains(name)) saved[name] = value;
+    }
+  }
 
   State save() const {
     State all;
