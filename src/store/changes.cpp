@@ -12,7 +12,7 @@
 namespace assay::store {
 
 void Store::commit_batch(const RoundRow& round, std::span<const NewSample> samples) {
-  change([&] {
+  change_queue([&] {
     insert(round);
     for (const NewSample& sample : samples) {
       const Column inputs = column_for(sample.inputs);
@@ -74,7 +74,7 @@ void Store::set_handles(std::span<const std::int64_t> ids, const std::string& ha
 }
 
 void Store::end(std::span<const Ended> ended) {
-  change([&] {
+  change_queue([&] {
     for (const Ended& one : ended) {
       const SampleRow before = known_row(one.id);
       SampleRow after = before;
@@ -82,9 +82,10 @@ void Store::end(std::span<const Ended> ended) {
       if (one.labels) {
         const Column labels = column_for(*one.labels);
         after.labels = digest_of(labels.bytes);
-        set_labels(one.id, labels);
+        update(before, after, labels);
+      } else {
+        update(before, after);
       }
-      update(before, after);
       const std::optional<AttemptRow> attempt = attempt_row(one.id, one.attempt);
       if (!attempt) throw_unknown(one.id);
       AttemptRow over = *attempt;
@@ -107,7 +108,7 @@ void Store::end(std::span<const Ended> ended) {
 std::int64_t Store::move(std::span<const std::int64_t> ids, std::span<const SampleState> from, SampleState to) {
   std::int64_t moved = 0;
   if (ids.empty()) return moved;
-  change([&] {
+  change_queue([&] {
     moved = 0;
     for (const std::int64_t id : ids) {
       const std::optional<SampleRow> before = sample_row(id);
@@ -124,7 +125,7 @@ std::int64_t Store::move(std::span<const std::int64_t> ids, std::span<const Samp
 std::int64_t Store::interrupt(std::span<const std::int64_t> ids) {
   std::int64_t moved = 0;
   if (ids.empty()) return moved;
-  change([&] {
+  change_queue([&] {
     moved = 0;
     for (const std::int64_t id : ids) {
       const std::optional<SampleRow> before = sample_row(id);
@@ -173,8 +174,7 @@ bool Store::answer(std::int64_t id, const std::string& fingerprint) {
     after.state = SampleState::done;
     ++after.attempts;
     after.labels = digest_of(labels.bytes);
-    set_labels(id, labels);
-    update(before, after);
+    update(before, after, labels);
     insert(
         AttemptRow{.id = id,
                    .attempt = after.attempts,
@@ -191,7 +191,7 @@ bool Store::answer(std::int64_t id, const std::string& fingerprint) {
 std::int64_t Store::withdraw(std::span<const std::int64_t> ids, const std::string& reason, SampleState to) {
   std::int64_t moved = 0;
   if (ids.empty()) return moved;
-  change([&] {
+  change_queue([&] {
     moved = 0;
     for (const std::int64_t id : ids) {
       const std::optional<SampleRow> before = sample_row(id);
@@ -215,7 +215,7 @@ std::int64_t Store::withdraw(std::span<const std::int64_t> ids, const std::strin
       after.labels.reset();
       after.integrated.reset();
       after.integrated_in.reset();
-      set_labels(id, std::nullopt);
+      drop_labels(id);
       update(*before, after);
       ++moved;
     }
@@ -311,7 +311,7 @@ double Store::record_seconds(std::int64_t round, double seconds) {
 }
 
 void Store::restore(const RoundRow& round, std::span<const WholeSample> samples) {
-  change([&] {
+  change_queue([&] {
     insert(round);
     for (const WholeSample& sample : samples) {
       const Column inputs = column_for(sample.inputs);
