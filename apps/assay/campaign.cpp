@@ -229,7 +229,7 @@ int ask(const std::filesystem::path& campaign, std::int64_t count, bool again, c
   // Once more where labels from elsewhere answered all that was to be asked for.
   do {
     status = driver.advance();
-    if (status == RunStatus::waiting) samples = again ? driver.asked() : driver.ask(count);
+    if (status == RunStatus::waiting) samples = again ? driver.asked() : driver.ask(count, Asked::until_kept);
   } while (status == RunStatus::waiting && !again && samples.empty() && driver.asked().empty());
   if (status == RunStatus::stopped) {
     std::cerr << "assay: stopped; the same command goes on\n";
