@@ -343,6 +343,13 @@ TEST_CASE("what was read of the queue is known to be old when the queue was chan
   CHECK(has_changed());
   CHECK(ledger->withdraw(labeled, "wrong mesh", SampleState::queued) == 1);
   CHECK(has_changed());
+  const store::Start labeled_one{.id = 201, .directory = "d"};
+  ledger->start({&labeled_one, 1}, Durable::now);
+  const std::string label = label_of(201);
+  const Ended done{.id = 201, .seconds = 1, .labels = label};
+  has_changed();
+  ledger->end({&done, 1});
+  CHECK_FALSE(has_changed());
   ledger->start({&start, 1}, Durable::now);
   const Ended again{.id = 200, .attempt = 2, .state = SampleState::queued, .outcome = "failed", .seconds = 1};
   has_changed();

@@ -74,7 +74,7 @@ void Store::set_handles(std::span<const std::int64_t> ids, const std::string& ha
 }
 
 void Store::end(std::span<const Ended> ended) {
-  change_queue([&] {
+  const std::function<void()> end_all = [&] {
     for (const Ended& one : ended) {
       const SampleRow before = known_row(one.id);
       SampleRow after = before;
@@ -102,7 +102,9 @@ void Store::end(std::span<const Ended> ended) {
       }
       update(*attempt, over);
     }
-  });
+  };
+  const auto waits_again = [](const Ended& one) { return one.state == SampleState::queued; };
+  std::any_of(ended.begin(), ended.end(), waits_again) ? change_queue(end_all) : change(end_all);
 }
 
 std::int64_t Store::move(std::span<const std::int64_t> ids, std::span<const SampleState> from, SampleState to) {
