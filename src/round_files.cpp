@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "data/row_stacker.hpp"
 #include "store/object_store.hpp"
 
 #include <assay/data/safetensors.hpp>
@@ -106,6 +107,28 @@ void put_rows(Values& tensors, const std::string& prefix, const std::vector<std:
     }
   }
 }
+
+/// Stacks samples that are given as bytes, as long as each has the header of the first: parsing it once is most of what
+/// is to be saved.
+class AlikeSamples {
+ public:
+  void add(std::span<const std::byte> sample, const std::string& where) {
+    const std::string_view bytes(reinterpret_cast<const char*>(sample.data()), sample.size());
+    if (!stacker_) {
+      header_ = detail::safetensors_header_of(bytes);
+      stacker_.emplace(from_safetensors(sample, where).names(), 64);
+    }
+    alike_ = alike_ && bytes.starts_with(header_);
+    if (alike_) stacker_->add(sample, where);
+  }
+  /// Nothing if there was none, or they are not alike.
+  std::optional<Values> take() const { return stacker_ && alike_ ? std::optional(stacker_->take()) : std::nullopt; }
+
+ private:
+  std::string header_;
+  std::optional<detail::RowStacker> stacker_;
+  bool alike_ = true;
+};
 
 /// Tensors by what stands before the first '/' of their names.
 using Groups = std::map<std::string, Values>;
@@ -269,14 +292,15 @@ std::vector<std::int64_t> rounds_on_disk(const fs::path& campaign, RoundKind kin
 
 std::string write_picks_file(const fs::path& campaign, const Ledger& ledger, std::int64_t round) {
   const fs::path file = round_file(campaign, RoundKind::picks, round);
-  const std::optional<CommittedBatch> batch = ledger.batch(round);
-  if (!batch) {
+  const std::optional<State> strategy_state = ledger.strategy_state(round);
+  if (!strategy_state) {
     throw CheckpointError(
         {"assay.ledger.round", file.string(), "a round that the ledger holds", std::to_string(round), ""});
   }
   Json entries = Json::array();
   std::vector<SampleId> ids;
-  for (const LedgerEntry& entry : batch->entries) {
+  AlikeSamples alike;
+  ledger.for_each_pick(round, [&](const LedgerEntry& entry, std::span<const std::byte> inputs) {
     entries.push_back({{"id", entry.id},
                        {"purpose", to_string(entry.purpose)},
                        {"rank", entry.rank},
@@ -284,12 +308,17 @@ std::string write_picks_file(const fs::path& campaign, const Ledger& ledger, std
                        {"strategy", entry.strategy},
                        {"fingerprint", entry.fingerprint}});
     ids.push_back(entry.id);
-  }
-  std::vector<std::pair<std::size_t, Values>> inputs;
-  for (Values& values : ledger.inputs(ids)) inputs.emplace_back(inputs.size(), std::move(values));
+    alike.add(inputs, "ledger, sample " + std::to_string(entry.id));
+  });
   Values tensors;
-  put_rows(tensors, "inputs", inputs);
-  for (const NamedTensor& entry : batch->strategy_state.tensors) tensors.set("state/" + entry.name, entry.tensor);
+  if (const std::optional<Values> stacked = alike.take()) {
+    for (const NamedTensor& entry : *stacked) tensors.set("inputs/" + entry.name, entry.tensor);
+  } else {
+    std::vector<std::pair<std::size_t, Values>> inputs;
+    for (Values& values : ledger.inputs(ids)) inputs.emplace_back(inputs.size(), std::move(values));
+    put_rows(tensors, "inputs", inputs);
+  }
+  for (const NamedTensor& entry : strategy_state->tensors) tensors.set("state/" + entry.name, entry.tensor);
   return write_sealed(file,
                       {{"format", format},
                        {"campaign", ledger.campaign_id()},
@@ -297,7 +326,7 @@ std::string write_picks_file(const fs::path& campaign, const Ledger& ledger, std
                        {"round", round},
                        {"label_version", detail::label_version_of(ledger)},
                        {"entries", std::move(entries)},
-                       {"state", batch->strategy_state.json}},
+                       {"state", strategy_state->json}},
                       tensors);
 }
 

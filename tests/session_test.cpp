@@ -15,6 +15,7 @@
 #include <assay/tools/check.hpp>
 #include <assay/tools/labels.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <set>
@@ -163,6 +164,41 @@ TEST_CASE("what is asked for until it is told stays asked for over restarts", "[
   }
   CHECK(driver.counts().simulations == 12);
   CHECK(campaign_hash(folder / "c") == whole_hash(folder));
+}
+
+TEST_CASE("samples that are asked for until they are kept stand in the queue of the ledger until then",
+          "[session][f13]") {
+  const toy::Folder folder;
+  const auto in_ledger = [&](SampleState state) {
+    return Ledger::open_read_only(folder / "c" / "ledger.sqlite", folder / "c" / "labels" / "objects").count(state);
+  };
+  std::vector<SampleId> lost;
+  {
+    auto driver = external_driver(toy::options(folder / "c"));
+    CHECK(driver.advance() == RunStatus::waiting);
+    for (const Sample& sample : driver.ask(3, Asked::until_kept)) lost.push_back(sample.id);
+    REQUIRE(lost.size() == 3);
+    CHECK(driver.attempts(lost) == std::vector<int>{1, 1, 1});
+    // Nobody else is given them, and nobody can tell them yet.
+    for (const Sample& sample : driver.ask(100)) CHECK(std::find(lost.begin(), lost.end(), sample.id) == lost.end());
+    CHECK_THROWS_WITH(driver.tell(lost.front(), failed("?")), Contains("not_running"));
+    CHECK(in_ledger(SampleState::queued) == 3);
+  }
+  {
+    auto driver = external_driver(toy::options(folder / "c"));
+    CHECK(driver.advance() == RunStatus::waiting);
+    const std::vector<Sample> again = driver.ask(3, Asked::until_kept);
+    std::vector<SampleId> ids;
+    for (const Sample& sample : again) ids.push_back(sample.id);
+    CHECK(ids == lost);
+    CHECK(driver.attempts(ids) == std::vector<int>{1, 1, 1});  // the first time was none
+    driver.keep_asked(ids);
+    CHECK(in_ledger(SampleState::running) == 3);
+    CHECK(driver.asked().size() == 3);
+    CHECK(driver.tell(ids.front(), done(toy::solve(again.front().values))));
+  }
+  auto driver = external_driver(toy::options(folder / "c"));
+  CHECK(driver.asked().size() == 2);
 }
 
 TEST_CASE("samples that were asked for and never told are simulated by a campaign that runs itself", "[session]") {

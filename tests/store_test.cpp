@@ -7,11 +7,14 @@
 #include <assay/detail/files.hpp>
 #include <assay/error.hpp>
 
+#include <array>
 #include <cstdlib>
+#include <map>
 #include <optional>
 #include <random>
 #include <set>
 #include <sstream>
+#include <utility>
 
 using namespace assay;
 using namespace assay::store;
@@ -286,6 +289,76 @@ TEST_CASE("a label that is taken back stays with its attempt, and its place stay
   CHECK(store->damage().empty());
   store->integrate(2, std::vector<std::int64_t>{104}, "");
   CHECK(store->sample(104).integrated == 3);
+}
+
+TEST_CASE("counts are those of the rows after every kind of change", "[store]") {
+  const toy::Folder folder;
+  const auto ledger = filled(folder.path());
+  const auto require_counted = [&](const char* after) {
+    INFO(after);
+    CHECK(ledger->damage().empty());  // compares them with the rows
+    std::map<std::string, std::int64_t> counted;
+    for (const Store::Tally& tally : ledger->tally()) counted[tally.state] += tally.count;
+    for (const SampleRow& row : ledger->samples()) --counted[std::string(to_string(row.state))];
+    for (const SampleRow& row : ledger->samples()) counted["simulations"] -= row.attempts;
+    for (const auto& [state, left] : counted) CHECK(left == 0);
+  };
+  require_counted("labels and failures");
+  const std::vector<std::int64_t> failed{103, 107}, labeled{100, 104}, queued{200, 201, 202};
+  CHECK(ledger->move(failed, std::array{SampleState::failed}, SampleState::queued) == 2);
+  require_counted("queued again");
+  CHECK(ledger->withdraw(labeled, "wrong mesh", SampleState::abandoned) == 2);
+  require_counted("taken back");
+  std::vector<store::Start> starts;
+  for (const std::int64_t id : queued) starts.push_back({.id = id, .directory = "d"});
+  ledger->start(starts, Durable::now);
+  require_counted("started");
+  CHECK(ledger->last_attempts(SampleState::running).size() == 3);
+  CHECK(ledger->interrupt(queued) == 3);
+  require_counted("interrupted");
+  // One that fails changes nothing.
+  starts.push_back({.id = 999, .directory = "d"});
+  CHECK_THROWS_WITH(ledger->start(starts, Durable::now), Contains("sample 999"));
+  require_counted("a change that failed");
+}
+
+TEST_CASE("what was read of the queue is known to be old when the queue was changed by more than starts", "[store]") {
+  const toy::Folder folder;
+  const auto ledger = filled(folder.path());
+  std::vector<std::int64_t> seen;
+  ledger->for_each_queued(5, [&](const SampleRow& row, std::optional<std::string_view> inputs) {
+    seen.push_back(row.id);
+    CHECK(inputs == "inputs " + std::to_string(row.id) + std::string(40, 'x'));
+  });
+  CHECK(seen == std::vector<std::int64_t>{200, 201, 202, 203, 204});
+  std::int64_t before = ledger->queue_changes();
+  const auto has_changed = [&] { return std::exchange(before, ledger->queue_changes()) != before; };
+  const store::Start start{.id = 200, .directory = "d"};
+  ledger->start({&start, 1}, Durable::with_next);
+  CHECK_FALSE(has_changed());
+  const std::vector<std::int64_t> running{200}, failed{103}, labeled{100};
+  CHECK(ledger->interrupt(running) == 1);
+  CHECK(has_changed());
+  CHECK(ledger->move(failed, std::array{SampleState::failed}, SampleState::queued) == 1);
+  CHECK(has_changed());
+  CHECK(ledger->withdraw(labeled, "wrong mesh", SampleState::queued) == 1);
+  CHECK(has_changed());
+  const store::Start labeled_one{.id = 201, .directory = "d"};
+  ledger->start({&labeled_one, 1}, Durable::now);
+  const std::string label = label_of(201);
+  const Ended done{.id = 201, .seconds = 1, .labels = label};
+  has_changed();
+  ledger->end({&done, 1});
+  CHECK_FALSE(has_changed());
+  ledger->start({&start, 1}, Durable::now);
+  const Ended again{.id = 200, .attempt = 2, .state = SampleState::queued, .outcome = "failed", .seconds = 1};
+  has_changed();
+  ledger->end({&again, 1});
+  CHECK(has_changed());
+  const NewSample more{.row = {.id = 300, .rank = 0, .purpose = "training", .strategy = "s", .fingerprint = "f300"},
+                       .inputs = "inputs"};
+  ledger->commit_batch({.round = 3, .state_json = "{}", .state_tensors = "tensors"}, {&more, 1});
+  CHECK(has_changed());
 }
 
 TEST_CASE("a ledger of format 2 is sealed when it is opened, and read from a copy before", "[store]") {

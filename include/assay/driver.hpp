@@ -112,8 +112,8 @@ class Driver {
   std::vector<Sample> ask(std::int64_t count, Asked asked = Asked::until_restart) {
     return campaign_->ask(count, asked);
   }
-  /// Keeps samples that were asked for `Asked::until_restart` with who asked for them, as if it had been
-  /// `Asked::until_told`: to be called when they have reached him. One commit.
+  /// Keeps samples that were asked for with who asked for them, as if it had been `Asked::until_told`: to be called
+  /// when they have reached him. One commit for those that were asked for `Asked::until_kept`, one for others.
   void keep_asked(std::span<const SampleId> ids) { campaign_->keep_asked(ids); }
   /// Samples that are with who asked for them, `Asked::until_told`.
   std::vector<Sample> asked() const { return campaign_->asked(); }

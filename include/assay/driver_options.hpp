@@ -148,6 +148,7 @@ struct TellResult {
 enum class Asked {
   until_restart,  ///< the next process offers it again
   until_told,     ///< over restarts, however long it takes
+  until_kept,     ///< reserved in this process alone: the ledger knows of it from `Driver::keep_asked` on
 };
 
 /// How `Driver::run` or `Driver::advance` ended.

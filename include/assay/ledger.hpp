@@ -101,6 +101,12 @@ struct ArchivedLabel {
   std::string source;  ///< where it comes from, in words
 };
 
+/// A sample that waits to be simulated.
+struct QueuedSample {
+  LedgerEntry entry;
+  std::optional<Values> inputs;  ///< nothing where they are so large that they are not read ahead
+};
+
 /// Everything the ledger knows of one sample: what the files of a round hold, and a ledger is rebuilt from.
 struct SampleRecord {
   LedgerEntry entry;
@@ -195,6 +201,11 @@ class Ledger {
   /// @{
   void commit_batch(std::int64_t round, std::span<const NewEntry> entries, const State& strategy_state);
   std::optional<CommittedBatch> batch(std::int64_t round) const;
+  /// Of that, the state of the query strategy alone.
+  std::optional<State> strategy_state(std::int64_t round) const;
+  /// What a round chose, by rank, with the inputs as the bytes of a safetensors file; they live until `use` returns.
+  void for_each_pick(std::int64_t round,
+                     const std::function<void(const LedgerEntry&, std::span<const std::byte> inputs)>& use) const;
   /// The last round that chose; -1 if there is none.
   std::int64_t last_round() const;
   /// Ids of all samples chosen in rounds `first` to `last`, by round and rank.
@@ -205,6 +216,11 @@ class Ledger {
   /// @{
   /// The first `limit` queued samples, by round and rank.
   std::vector<SampleId> queued(std::int64_t limit) const;
+  /// The same as a whole.
+  std::vector<QueuedSample> queue(std::int64_t limit) const;
+  /// Grows whenever samples were put into the queue, or taken out of it by anything but their start or an answer: while
+  /// it stays, what was read of the queue still stands in it, unless it was started or answered.
+  std::int64_t queue_changes() const noexcept;
   std::int64_t count(SampleState state) const;
   /// Samples of rounds up to `round` that are queued or running.
   std::int64_t open_until(std::int64_t round) const;
@@ -285,6 +301,8 @@ class Ledger {
   /// Errors: `CheckpointError` for a sample without labels.
   Values labels(SampleId id) const;
   std::vector<LedgerAttempt> attempts(SampleId id) const;
+  /// The last attempt of each running sample, without what was refused.
+  std::vector<std::pair<SampleId, LedgerAttempt>> running_attempts() const;
   /// Every sample ever chosen, by round and rank.
   std::vector<LedgerEntry> entries() const;
   /// Of these samples, in their order.

@@ -198,12 +198,29 @@ std::string shortest(Number number) {
   return {digits.data(), end.ptr};
 }
 
-std::string cell_of(const torch::Tensor& value) {
-  if (!value.is_floating_point()) return std::to_string(value.item<std::int64_t>());
-  const double number = value.item<double>();
-  if (std::isnan(number)) return "";
-  return value.scalar_type() == torch::kFloat64 ? shortest(number) : shortest(static_cast<float>(number));
-}
+/// A field of many rows, each a row of cells.
+class Cells {
+ public:
+  explicit Cells(const torch::Tensor& field)
+      : single_(field.scalar_type() != torch::kFloat64),
+        numbers_(field.detach()
+                     .to(torch::kCPU, field.is_floating_point() ? torch::kFloat64 : torch::kInt64)
+                     .reshape({field.size(0), -1})
+                     .contiguous()) {}
+
+  std::int64_t in_a_row() const { return numbers_.size(1); }
+  std::string text(std::size_t row, std::int64_t column) const {
+    const auto place = static_cast<std::int64_t>(row) * in_a_row() + column;
+    if (!numbers_.is_floating_point()) return std::to_string(numbers_.const_data_ptr<std::int64_t>()[place]);
+    const double number = numbers_.const_data_ptr<double>()[place];
+    if (std::isnan(number)) return "";
+    return single_ ? shortest(static_cast<float>(number)) : shortest(number);
+  }
+
+ private:
+  bool single_;
+  torch::Tensor numbers_;
+};
 
 }  // namespace
 
@@ -242,11 +259,11 @@ std::string to_csv(const std::vector<std::pair<std::string, std::vector<std::str
     out += '\n';
     first = true;
   };
-  std::vector<torch::Tensor> tensors;
+  std::vector<Cells> numbers;
   for (const auto& [name, cells] : texts) put(quoted(name));
   for (const auto& [name, tensor] : columns) {
-    tensors.push_back(tensor.reshape({tensor.size(0), -1}).contiguous());
-    for (std::int64_t i = 0; i < tensors.back().size(1); ++i) {
+    numbers.emplace_back(tensor);
+    for (std::int64_t i = 0; i < numbers.back().in_a_row(); ++i) {
       put(quoted(tensor.dim() == 1 ? name : indexed(name, static_cast<std::size_t>(i))));
     }
   }
@@ -254,9 +271,8 @@ std::string to_csv(const std::vector<std::pair<std::string, std::vector<std::str
   const std::size_t rows = texts.empty() ? static_cast<std::size_t>(batch_size(columns)) : texts.front().second.size();
   for (std::size_t row = 0; row < rows; ++row) {
     for (const auto& [name, cells] : texts) put(quoted(cells[row]));
-    for (const torch::Tensor& tensor : tensors) {
-      const torch::Tensor values = tensor[static_cast<std::int64_t>(row)];
-      for (std::int64_t i = 0; i < values.size(0); ++i) put(cell_of(values[i]));
+    for (const Cells& field : numbers) {
+      for (std::int64_t i = 0; i < field.in_a_row(); ++i) put(field.text(row, i));
     }
     end_row();
   }

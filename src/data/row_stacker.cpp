@@ -7,6 +7,7 @@
 #include <assay/data/schema.hpp>
 #include <assay/error.hpp>
 
+#include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
@@ -74,6 +75,23 @@ void RowStacker::add(std::span<const std::byte> sample, std::string_view where) 
                 sample.data() + data_start_ + entries_[i].begin, bytes);
   }
   ++count_;
+}
+
+std::string safetensors_header_of(std::string_view bytes) {
+  std::uint64_t size = 0;
+  for (std::size_t i = std::min<std::size_t>(8, bytes.size()); i-- > 0;)
+    size = size << 8 | static_cast<unsigned char>(bytes[i]);
+  return std::string(bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(size, bytes.size())) + 8));
+}
+
+std::vector<Values> rows_of(const Values& batch) {
+  const at::AutoDispatchBelowADInplaceOrView no_autograd;  // it takes longer than the rest
+  std::vector<Values> rows(static_cast<std::size_t>(batch_size(batch)));
+  for (const NamedTensor& entry : batch) {
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      rows[i].set(entry.name, entry.tensor.select(0, static_cast<std::int64_t>(i)));
+  }
+  return rows;
 }
 
 Values RowStacker::take() const {

@@ -42,4 +42,10 @@ class RowStacker {
   std::vector<torch::Tensor> columns_;     // [room_, ...]
 };
 
+/// The part of a safetensors file before its data, with its length.
+std::string safetensors_header_of(std::string_view bytes);
+
+/// The samples of a batch, as views on it that autograd knows nothing of. Cheaper than `row`, which copies.
+std::vector<Values> rows_of(const Values& batch);
+
 }  // namespace assay::detail

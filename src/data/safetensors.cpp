@@ -55,7 +55,8 @@ std::string to_safetensors(const Values& tensors, const std::map<std::string, st
   std::vector<torch::Tensor> data;
   std::uint64_t offset = 0;
   for (const NamedTensor& entry : tensors) {
-    const torch::Tensor tensor = entry.tensor.detach().to(torch::kCPU).contiguous();
+    const bool at_hand = entry.tensor.is_cpu() && entry.tensor.is_contiguous();
+    const torch::Tensor tensor = at_hand ? entry.tensor : entry.tensor.detach().to(torch::kCPU).contiguous();
     const std::uint64_t end = offset + tensor.nbytes();
     header[entry.name] = {{"dtype", dtype_of(entry)}, {"shape", tensor.sizes().vec()}, {"data_offsets", {offset, end}}};
     data.push_back(tensor);

@@ -12,6 +12,7 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 
 namespace assay {
@@ -32,9 +33,26 @@ std::string list_of(const Values& values) {
 }
 
 std::string shape_of(const torch::Tensor& tensor) {
-  std::ostringstream text;
-  text << tensor.sizes();
-  return text.str();
+  std::string text;
+  for (const std::int64_t size : tensor.sizes()) text += (text.empty() ? "" : ", ") + std::to_string(size);
+  return "[" + text + "]";
+}
+
+/// What few numbers hold is asked for by hand: an operation of LibTorch takes much longer than they do.
+template <class Number>
+bool finite_by_hand(const torch::Tensor& tensor) {
+  const auto* data = static_cast<const Number*>(tensor.const_data_ptr());
+  return std::all_of(data, data + tensor.numel(), [](Number number) { return std::isfinite(number); });
+}
+
+bool is_finite(const torch::Tensor& tensor) {
+  if (!tensor.is_floating_point()) return true;
+  constexpr std::int64_t few = 1000;
+  if (tensor.is_cpu() && tensor.is_contiguous() && tensor.numel() <= few) {
+    if (tensor.scalar_type() == torch::kFloat64) return finite_by_hand<double>(tensor);
+    if (tensor.scalar_type() == torch::kFloat32) return finite_by_hand<float>(tensor);
+  }
+  return at::isfinite(tensor).all().item<bool>();
 }
 
 [[noreturn]] void throw_duplicate(const std::string& name) {
@@ -186,14 +204,12 @@ Values concatenate(const std::vector<Values>& batches) {
 }
 
 bool all_finite(const Values& values) {
-  return std::all_of(values.begin(), values.end(), [](const NamedTensor& entry) {
-    return !entry.tensor.is_floating_point() || at::isfinite(entry.tensor).all().item<bool>();
-  });
+  return std::all_of(values.begin(), values.end(), [](const NamedTensor& entry) { return is_finite(entry.tensor); });
 }
 
 void require_finite(const Values& values, std::string_view where) {
   for (const NamedTensor& entry : values) {
-    if (!entry.tensor.is_floating_point() || at::isfinite(entry.tensor).all().item<bool>()) continue;
+    if (is_finite(entry.tensor)) continue;
     const torch::Tensor flat = entry.tensor.detach().to(torch::kCPU, torch::kFloat64).flatten();
     const std::int64_t element = at::isfinite(flat).logical_not().nonzero()[0].item<std::int64_t>();
     std::ostringstream got;
@@ -206,7 +222,8 @@ void require_finite(const Values& values, std::string_view where) {
 std::string fingerprint(const Values& values) {
   detail::Sha256 digest;
   for (const NamedTensor& entry : values) {
-    const torch::Tensor tensor = entry.tensor.detach().to(torch::kCPU).contiguous();
+    const bool at_hand = entry.tensor.is_cpu() && entry.tensor.is_contiguous();
+    const torch::Tensor tensor = at_hand ? entry.tensor : entry.tensor.detach().to(torch::kCPU).contiguous();
     digest.update(entry.name + " " + c10::toString(tensor.scalar_type()) + " " + shape_of(tensor) + "\n");
     digest.update(std::span(static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()));
   }

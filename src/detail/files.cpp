@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 namespace {
 
 std::atomic<std::int64_t> sync_nanoseconds{0};
+thread_local std::int64_t own_sync_nanoseconds = 0;
 
 [[noreturn]] void fail(const fs::path& path, std::string_view what, int error) {
   throw CheckpointError({.id = "assay.file",
@@ -136,7 +137,12 @@ void sync_directory(const fs::path& directory) {
 }  // namespace
 
 double sync_seconds() { return 1e-9 * static_cast<double>(sync_nanoseconds.load()); }
-void add_sync_seconds(double seconds) { sync_nanoseconds += static_cast<std::int64_t>(1e9 * seconds); }
+double own_sync_seconds() { return 1e-9 * static_cast<double>(own_sync_nanoseconds); }
+void add_sync_seconds(double seconds) {
+  const auto nanoseconds = static_cast<std::int64_t>(1e9 * seconds);
+  sync_nanoseconds += nanoseconds;
+  own_sync_nanoseconds += nanoseconds;
+}
 
 void make_directories_durably(const fs::path& directory) {
   if (directory.empty() || fs::is_directory(directory)) return;

@@ -30,11 +30,23 @@ void prepare() {
   require(ready);
 }
 
+/// Looked up once: `EVP_sha256` is looked up for each digest, which takes as long as the digest of a row. Kept for the
+/// same threads.
+const EVP_MD* algorithm() {
+  prepare();
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+  static const EVP_MD* const found = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+#else
+  static const EVP_MD* const found = EVP_sha256();
+#endif
+  require(found != nullptr);
+  return found;
+}
+
 }  // namespace
 
 Sha256::Sha256() : context_(std::make_unique<Context>()) {
-  prepare();
-  require(EVP_DigestInit_ex(context_->digest, EVP_sha256(), nullptr));
+  require(EVP_DigestInit_ex(context_->digest, algorithm(), nullptr));
 }
 Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
@@ -66,10 +78,9 @@ std::string Sha256::hex() {
 }
 
 Sha256Bytes sha256_bytes(std::string_view bytes) {
-  prepare();
   Sha256Bytes digest;
   unsigned int size = 0;
-  require(EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()), &size, EVP_sha256(),
+  require(EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()), &size, algorithm(),
                      nullptr));
   return digest;
 }

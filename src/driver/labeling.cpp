@@ -29,15 +29,11 @@ std::string Campaign::content_of(const Values& inputs) const {
 /// Sorts what the ledger calls running when a campaign goes on: with a handle it may be found again, else it is lost
 /// and queued again. \return how many were lost.
 std::int64_t Campaign::take_stock_of_running() {
-  std::vector<SampleId> lost;
-  for (const SampleId id : ledger_->in_state(SampleState::running)) {
-    LedgerAttempt attempt = ledger_->attempts(id).back();
-    if (attempt.handle.empty()) {
-      lost.push_back(id);
-    } else {
-      left_.emplace(id, std::move(attempt));
-    }
+  for (auto& [id, attempt] : ledger_->running_attempts()) {
+    if (!attempt.handle.empty()) left_.emplace(id, std::move(attempt));
   }
+  std::vector<SampleId> lost = ledger_->in_state(SampleState::running);
+  std::erase_if(lost, [&](SampleId id) { return left_.contains(id); });
   return ledger_->interrupt(lost);
 }
 
@@ -191,37 +187,69 @@ std::string Campaign::fingerprint_of_left(SampleId id) {
   return known.empty() ? std::string() : std::move(known.mapped());
 }
 
+/// Reads the front of the queue into memory, unless it is there: only this process changes the queue, and the ledger
+/// counts these changes. With the lock held.
+void Campaign::read_ahead(std::int64_t count) {
+  constexpr std::int64_t block = 64;
+  // Reserved samples are still queued in the ledger until they have started.
+  const std::int64_t limit = static_cast<std::int64_t>(running_.size()) + std::max(count, block) + 16;
+  const std::int64_t as_of = ledger_->queue_changes();
+  ahead_.clear();
+  ahead_is_all_ = true;
+  std::int64_t found = 0;
+  for (QueuedSample& sample : ledger_->queue(limit)) {
+    ahead_is_all_ = ++found < limit;
+    if (!running_.contains(sample.entry.id)) ahead_.push_back(std::move(sample));
+  }
+  ahead_as_of_ = as_of;
+}
+
 /// Up to `count` queued samples that nobody computes, reserved, in the order they were picked. Those whose content is
 /// known already are answered instead.
-std::vector<LedgerEntry> Campaign::claim(std::int64_t count) {
+std::vector<QueuedSample> Campaign::claim(std::int64_t count) {
   const std::lock_guard lock(queue_mutex_);
-  std::vector<LedgerEntry> claimed;
+  std::vector<QueuedSample> claimed;
   const auto wanted = [&] { return static_cast<std::int64_t>(claimed.size()) < count; };
   if (options_.duplicates == Duplicates::reuse) know_left_fingerprints();
-  for (bool answered = true; answered && wanted();) {
-    answered = false;
-    const bool answers = ledger_->has_answers();
-    // Reserved samples are still queued in the ledger until they have started.
-    const std::int64_t limit = static_cast<std::int64_t>(running_.size()) + count + 16;
-    for (const SampleId id : ledger_->queued(limit)) {
-      if (!wanted()) break;
-      if (running_.contains(id)) continue;
-      LedgerEntry entry = ledger_->entry(id);
-      if (entry.round > position_.round) continue;
-      if (options_.duplicates == Duplicates::reuse) {
-        if (answers && ledger_->answer(id, entry.fingerprint)) {
-          ++phase_ended_;
-          answered = true;
-          continue;
-        }
-        if (running_fingerprints_.contains(entry.fingerprint)) continue;  // its twin will answer it
+  // Again where some were taken, and more may stand behind those that were read.
+  for (bool again = true; again && wanted();) {
+    if (ahead_as_of_ != ledger_->queue_changes()) read_ahead(count);
+    again = false;
+    const bool reuses = options_.duplicates == Duplicates::reuse;
+    const bool answers = reuses && !ahead_.empty() && ledger_->has_answers();
+    for (auto sample = ahead_.begin(); sample != ahead_.end() && wanted();) {
+      const LedgerEntry& entry = sample->entry;
+      if (entry.round > position_.round) {
+        ++sample;
+      } else if (answers && ledger_->answer(entry.id, entry.fingerprint)) {
+        ++phase_ended_;
+        sample = ahead_.erase(sample);
+        again = true;
+      } else if (reuses && running_fingerprints_.contains(entry.fingerprint)) {
+        ++sample;  // its twin will answer it
+      } else {
+        running_fingerprints_.insert(entry.fingerprint);
+        running_.emplace(
+            entry.id,
+            Running{.attempt = entry.attempts + 1, .started = false, .began = {}, .fingerprint = entry.fingerprint});
+        claimed.push_back(std::move(*sample));
+        sample = ahead_.erase(sample);
+        again = true;
       }
-      running_fingerprints_.insert(entry.fingerprint);
-      running_.emplace(id, Running{.attempt = 0, .began = {}, .fingerprint = entry.fingerprint});
-      claimed.push_back(std::move(entry));
     }
+    if (ahead_is_all_ || !wanted()) break;
+    ahead_as_of_ = -1;
   }
   return claimed;
+}
+
+/// Inputs of claimed samples: those that were read ahead are taken.
+std::vector<Values> Campaign::inputs_of(std::vector<QueuedSample>& claimed) const {
+  std::vector<Values> inputs;
+  inputs.reserve(claimed.size());
+  for (QueuedSample& sample : claimed)
+    inputs.push_back(sample.inputs ? std::move(*sample.inputs) : ledger_->inputs(sample.entry.id));
+  return inputs;
 }
 
 /// Forgets reserved and running samples. With the lock held.
@@ -236,15 +264,15 @@ void Campaign::release(std::span<const SampleId> ids) {
 
 /// Claims up to `count` samples and marks them as running, in one commit. \param handle of each.
 std::vector<Job> Campaign::start(std::int64_t count, Durable durable, const std::string& handle) {
-  const std::vector<LedgerEntry> claimed = claim(count);
+  std::vector<QueuedSample> claimed = claim(count);
   std::vector<SampleId> ids;
-  for (const LedgerEntry& entry : claimed) ids.push_back(entry.id);
+  for (const QueuedSample& sample : claimed) ids.push_back(sample.entry.id);
   std::vector<Job> jobs;
   try {
     const SimulationFolders folders(options_.dir, options_.scratch, ledger_->campaign_id());
     std::vector<Start> starts;
-    std::vector<Values> inputs = ledger_->inputs(ids);
-    for (const LedgerEntry& entry : claimed) {
+    std::vector<Values> inputs = inputs_of(claimed);
+    for (const auto& [entry, taken] : claimed) {
       jobs.push_back({.id = entry.id,
                       .inputs = std::move(inputs[jobs.size()]),
                       .attempt = entry.attempts + 1,
@@ -258,15 +286,20 @@ std::vector<Job> Campaign::start(std::int64_t count, Durable durable, const std:
   } catch (...) {
     const std::lock_guard lock(queue_mutex_);
     release(ids);
+    ahead_as_of_ = -1;  // they still stand in the queue
     throw;
   }
+  have_started(ids);
+  return jobs;
+}
+
+void Campaign::have_started(std::span<const SampleId> ids) {
   const std::lock_guard lock(queue_mutex_);
-  for (const Job& job : jobs) {
-    Running& running = running_.at(job.id);
-    running.attempt = job.attempt;
+  for (const SampleId id : ids) {
+    Running& running = running_.at(id);
+    running.started = true;
     running.began = std::chrono::steady_clock::now();
   }
-  return jobs;
 }
 
 }  // namespace assay::detail

@@ -191,22 +191,23 @@ void Campaign::query(const std::function<Selection(const QueryInputs&)>& select)
   begin_phase();
   renew_candidates();
   Slot& slot = *std::find_if(slots_.begin(), slots_.end(), [](const Slot& s) { return s.name == "query"; });
-  std::optional<CommittedBatch> committed = ledger_->batch(position_.round);
-  if (committed) {
+  std::vector<SampleId> ids;
+  if (const std::optional<CommittedBatch> committed = ledger_->batch(position_.round)) {
     slot.load(committed->strategy_state);
+    for (const LedgerEntry& entry : committed->entries) ids.push_back(entry.id);
   } else {
     if (position_.round > 0 && live_.empty()) return finish("no_candidates");
     const std::vector<NewEntry> entries = choose(select, key_of(slot.spec));
     ledger_->commit_batch(position_.round, entries, slot.save());
-    committed = ledger_->batch(position_.round);
+    for (const NewEntry& entry : entries) ids.push_back(entry.id);
   }
-  if (committed->entries.empty()) return finish("nothing_picked");
+  if (ids.empty()) return finish("nothing_picked");
   if (ledger_->round_files(position_.round).picks.empty())
     ledger_->record_picks_file(position_.round, write_picks_file(options_.dir, *ledger_, position_.round));
   std::unordered_set<std::int64_t> picked;
-  for (const LedgerEntry& entry : committed->entries) picked.insert(entry.id - first_candidate_id_);
+  for (const SampleId id : ids) picked.insert(id - first_candidate_id_);
   std::erase_if(live_, [&](std::int64_t row_in_pool) { return picked.contains(row_in_pool); });
-  say(std::to_string(committed->entries.size()) + " samples picked");
+  say(std::to_string(ids.size()) + " samples picked");
   end_phase(Phase::labeling, position_.round);
 }
 

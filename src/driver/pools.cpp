@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "../data/row_stacker.hpp"
+
 #include <assay/detail/campaign.hpp>
 #include <assay/detail/sha256.hpp>
 #include <assay/error.hpp>
@@ -86,9 +88,8 @@ TensorPool Campaign::take_pool(AnyPool pool, Purpose purpose, std::string_view n
     kept.merge(batch.pick(targets));
     return TensorPool(std::move(kept), first_id);
   }
-  for (std::int64_t i = 0; i < batch_size(batch); ++i) {
-    unlabeled_at_start_.emplace_back(purpose, Sample{first_id + i, row(batch, i)});
-  }
+  SampleId id = first_id;
+  for (Values& sample : rows_of(batch)) unlabeled_at_start_.emplace_back(purpose, Sample{id++, std::move(sample)});
   return {};
 }
 

@@ -2,6 +2,7 @@
 // How outcomes of simulations come into the ledger: told by the host program, or by a label strategy.
 #include "asked_handle.hpp"
 #include "checks.hpp"
+#include "simulation_folders.hpp"
 
 #include <assay/detail/campaign.hpp>
 #include <assay/error.hpp>
@@ -115,7 +116,7 @@ Campaign::Running Campaign::begin_telling(SampleId id) {
     left_.erase(left);
   }
   const auto running = running_.find(id);
-  if (running == running_.end() || running->second.told || running->second.attempt == 0) {
+  if (running == running_.end() || running->second.told || !running->second.started) {
     throw LabelError({.id = "assay.label.not_running",
                       .where = sample_name(id),
                       .expected = "a sample that is being simulated",
@@ -239,18 +240,48 @@ std::vector<Sample> Campaign::ask(std::int64_t count, Asked asked) {
   std::vector<Sample> samples;
   if (position_.phase != Phase::labeling || finished()) return samples;
   queue_left_again(/*asked_ones=*/false);
+  if (asked == Asked::until_kept) {
+    std::vector<QueuedSample> claimed = claim(count);
+    std::vector<Values> inputs = inputs_of(claimed);
+    for (std::size_t i = 0; i < claimed.size(); ++i) samples.push_back({claimed[i].entry.id, std::move(inputs[i])});
+    return samples;
+  }
   const std::string handle(asked == Asked::until_told ? asked_handle : "");
   for (Job& job : start(count, Durable::now, handle)) samples.push_back({job.id, std::move(job.inputs)});
   return samples;
 }
 
-void Campaign::keep_asked(std::span<const SampleId> ids) { ledger_->set_handle(ids, std::string(asked_handle)); }
+void Campaign::keep_asked(std::span<const SampleId> ids) {
+  const std::string handle(asked_handle);
+  const SimulationFolders folders(options_.dir, options_.scratch, ledger_->campaign_id());
+  std::vector<SampleId> reserved, started;
+  std::vector<Start> starts;
+  {
+    const std::lock_guard lock(queue_mutex_);
+    for (const SampleId id : ids) {
+      const auto running = running_.find(id);
+      if (running == running_.end() || running->second.started) {
+        started.push_back(id);
+        continue;
+      }
+      reserved.push_back(id);
+      starts.push_back({id, folders.in_ledger(folders.directory(id, running->second.attempt)), handle});
+    }
+  }
+  if (!starts.empty()) ledger_->start_attempts(starts, Durable::now);
+  have_started(reserved);
+  if (!started.empty()) ledger_->set_handle(started, handle);
+}
 
 std::vector<Sample> Campaign::asked() const {
-  std::vector<Sample> samples;
-  for (const SampleId id : ledger_->in_state(SampleState::running)) {
-    if (ledger_->attempts(id).back().handle == asked_handle) samples.push_back({id, ledger_->inputs(id)});
+  std::unordered_set<SampleId> kept;
+  for (const auto& [id, attempt] : ledger_->running_attempts()) {
+    if (attempt.handle == asked_handle) kept.insert(id);
   }
+  std::vector<SampleId> ids = ledger_->in_state(SampleState::running);  // in the order they were picked
+  std::erase_if(ids, [&](SampleId id) { return !kept.contains(id); });
+  std::vector<Sample> samples;
+  for (Values& inputs : ledger_->inputs(ids)) samples.push_back({ids[samples.size()], std::move(inputs)});
   return samples;
 }
 
@@ -260,7 +291,7 @@ std::vector<int> Campaign::attempts(std::span<const SampleId> ids) const {
   for (const SampleId id : ids) {
     {
       const std::lock_guard lock(queue_mutex_);
-      if (const auto running = running_.find(id); running != running_.end() && running->second.attempt > 0) {
+      if (const auto running = running_.find(id); running != running_.end()) {
         numbers.push_back(running->second.attempt);
         continue;
       }

@@ -21,7 +21,6 @@ namespace detail {
 LedgerEntry entry_from(const store::SampleRow& row);
 LedgerAttempt attempt_from(const store::AttemptRow& row, const std::optional<std::string>& refused);
 Values tensors_from(std::string_view bytes, SampleId id);
-std::string safetensors_header_of(const std::string& bytes);
 
 }  // namespace detail
 

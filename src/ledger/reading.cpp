@@ -44,14 +44,6 @@ Values detail::tensors_from(std::string_view bytes, SampleId id) {
   return from_safetensors(std::as_bytes(std::span(bytes)), "ledger, sample " + std::to_string(id));
 }
 
-/// The part of a safetensors file before its data, with its length.
-std::string detail::safetensors_header_of(const std::string& bytes) {
-  std::uint64_t size = 0;
-  for (std::size_t i = std::min<std::size_t>(8, bytes.size()); i-- > 0;)
-    size = size << 8 | static_cast<unsigned char>(bytes[i]);
-  return bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(size, bytes.size())) + 8);
-}
-
 const std::string& Ledger::campaign_id() const noexcept { return impl_->store->campaign_id(); }
 std::string Ledger::configuration() const { return impl_->store->campaign().configuration; }
 std::int64_t Ledger::behavior() const { return impl_->store->campaign().behavior; }
@@ -84,13 +76,18 @@ Lineage Ledger::compared_with(const Ledger& other) const {
   return Lineage::same;
 }
 
-std::optional<CommittedBatch> Ledger::batch(std::int64_t round) const {
+std::optional<State> Ledger::strategy_state(std::int64_t round) const {
   const std::optional<store::RoundRow> row = impl_->store->round(round);
   if (!row) return std::nullopt;
-  CommittedBatch batch;
   const std::string where = "ledger, round " + std::to_string(round);
-  batch.strategy_state.json = parse_json(row->state_json, where);
-  batch.strategy_state.tensors = from_safetensors(std::as_bytes(std::span(row->state_tensors)), where);
+  return State{.json = parse_json(row->state_json, where),
+               .tensors = from_safetensors(std::as_bytes(std::span(row->state_tensors)), where)};
+}
+
+std::optional<CommittedBatch> Ledger::batch(std::int64_t round) const {
+  std::optional<State> state = strategy_state(round);
+  if (!state) return std::nullopt;
+  CommittedBatch batch{.entries = {}, .strategy_state = std::move(*state)};
   for (const store::SampleRow& sample : impl_->store->samples_of(round))
     batch.entries.push_back(detail::entry_from(sample));
   return batch;
@@ -182,34 +179,77 @@ std::vector<LedgerEntry> Ledger::entries() const {
 std::vector<LedgerEntry> Ledger::entries(std::span<const SampleId> ids) const {
   std::vector<LedgerEntry> entries;
   entries.reserve(ids.size());
-  for (const SampleId id : ids) entries.push_back(entry(id));
+  for (const store::SampleRow& row : impl_->store->samples(ids)) entries.push_back(detail::entry_from(row));
   return entries;
 }
 
+namespace {
+
+/// Tensors of samples, read from bytes. Samples that follow one another mostly have the same header: it is parsed once
+/// for each run of them, and they are rows of common tensors.
+class SampleRuns {
+ public:
+  explicit SampleRuns(std::size_t expected) { samples_.reserve(expected); }
+
+  void add(SampleId id, std::string_view bytes) {
+    if (!run_ || header_.empty() || !bytes.starts_with(header_)) {
+      finish();
+      header_ = detail::safetensors_header_of(bytes);
+      run_.emplace(detail::tensors_from(bytes, id).names(), 64);
+    }
+    run_->add(std::as_bytes(std::span(bytes)), "ledger, sample " + std::to_string(id));
+  }
+  std::vector<Values> take() {
+    finish();
+    return std::move(samples_);
+  }
+
+ private:
+  void finish() {
+    if (!run_) return;
+    for (Values& sample : detail::rows_of(run_->take())) samples_.push_back(std::move(sample));
+    run_.reset();
+  }
+
+  std::string header_;
+  std::optional<detail::RowStacker> run_;
+  std::vector<Values> samples_;
+};
+
+}  // namespace
+
 Values Ledger::inputs(SampleId id) const { return detail::tensors_from(impl_->store->inputs(id), id); }
 std::vector<Values> Ledger::inputs(std::span<const SampleId> ids) const {
-  std::vector<Values> samples;
-  samples.reserve(ids.size());
-  // Samples that follow one another mostly have the same header: it is parsed once for each run of them.
-  std::string header;
-  std::optional<detail::RowStacker> run;
-  const auto finish = [&] {
-    if (!run) return;
-    const Values stacked = run->take();
-    for (std::int64_t i = 0; i < run->size(); ++i) samples.push_back(row(stacked, i));
-    run.reset();
-  };
-  for (const SampleId id : ids) {
-    const std::string bytes = impl_->store->inputs(id);
-    if (!run || header.empty() || !bytes.starts_with(header)) {
-      finish();
-      header = detail::safetensors_header_of(bytes);
-      run.emplace(detail::tensors_from(bytes, id).names(), 64);
-    }
-    run->add(std::as_bytes(std::span(bytes)), "ledger, sample " + std::to_string(id));
+  SampleRuns runs(ids.size());
+  impl_->store->for_each_inputs(
+      ids, [&](const store::SampleRow& row, std::string_view inputs) { runs.add(row.id, inputs); });
+  return runs.take();
+}
+
+std::vector<QueuedSample> Ledger::queue(std::int64_t limit) const {
+  std::vector<QueuedSample> queue;
+  SampleRuns runs(0);
+  impl_->store->for_each_queued(limit, [&](const store::SampleRow& row, std::optional<std::string_view> inputs) {
+    queue.push_back({.entry = detail::entry_from(row), .inputs = std::nullopt});
+    if (!inputs) return;
+    runs.add(row.id, *inputs);
+    queue.back().inputs.emplace();
+  });
+  std::vector<Values> inputs = runs.take();
+  auto next = inputs.begin();
+  for (QueuedSample& sample : queue) {
+    if (sample.inputs) sample.inputs = std::move(*next++);
   }
-  finish();
-  return samples;
+  return queue;
+}
+
+std::int64_t Ledger::queue_changes() const noexcept { return impl_->store->queue_changes(); }
+
+void Ledger::for_each_pick(
+    std::int64_t round, const std::function<void(const LedgerEntry&, std::span<const std::byte> inputs)>& use) const {
+  impl_->store->for_each_inputs_of(round, [&](const store::SampleRow& row, std::string_view inputs) {
+    use(detail::entry_from(row), std::as_bytes(std::span(inputs)));
+  });
 }
 
 Values Ledger::labels(SampleId id) const { return detail::tensors_from(impl_->store->labels(id), id); }
@@ -221,6 +261,13 @@ std::vector<LedgerAttempt> Ledger::attempts(SampleId id) const {
   std::vector<LedgerAttempt> attempts;
   for (const auto& [row, refused] : impl_->store->attempts(id)) attempts.push_back(detail::attempt_from(row, refused));
   return attempts;
+}
+
+std::vector<std::pair<SampleId, LedgerAttempt>> Ledger::running_attempts() const {
+  std::vector<std::pair<SampleId, LedgerAttempt>> running;
+  for (const store::AttemptRow& row : impl_->store->last_attempts(SampleState::running))
+    running.emplace_back(row.id, detail::attempt_from(row, std::nullopt));
+  return running;
 }
 
 SampleRecord Ledger::record(SampleId id) const {

@@ -12,7 +12,7 @@
 namespace assay::store {
 
 void Store::commit_batch(const RoundRow& round, std::span<const NewSample> samples) {
-  change([&] {
+  change_queue([&] {
     insert(round);
     for (const NewSample& sample : samples) {
       const Column inputs = column_for(sample.inputs);
@@ -70,7 +70,7 @@ void Store::put_handle(std::int64_t id, std::int64_t attempt, const std::string&
 }
 
 void Store::end(std::span<const Ended> ended) {
-  change([&] {
+  const std::function<void()> end_all = [&] {
     for (const Ended& one : ended) {
       const SampleRow before = known_row(one.id);
       SampleRow after = before;
@@ -78,9 +78,10 @@ void Store::end(std::span<const Ended> ended) {
       if (one.labels) {
         const Column labels = column_for(*one.labels);
         after.labels = digest_of(labels.bytes);
-        set_labels(one.id, labels);
+        update(before, after, labels);
+      } else {
+        update(before, after);
       }
-      update(before, after);
       const std::optional<AttemptRow> attempt = attempt_row(one.id, one.attempt);
       if (!attempt) throw_unknown(one.id);
       AttemptRow over = *attempt;
@@ -97,13 +98,15 @@ void Store::end(std::span<const Ended> ended) {
       }
       update(*attempt, over);
     }
-  });
+  };
+  const auto waits_again = [](const Ended& one) { return one.state == SampleState::queued; };
+  std::any_of(ended.begin(), ended.end(), waits_again) ? change_queue(end_all) : change(end_all);
 }
 
 std::int64_t Store::move(std::span<const std::int64_t> ids, std::span<const SampleState> from, SampleState to) {
   std::int64_t moved = 0;
   if (ids.empty()) return moved;
-  change([&] {
+  change_queue([&] {
     moved = 0;
     for (const std::int64_t id : ids) {
       const std::optional<SampleRow> before = sample_row(id);
@@ -120,7 +123,7 @@ std::int64_t Store::move(std::span<const std::int64_t> ids, std::span<const Samp
 std::int64_t Store::interrupt(std::span<const std::int64_t> ids) {
   std::int64_t moved = 0;
   if (ids.empty()) return moved;
-  change([&] {
+  change_queue([&] {
     moved = 0;
     for (const std::int64_t id : ids) {
       const std::optional<SampleRow> before = sample_row(id);
@@ -169,8 +172,7 @@ bool Store::answer(std::int64_t id, const std::string& fingerprint) {
     after.state = SampleState::done;
     ++after.attempts;
     after.labels = digest_of(labels.bytes);
-    set_labels(id, labels);
-    update(before, after);
+    update(before, after, labels);
     insert(
         AttemptRow{.id = id,
                    .attempt = after.attempts,
@@ -187,7 +189,7 @@ bool Store::answer(std::int64_t id, const std::string& fingerprint) {
 std::int64_t Store::withdraw(std::span<const std::int64_t> ids, const std::string& reason, SampleState to) {
   std::int64_t moved = 0;
   if (ids.empty()) return moved;
-  change([&] {
+  change_queue([&] {
     moved = 0;
     for (const std::int64_t id : ids) {
       const std::optional<SampleRow> before = sample_row(id);
@@ -211,7 +213,7 @@ std::int64_t Store::withdraw(std::span<const std::int64_t> ids, const std::strin
       after.labels.reset();
       after.integrated.reset();
       after.integrated_in.reset();
-      set_labels(id, std::nullopt);
+      drop_labels(id);
       update(*before, after);
       ++moved;
     }
@@ -307,7 +309,7 @@ double Store::record_seconds(std::int64_t round, double seconds) {
 }
 
 void Store::restore(const RoundRow& round, std::span<const WholeSample> samples) {
-  change([&] {
+  change_queue([&] {
     insert(round);
     for (const WholeSample& sample : samples) {
       const Column inputs = column_for(sample.inputs);

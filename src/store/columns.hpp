@@ -15,6 +15,11 @@ namespace assay::store::sql {
 inline constexpr const char* all_samples = ASSAY_SAMPLE_COLUMNS " FROM sample ORDER BY round, rank";
 inline constexpr const char* sample_by_id = ASSAY_SAMPLE_COLUMNS " FROM sample WHERE id = ?";
 inline constexpr const char* samples_of_round = ASSAY_SAMPLE_COLUMNS " FROM sample WHERE round = ? ORDER BY rank";
+inline constexpr const char* queued_with_inputs = ASSAY_SAMPLE_COLUMNS
+    ", inputs FROM sample WHERE state = 'queued' ORDER BY round, rank LIMIT ?";
+inline constexpr const char* sample_with_inputs = ASSAY_SAMPLE_COLUMNS ", inputs FROM sample WHERE id = ?";
+inline constexpr const char* inputs_of_round = ASSAY_SAMPLE_COLUMNS
+    ", inputs FROM sample WHERE round = ? ORDER BY rank";
 inline constexpr const char* samples_with_tensors = ASSAY_SAMPLE_COLUMNS ", inputs, labels FROM sample ORDER BY id";
 inline constexpr const char* sample_with_tensors = ASSAY_SAMPLE_COLUMNS ", inputs, labels FROM sample WHERE id = ?";
 inline constexpr const char* integrated_with_tensors = ASSAY_SAMPLE_COLUMNS
@@ -22,6 +27,8 @@ inline constexpr const char* integrated_with_tensors = ASSAY_SAMPLE_COLUMNS
 inline constexpr const char* attempt_by_number = ASSAY_ATTEMPT_COLUMNS " FROM attempt WHERE id = ? AND attempt = ?";
 inline constexpr const char* running_attempts = ASSAY_ATTEMPT_COLUMNS
     " FROM attempt WHERE id = ? AND outcome = 'running'";
+inline constexpr const char* last_attempts_in_state = ASSAY_ATTEMPT_COLUMNS
+    " FROM attempt WHERE (id, attempt) IN (SELECT id, attempts FROM sample WHERE state = ?) ORDER BY id";
 inline constexpr const char* attempts_of = ASSAY_ATTEMPT_COLUMNS ", refused FROM attempt WHERE id = ? ORDER BY attempt";
 inline constexpr const char* all_attempts = ASSAY_ATTEMPT_COLUMNS ", refused FROM attempt ORDER BY id, attempt";
 inline constexpr const char* all_rounds =

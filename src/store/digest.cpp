@@ -5,6 +5,7 @@
 #include <assay/error.hpp>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -15,7 +16,10 @@ namespace {
 /// Writes values one behind the other so that no two lists of values give the same bytes: each with its kind and size.
 class Canonical {
  public:
-  explicit Canonical(std::string_view table) { text(table); }
+  explicit Canonical(std::string_view table) {
+    bytes_.reserve(1000);  // of most rows
+    text(table);
+  }
 
   Canonical& text(std::string_view value) {
     put('t', value.size());
@@ -43,8 +47,9 @@ class Canonical {
 
  private:
   void put(char kind, std::uint64_t value) {
-    bytes_ += kind;
-    for (int byte = 0; byte < 8; ++byte) bytes_ += static_cast<char>(value >> (8 * byte));
+    std::array<char, 9> bytes{kind};
+    for (int byte = 0; byte < 8; ++byte) bytes[1 + byte] = static_cast<char>(value >> (8 * byte));
+    bytes_.append(bytes.data(), bytes.size());
   }
 
   std::string bytes_;

@@ -31,6 +31,11 @@ void Store::change(const std::function<void()>& change, Durable durable) {
   if (mine.error) std::rethrow_exception(mine.error);
 }
 
+void Store::change_queue(const std::function<void()>& change) {
+  this->change(change);
+  ++queue_changes_;
+}
+
 void Store::commit_all(const std::vector<Waiting*>& group) {
   if (guard_) guard_();
   const auto may_wait = [](const Waiting* each) { return each->durable == Durable::with_next; };
@@ -40,6 +45,7 @@ void Store::commit_all(const std::vector<Waiting*>& group) {
   CampaignRow campaign = read_campaign(/*check=*/true);
   seal_change_ = {};
   row_change_ = 0;
+  tally_change_.clear();
   next_place_ = campaign.next_place;
   least_sequence_ = 0;
   if (!session_begun_) begin_session(campaign);
@@ -48,6 +54,7 @@ void Store::commit_all(const std::vector<Waiting*>& group) {
   campaign.next_place = next_place_;
   campaign.rows += row_change_;
   campaign.seal = plus(campaign.seal, seal_change_);
+  write_tally();
   write_campaign(campaign);
   if (later) unsynced_ = true;
   transaction.commit();

@@ -41,6 +41,30 @@ std::vector<SampleRow> Store::samples() const {
   return found;
 }
 
+std::vector<SampleRow> Store::samples(std::span<const std::int64_t> ids) const {
+  const std::lock_guard lock(mutex_);
+  const Reading reading(database_);
+  std::vector<SampleRow> found;
+  found.reserve(ids.size());
+  for (const std::int64_t id : ids) found.push_back(known_row(id));
+  return found;
+}
+
+void Store::for_each_queued(std::int64_t limit,
+                            const std::function<void(const SampleRow&, std::optional<std::string_view>)>& use) const {
+  const std::lock_guard lock(mutex_);
+  const InputsUse with_inputs = [&](const SampleRow& row, std::string_view inputs) { use(row, inputs); };
+  Statement rows = database_.prepare(sql::queued_with_inputs);
+  rows.all(limit);
+  while (rows.next()) {
+    if (rows.is_text(14)) {
+      use(sample_from(rows), std::nullopt);
+    } else {
+      show_inputs(rows, with_inputs);
+    }
+  }
+}
+
 std::vector<SampleRow> Store::samples_of(std::int64_t round) const {
   const std::lock_guard lock(mutex_);
   Statement rows = database_.prepare(sql::samples_of_round);
@@ -50,11 +74,44 @@ std::vector<SampleRow> Store::samples_of(std::int64_t round) const {
   return found;
 }
 
-std::string Store::inputs(std::int64_t id) const {
+/// What stands in a row's column of inputs, or in the object that it names.
+void Store::show_inputs(const Statement& row, const InputsUse& use) const {
+  const SampleRow sample = sample_from(row);
+  if (row.is_text(14)) return use(sample, tensors(row, 14, sample.inputs, name_of(sample.id)));
+  require_tensors(row, 14, sample.inputs, sample.id);
+  use(sample, row.text(14));
+}
+
+void Store::for_each_inputs(std::span<const std::int64_t> ids, const InputsUse& use) const {
   const std::lock_guard lock(mutex_);
-  Statement row = database_.prepare(sql::sample_with_tensors);
-  if (!row.all(id).next()) throw_unknown(id);
-  return tensors(row, 14, sample_from(row).inputs, name_of(id));
+  const Reading reading(database_);
+  for (const std::int64_t id : ids) {
+    Statement row = database_.prepare(sql::sample_with_inputs);
+    if (!row.all(id).next()) throw_unknown(id);
+    show_inputs(row, use);
+  }
+}
+
+void Store::for_each_inputs_of(std::int64_t round, const InputsUse& use) const {
+  const std::lock_guard lock(mutex_);
+  Statement rows = database_.prepare(sql::inputs_of_round);
+  rows.all(round);
+  while (rows.next()) show_inputs(rows, use);
+}
+
+std::vector<AttemptRow> Store::last_attempts(SampleState state) const {
+  const std::lock_guard lock(mutex_);
+  Statement rows = database_.prepare(sql::last_attempts_in_state);
+  rows.all(to_string(state));
+  std::vector<AttemptRow> found;
+  while (rows.next()) found.push_back(attempt_from(rows));
+  return found;
+}
+
+std::string Store::inputs(std::int64_t id) const {
+  std::string bytes;
+  for_each_inputs({&id, 1}, [&](const SampleRow&, std::string_view inputs) { bytes = inputs; });
+  return bytes;
 }
 
 std::string Store::labels(std::int64_t id) const {

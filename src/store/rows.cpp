@@ -6,6 +6,8 @@
 
 #include <assay/error.hpp>
 
+#include <algorithm>
+
 namespace assay::store {
 
 namespace {
@@ -30,8 +32,9 @@ std::string sample_name(std::int64_t id) { return "ledger, sample " + std::to_st
        "a bit of the file was flipped, or it was edited: 'assay check --repair' mends what can be mended"});
 }
 
-void require(const Digest& computed, std::span<const std::byte> found, const std::string& where) {
+const Digest& require(const Digest& computed, std::span<const std::byte> found, const std::string& where) {
   if (computed != digest_from(found, where)) fail(where, "altered contents");
+  return computed;
 }
 
 }  // namespace
@@ -59,6 +62,10 @@ std::string Store::tensors(const Statement& row, int column, const Digest& diges
   return row.is_text(column) ? objects_.get(bytes) : bytes;
 }
 
+void Store::require_tensors(const Statement& row, int column, const Digest& digest, std::int64_t id) {
+  if (digest_of(row.text(column)) != digest) fail(sample_name(id), "altered tensors");
+}
+
 SampleRow Store::sample_from(const Statement& row, bool check) const {
   const std::string where = sample_name(row.integer(0));
   SampleRow sample{.id = row.integer(0),
@@ -68,13 +75,13 @@ SampleRow Store::sample_from(const Statement& row, bool check) const {
                    .strategy = row.bytes(4),
                    .score = number_or_none(row, 5),
                    .fingerprint = row.bytes(6),
-                   .state = sample_state_from_string(row.bytes(7)),
+                   .state = sample_state_from_string(row.text(7)),
                    .attempts = row.integer(8),
                    .integrated = integer_or_none(row, 9),
                    .integrated_in = integer_or_none(row, 10),
                    .inputs = digest_from(row.view(11), where),
                    .labels = digest_or_none(row, 12, where)};
-  if (check) require(digest_of(campaign_id_, sample), row.view(13), where);
+  if (check) sample.digest = require(digest_of(campaign_id_, sample), row.view(13), where);
   return sample;
 }
 
@@ -93,7 +100,7 @@ AttemptRow Store::attempt_from(const Statement& row, bool check) const {
                      .handle = row.bytes(10),
                      .solver = row.bytes(11),
                      .refused = digest_or_none(row, 12, where)};
-  if (check) require(digest_of(campaign_id_, attempt), row.view(13), where);
+  if (check) attempt.digest = require(digest_of(campaign_id_, attempt), row.view(13), where);
   return attempt;
 }
 
@@ -135,6 +142,28 @@ std::optional<AttemptRow> Store::attempt_row(std::int64_t id, std::int64_t attem
   return attempt_from(row);
 }
 
+void Store::count(std::string_view purpose, std::string_view state, std::int64_t more) {
+  const auto same = [&](const Tally& tally) { return tally.state == state && tally.purpose == purpose; };
+  const auto known = std::find_if(tally_change_.begin(), tally_change_.end(), same);
+  if (known == tally_change_.end()) {
+    tally_change_.push_back({std::string(purpose), std::string(state), more});
+  } else {
+    known->count += more;
+  }
+}
+
+/// Once for all changes of a commit. The triggers that do the same, a row at a time, are for programs that look into
+/// the ledger with SQLite alone.
+void Store::write_tally() {
+  for (const Tally& change : tally_change_) {
+    if (change.count == 0) continue;
+    database_
+        .prepare("INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT (purpose, state) DO UPDATE SET n = n + excluded.n")
+        .all(change.purpose, change.state, change.count)
+        .run();
+  }
+}
+
 void Store::add(const Digest& digest) {
   seal_change_ = plus(seal_change_, digest);
   ++row_change_;
@@ -160,6 +189,7 @@ void Store::insert(const SampleRow& row, const Column& inputs, const std::option
   labels ? bind(insert, 16, *labels) : insert.bind_null(16);
   insert.run();
   add(digest);
+  count(row.purpose, to_string(row.state), 1);
 }
 
 void Store::insert(const AttemptRow& row, const std::optional<Column>& refused) {
@@ -174,6 +204,7 @@ void Store::insert(const AttemptRow& row, const std::optional<Column>& refused) 
   refused ? bind(insert, 15, *refused) : insert.bind_null(15);
   insert.run();
   add(digest);
+  if (row.outcome != "copied" && row.outcome != "imported") count("*", "simulations", 1);
 }
 
 void Store::insert(const RoundRow& row) {
@@ -200,24 +231,56 @@ void Store::insert(const SessionRow& row) {
 }
 
 void Store::update(const SampleRow& before, const SampleRow& after) {
-  Statement update = database_.prepare(
-      "UPDATE sample SET state = ?, attempts = ?, integrated = ?, integrated_in = ?, labels_digest = ?, digest = ? "
-      "WHERE id = ?");
-  update.all(to_string(after.state), after.attempts, after.integrated, after.integrated_in);
+  // An index is written for every column that is set, with the same value too.
+  const bool placed = after.integrated != before.integrated || after.integrated_in != before.integrated_in;
+  const bool turned = after.state != before.state || after.attempts != before.attempts || after.labels != before.labels;
   const Digest digest = digest_of(campaign_id_, after);
-  bind(update, 5, after.labels);
-  bind(update, 6, digest);
-  update.bind(7, after.id);
-  update.run();
-  take_out(digest_of(campaign_id_, before));
-  add(digest);
+  if (turned || !placed) {
+    Statement update = database_.prepare(
+        "UPDATE sample SET state = ?, attempts = ?, labels_digest = ?, digest = ? WHERE id = ?");
+    update.all(to_string(after.state), after.attempts);
+    bind(update, 3, after.labels);
+    bind(update, 4, digest);
+    update.bind(5, after.id);
+    update.run();
+  }
+  if (placed) {
+    Statement update = database_.prepare(
+        "UPDATE sample SET integrated = ?, integrated_in = ?, digest = ? WHERE id = ?");
+    update.all(after.integrated, after.integrated_in);
+    bind(update, 3, digest);
+    update.bind(4, after.id);
+    update.run();
+  }
+  exchange(before, after, digest);
 }
 
-void Store::set_labels(std::int64_t id, const std::optional<Column>& labels) {
-  Statement update = database_.prepare("UPDATE sample SET labels = ? WHERE id = ?");
-  labels ? bind(update, 1, *labels) : update.bind_null(1);
-  update.bind(2, id);
-  update.run();
+void Store::update(const SampleRow& before, const SampleRow& after, const Column& labels) {
+  const Digest digest = digest_of(campaign_id_, after);
+  {
+    Statement update = database_.prepare(
+        "UPDATE sample SET state = ?, attempts = ?, labels_digest = ?, digest = ?, labels = ? WHERE id = ?");
+    update.all(to_string(after.state), after.attempts);
+    bind(update, 3, after.labels);
+    bind(update, 4, digest);
+    bind(update, 5, labels);
+    update.bind(6, after.id);
+    update.run();
+  }
+  exchange(before, after, digest);
+}
+
+/// Counts what a row was out, and what it is in.
+void Store::exchange(const SampleRow& before, const SampleRow& after, const Digest& digest) {
+  take_out(before.digest);
+  add(digest);
+  if (before.state == after.state) return;
+  count(before.purpose, to_string(before.state), -1);
+  count(after.purpose, to_string(after.state), 1);
+}
+
+void Store::drop_labels(std::int64_t id) {
+  database_.prepare("UPDATE sample SET labels = NULL WHERE id = ?").all(id).run();
 }
 
 void Store::update(const AttemptRow& before, const AttemptRow& after) {
@@ -231,7 +294,7 @@ void Store::update(const AttemptRow& before, const AttemptRow& after) {
   update.bind(10, after.id);
   update.bind(11, after.attempt);
   update.run();
-  take_out(digest_of(campaign_id_, before));
+  take_out(before.digest);
   add(digest);
 }
 

@@ -33,6 +33,7 @@ struct SampleRow {
   std::optional<std::int64_t> integrated_in;  ///< the round in which it was folded in
   Digest inputs{};
   std::optional<Digest> labels;
+  Digest digest{};  ///< of all that, as it was found and compared; of a row that was read
 };
 
 /// One run of a simulation.
@@ -50,6 +51,7 @@ struct AttemptRow {
   std::string handle;
   std::string solver;
   std::optional<Digest> refused;
+  Digest digest{};  ///< likewise
 };
 
 /// What one round chose with, and the files that say so too.

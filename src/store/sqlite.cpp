@@ -16,10 +16,10 @@ Statement::~Statement() {
 void Statement::bind(int index, std::int64_t value) { sqlite3_bind_int64(statement_, index, value); }
 void Statement::bind(int index, double value) { sqlite3_bind_double(statement_, index, value); }
 void Statement::bind(int index, std::string_view text) {
-  require_bound(sqlite3_bind_text64(statement_, index, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
+  require_bound(sqlite3_bind_text64(statement_, index, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8));
 }
 void Statement::bind_blob(int index, std::string_view bytes) {
-  require_bound(sqlite3_bind_blob64(statement_, index, bytes.data(), bytes.size(), SQLITE_TRANSIENT));
+  require_bound(sqlite3_bind_blob64(statement_, index, bytes.data(), bytes.size(), SQLITE_STATIC));
 }
 /// Values longer than the limit are not bound.
 void Statement::require_bound(int result) const {
@@ -38,6 +38,11 @@ std::string Statement::bytes(int column) const {
   const void* data = sqlite3_column_blob(statement_, column);
   const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
   return data ? std::string(static_cast<const char*>(data), size) : std::string();
+}
+
+std::string_view Statement::text(int column) const {
+  const void* data = sqlite3_column_blob(statement_, column);
+  return {static_cast<const char*>(data), static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
 }
 
 std::span<const std::byte> Statement::view(int column) const {
@@ -127,6 +132,14 @@ void Database::fail(std::string_view doing) const {
                          std::move(advice)});
 }
 
+Reading::~Reading() {
+  try {
+    database_.prepare("COMMIT").run();
+  } catch (const CheckpointError&) {
+    // Of a transaction that changed nothing: SQLite has ended it by itself, and what was read holds.
+  }
+}
+
 Transaction::~Transaction() {
   if (committed_) return;
   try {
@@ -138,7 +151,7 @@ Transaction::~Transaction() {
 
 void Transaction::commit() {
   const auto began = std::chrono::steady_clock::now();
-  database_.run("COMMIT");
+  database_.prepare("COMMIT").run();
   committed_ = true;
   detail::add_sync_seconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
 }

@@ -15,12 +15,14 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 namespace assay::store {
 
 class Database;
 
-/// A prepared statement, bound with `(values...)`, stepped with `next()`, reset when it goes out of scope.
+/// A prepared statement, bound with `(values...)`, stepped with `next()`, reset when it goes out of scope. Text and
+/// bytes are bound where they stand: they outlive the last step, which strings that are no more than a result do not.
 class Statement {
  public:
   Statement(Database& database, sqlite3_stmt* statement) : database_(database), statement_(statement) {}
@@ -32,16 +34,18 @@ class Statement {
   void bind(int index, int value) { bind(index, static_cast<std::int64_t>(value)); }
   void bind(int index, double value);
   void bind(int index, std::string_view text);
+  void bind(int index, std::string&& text) = delete;
   void bind_blob(int index, std::string_view bytes);
+  void bind_blob(int index, std::string&& bytes) = delete;
   void bind_null(int index);
   template <class T>
   void bind(int index, const std::optional<T>& value) {
     value ? bind(index, *value) : bind_null(index);
   }
   template <class... Values>
-  Statement& all(const Values&... values) {
+  Statement& all(Values&&... values) {
     int index = 0;
-    (bind(++index, values), ...);
+    (bind(++index, std::forward<Values>(values)), ...);
     return *this;
   }
 
@@ -53,6 +57,8 @@ class Statement {
   bool is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
   bool is_text(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_TEXT; }
   std::string bytes(int column) const;
+  /// Without a copy; valid until the next step.
+  std::string_view text(int column) const;
   /// Without a copy; valid until the next step.
   std::span<const std::byte> view(int column) const;
 
@@ -101,7 +107,7 @@ class Database {
 /// Rolls back unless committed.
 class Transaction {
  public:
-  explicit Transaction(Database& database) : database_(database) { database_.run("BEGIN IMMEDIATE"); }
+  explicit Transaction(Database& database) : database_(database) { database_.prepare("BEGIN IMMEDIATE").run(); }
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
   ~Transaction();
@@ -110,6 +116,18 @@ class Transaction {
  private:
   Database& database_;
   bool committed_ = false;
+};
+
+/// One view of the database for many statements, which then need no locks of their own. Nothing is changed meanwhile.
+class Reading {
+ public:
+  explicit Reading(Database& database) : database_(database) { database_.prepare("BEGIN").run(); }
+  Reading(const Reading&) = delete;
+  Reading& operator=(const Reading&) = delete;
+  ~Reading();
+
+ private:
+  Database& database_;
 };
 
 }  // namespace assay::store

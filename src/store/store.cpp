@@ -93,9 +93,11 @@ void Store::seal_all() {
   {
     Statement rows = database_.prepare("SELECT id, inputs, labels FROM sample");
     while (rows.next()) {
+      const Digest inputs = digest_of(rows.text(1));
+      const std::optional<Digest> labels = rows.is_null(2) ? std::nullopt : std::optional(digest_of(rows.text(2)));
       Statement update = database_.prepare("UPDATE sample SET inputs_digest = ?, labels_digest = ? WHERE id = ?");
-      bind(update, 1, digest_of(rows.bytes(1)));
-      rows.is_null(2) ? update.bind_null(2) : bind(update, 2, digest_of(rows.bytes(2)));
+      bind(update, 1, inputs);
+      bind(update, 2, labels);
       update.bind(3, rows.integer(0));
       update.run();
     }
@@ -103,8 +105,9 @@ void Store::seal_all() {
   {
     Statement rows = database_.prepare("SELECT id, attempt, refused FROM attempt WHERE refused IS NOT NULL");
     while (rows.next()) {
+      const Digest refused = digest_of(rows.text(2));
       Statement update = database_.prepare("UPDATE attempt SET refused_digest = ? WHERE id = ? AND attempt = ?");
-      bind(update, 1, digest_of(rows.bytes(2)));
+      bind(update, 1, refused);
       update.bind(2, rows.integer(0));
       update.bind(3, rows.integer(1));
       update.run();
@@ -113,11 +116,13 @@ void Store::seal_all() {
   {
     Statement rows = database_.prepare("SELECT fingerprint, inputs, labels FROM archive");
     while (rows.next()) {
+      const std::string fingerprint = rows.bytes(0);
+      const Digest inputs = digest_of(rows.text(1)), labels = digest_of(rows.text(2));
       Statement update = database_.prepare(
           "UPDATE archive SET inputs_digest = ?, labels_digest = ? WHERE fingerprint = ?");
-      bind(update, 1, digest_of(rows.bytes(1)));
-      bind(update, 2, digest_of(rows.bytes(2)));
-      update.bind(3, rows.bytes(0));
+      bind(update, 1, inputs);
+      bind(update, 2, labels);
+      update.bind(3, fingerprint);
       update.run();
     }
   }
@@ -181,12 +186,14 @@ CampaignRow Store::read_campaign(bool check) const {
 }
 
 void Store::write_campaign(const CampaignRow& row) {
+  const Digest digest = digest_of(row);
+  const std::string mark = mark_of(row.sequence, synced_sequence_);
   Statement update = database_.prepare(
       "UPDATE campaign SET sequence = ?, next_place = ?, row_count = ?, seal = ?, digest = ?, mark = ?");
   update.all(row.sequence, row.next_place, row.rows);
   bind(update, 4, row.seal);
-  bind(update, 5, digest_of(row));
-  update.bind(6, mark_of(row.sequence, synced_sequence_));
+  bind(update, 5, digest);
+  update.bind(6, mark);
   update.run();
 }
 

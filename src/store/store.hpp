@@ -144,7 +144,21 @@ class Store {
   std::optional<SampleRow> find(std::int64_t id) const;
   SampleRow sample(std::int64_t id) const;
   std::vector<SampleRow> samples() const;
+  /// Of these ids, in their order.
+  std::vector<SampleRow> samples(std::span<const std::int64_t> ids) const;
   std::vector<SampleRow> samples_of(std::int64_t round) const;
+  /// Samples with their inputs, checked; what is shown lives until `use` returns.
+  using InputsUse = std::function<void(const SampleRow&, std::string_view inputs)>;
+  void for_each_inputs(std::span<const std::int64_t> ids, const InputsUse& use) const;
+  /// By rank.
+  void for_each_inputs_of(std::int64_t round, const InputsUse& use) const;
+  /// The first `limit` that are queued, by round and rank; without inputs that are in an object.
+  void for_each_queued(std::int64_t limit,
+                       const std::function<void(const SampleRow&, std::optional<std::string_view>)>& use) const;
+  /// Grows whenever samples were put into the queue, or taken out of it by anything but their start or an answer.
+  std::int64_t queue_changes() const noexcept { return queue_changes_; }
+  /// The last attempt of each sample in a state, by id.
+  std::vector<AttemptRow> last_attempts(SampleState state) const;
   /// Tensors of a sample, checked. Errors: `CheckpointError` for a sample without labels.
   std::string inputs(std::int64_t id) const;
   std::string labels(std::int64_t id) const;
@@ -214,6 +228,7 @@ class Store {
   /// Runs `change` in a transaction, which it shares with changes of other threads that wait at the same time, and
   /// counts it. It may run a second time, alone, where it shared a transaction that failed.
   void change(const std::function<void()>& change, Durable durable = Durable::now);
+  void change_queue(const std::function<void()>& change);
   void commit(const std::vector<Waiting*>& group);
   void commit_all(const std::vector<Waiting*>& group);
   void sync_commits(Durable durable);
@@ -227,8 +242,13 @@ class Store {
   static void bind(Statement& statement, int index, const Column& column);
   static void bind(Statement& statement, int index, const Digest& digest);
   static void bind(Statement& statement, int index, const std::optional<Digest>& digest);
+  static void bind(Statement& statement, int index, Column&& column) = delete;  // see `Statement`
+  static void bind(Statement& statement, int index, Digest&& digest) = delete;
+  static void bind(Statement& statement, int index, std::optional<Digest>&& digest) = delete;
   /// A column's tensors, compared with `digest`.
   std::string tensors(const Statement& row, int column, const Digest& digest, const std::string& where) const;
+  static void require_tensors(const Statement& row, int column, const Digest& digest, std::int64_t id);
+  void show_inputs(const Statement& row, const InputsUse& use) const;
   SampleRow sample_from(const Statement& row, bool check = true) const;
   AttemptRow attempt_from(const Statement& row, bool check = true) const;
   RoundRow round_from(const Statement& row, bool check = true) const;
@@ -240,15 +260,21 @@ class Store {
   void insert(const AttemptRow& row, const std::optional<Column>& refused);
   void insert(const RoundRow& row);
   void insert(const SessionRow& row);
-  /// Writes what may change of a sample: all but what was chosen. \param labels to be bound, where they change.
+  /// Writes what may change of a sample: all but what was chosen. \param before as it was read.
   void update(const SampleRow& before, const SampleRow& after);
-  void set_labels(std::int64_t id, const std::optional<Column>& labels);
+  /// The same with new labels, of a sample that stays where it is in the order of integration.
+  void update(const SampleRow& before, const SampleRow& after, const Column& labels);
+  void exchange(const SampleRow& before, const SampleRow& after, const Digest& digest);
+  void drop_labels(std::int64_t id);
   void update(const AttemptRow& before, const AttemptRow& after);
   void set_refused(std::int64_t id, std::int64_t attempt, const Column& refused);
   void update(const RoundRow& before, const RoundRow& after);
   /// Counts a row in, or out of, the sum over all of them.
   void add(const Digest& digest);
   void take_out(const Digest& digest);
+  /// Counts samples of a purpose into, or out of, a state; or simulations.
+  void count(std::string_view purpose, std::string_view state, std::int64_t more);
+  void write_tally();
   void begin_session(const CampaignRow& campaign);
   void put_handle(std::int64_t id, std::int64_t attempt, const std::string& handle);
   void set_file(std::int64_t round, bool labels, const std::string& sha256);
@@ -264,6 +290,7 @@ class Store {
   // of the transaction under way
   Digest seal_change_{};
   std::int64_t row_change_ = 0;
+  std::vector<Tally> tally_change_;
   std::int64_t next_place_ = 0;
   std::int64_t least_sequence_ = 0;
   std::int64_t synced_sequence_ = 0;  ///< changes that are certainly on the disk
@@ -275,6 +302,7 @@ class Store {
   bool write_ahead_ = false;
   Durable mode_ = Durable::now;  // of the commits to come
   std::atomic<bool> unsynced_ = false;
+  std::atomic<std::int64_t> queue_changes_ = 0;
 };
 
 /// UTC, ISO 8601.

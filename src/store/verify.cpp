@@ -73,18 +73,18 @@ std::vector<Damage> Store::damage(std::size_t limit) const {
   each(sql::samples_with_tensors, [&](const Statement& row, std::optional<std::int64_t>& sample) {
     sample = row.integer(0);
     const SampleRow found = sample_from(row);
-    findings.see(digest_of(campaign_id_, found));
-    const std::string where = "ledger, sample " + std::to_string(found.id);
-    if (digest_of(row.bytes(14)) != found.inputs) findings.add(where + ": altered inputs", found.id);
-    if (found.labels.has_value() == row.is_null(15) || (found.labels && digest_of(row.bytes(15)) != *found.labels))
-      findings.add(where + ": altered labels", found.id);
+    findings.see(found.digest);
+    const auto where = [&] { return "ledger, sample " + std::to_string(found.id); };
+    if (digest_of(row.text(14)) != found.inputs) findings.add(where() + ": altered inputs", found.id);
+    if (found.labels.has_value() == row.is_null(15) || (found.labels && digest_of(row.text(15)) != *found.labels))
+      findings.add(where() + ": altered labels", found.id);
     ++counted[{found.purpose, std::string(to_string(found.state))}];
   });
   each(sql::all_attempts, [&](const Statement& row, std::optional<std::int64_t>& sample) {
     sample = row.integer(0);
     const AttemptRow found = attempt_from(row);
-    findings.see(digest_of(campaign_id_, found));
-    if (found.refused.has_value() == row.is_null(14) || (found.refused && digest_of(row.bytes(14)) != *found.refused)) {
+    findings.see(found.digest);
+    if (found.refused.has_value() == row.is_null(14) || (found.refused && digest_of(row.text(14)) != *found.refused)) {
       findings.add("ledger, sample " + std::to_string(found.id) + ", attempt " + std::to_string(found.attempt) +
                        ": an altered label that was refused",
                    found.id);

@@ -18,6 +18,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <list>
 #include <map>
 #include <mutex>
 #include <set>
@@ -104,7 +105,8 @@ class Campaign final : private LabelQueue {
  private:
   /// A sample from the moment it is claimed until its outcome is in the ledger.
   struct Running {
-    int attempt = 0;  ///< 0 until it has started
+    int attempt = 0;
+    bool started = true;  ///< else it is reserved, and queued in the ledger
     std::chrono::steady_clock::time_point began;
     std::string fingerprint;
     bool told = false;                ///< its outcome is on the way into the ledger
@@ -192,8 +194,11 @@ class Campaign final : private LabelQueue {
   std::vector<Job> unfinished() override;
   void give_back(const Job& job) override;
   void set_solver_version(const std::string& version) override;
-  std::vector<LedgerEntry> claim(std::int64_t count);
+  std::vector<QueuedSample> claim(std::int64_t count);
+  void read_ahead(std::int64_t count);
+  std::vector<Values> inputs_of(std::vector<QueuedSample>& claimed) const;
   std::vector<Job> start(std::int64_t count, Durable durable, const std::string& handle = {});
+  void have_started(std::span<const SampleId> ids);
   void know_left_fingerprints();
   std::string fingerprint_of_left(SampleId id);
   void release(std::span<const SampleId> ids);
@@ -258,12 +263,15 @@ class Campaign final : private LabelQueue {
   std::map<std::string, double> seconds_;  // by phase, over all sessions
   std::chrono::steady_clock::time_point phase_began_;
 
-  mutable std::mutex queue_mutex_;  // of running_, target_schema_ and the counts of the phase
+  mutable std::mutex queue_mutex_;  // of running_, ahead_, target_schema_ and the counts of the phase
   std::unordered_map<SampleId, Running> running_;
   std::unordered_set<std::string> running_fingerprints_;
   std::map<SampleId, LedgerAttempt> left_;  // running in the ledger since before this process, and not lost
   std::string solver_version_;              // of the labels that are accepted
   std::unordered_map<SampleId, std::string> left_fingerprints_;  // of those in left_, once anybody claims
+  std::list<QueuedSample> ahead_;  // the front of the queue, without what was taken from it
+  std::int64_t ahead_as_of_ = -1;  // the ledger's `queue_changes` when that was read
+  bool ahead_is_all_ = false;      // there was no more in the queue
   std::int64_t phase_total_ = 0;
   std::int64_t phase_ended_ = 0;
 

@@ -53,6 +53,8 @@ class AppendFile {
 
 /// Seconds this process has spent in waiting for the disk to sync.
 double sync_seconds();
+/// Of these, those that the calling thread has waited itself.
+double own_sync_seconds();
 /// Adds to them, for syncs that happen elsewhere (the ledger's commits).
 void add_sync_seconds(double seconds);
 
