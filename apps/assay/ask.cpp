@@ -54,7 +54,8 @@ int ask(const AskOptions& options) {
   // Once more where labels from elsewhere answered all that was to be asked for.
   do {
     status = driver.advance();
-    if (status == RunStatus::waiting) samples = options.again ? driver.asked() : driver.ask(options.count, Asked::until_kept);
+    if (status == RunStatus::waiting)
+      samples = options.again ? driver.asked() : driver.ask(options.count, Asked::until_kept);
   } while (status == RunStatus::waiting && !options.again && samples.empty() && driver.asked().empty());
   if (status == RunStatus::stopped) {
     std::cerr << "assay: stopped; the same command goes on\n";
