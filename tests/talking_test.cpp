@@ -7,7 +7,13 @@
 #include <assay/config.hpp>
 #include <assay/detail/files.hpp>
 #include <assay/error.hpp>
+#include <assay/observer/console_log.hpp>
 #include <assay/tools/status.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
 
 using namespace assay;
 
@@ -44,6 +50,19 @@ std::string only_problem(const Json& configuration) {
   const std::vector<ErrorParts> problems = problems_of(configuration);
   REQUIRE(problems.size() == 1);
   return describe(problems.front());
+}
+
+/// What is written to standard error meanwhile.
+std::string said_on_standard_error(const std::filesystem::path& file, const std::function<void()>& work) {
+  std::fflush(stderr);
+  const int kept = ::dup(STDERR_FILENO), to = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  REQUIRE(::dup2(to, STDERR_FILENO) == STDERR_FILENO);
+  work();
+  std::fflush(stderr);
+  ::dup2(kept, STDERR_FILENO);
+  ::close(to);
+  ::close(kept);
+  return assay::detail::read_file(file);
 }
 
 }  // namespace
@@ -197,4 +216,18 @@ TEST_CASE("failures of one reason are one group, whatever the numbers in their p
   }
   CHECK(all == campaign_status(folder / "c").at("counts").at("failed").get<std::int64_t>());
   CHECK(groups[0].at("count").get<std::int64_t>() >= groups[1].at("count").get<std::int64_t>());
+}
+
+TEST_CASE("failures of one reason have one line on the console, and every one with every_failure", "[tools][19_8]") {
+  const toy::Folder folder;
+  const auto said = [&](ConsoleLog log) {
+    return said_on_standard_error(folder / "said", [&] {
+      for (const char* text : {"sample 3: exit code 1", "sample 4: exit code 1", "sample 9: exit code 1"})
+        log.observe({.kind = Event::Kind::simulation_failed, .phase = Phase::labeling, .text = text, .total = 9});
+      log.observe({.kind = Event::Kind::phase_finished, .phase = Phase::labeling, .seconds = 2});
+    });
+  };
+  const std::string in_short = said(ConsoleLog()), whole = said(ConsoleLog({.every_failure = true}));
+  CHECK_THAT(in_short, Contains("failed: sample 3") && !Contains("sample 4") && Contains("2 more: exit code"));
+  CHECK_THAT(whole, Contains("sample 3") && Contains("sample 4") && Contains("sample 9") && !Contains("more"));
 }
