@@ -38,6 +38,7 @@
 #include <assay/select/typiclust.hpp>
 #include <assay/stop/stop.hpp>
 #include <assay/surrogate.hpp>
+#include <assay/tools/campaign_space.hpp>
 #include <assay/tools/check.hpp>
 #include <assay/tools/import_table.hpp>
 #include <assay/tools/labels.hpp>
