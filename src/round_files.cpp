@@ -108,28 +108,6 @@ void put_rows(Values& tensors, const std::string& prefix, const std::vector<std:
   }
 }
 
-/// Stacks samples that are given as bytes, as long as each has the header of the first: parsing it once is most of what
-/// is to be saved.
-class AlikeSamples {
- public:
-  void add(std::span<const std::byte> sample, const std::string& where) {
-    const std::string_view bytes(reinterpret_cast<const char*>(sample.data()), sample.size());
-    if (!stacker_) {
-      header_ = detail::safetensors_header_of(bytes);
-      stacker_.emplace(from_safetensors(sample, where).names(), 64);
-    }
-    alike_ = alike_ && bytes.starts_with(header_);
-    if (alike_) stacker_->add(sample, where);
-  }
-  /// Nothing if there was none, or they are not alike.
-  std::optional<Values> take() const { return stacker_ && alike_ ? std::optional(stacker_->take()) : std::nullopt; }
-
- private:
-  std::string header_;
-  std::optional<detail::RowStacker> stacker_;
-  bool alike_ = true;
-};
-
 /// Tensors by what stands before the first '/' of their names.
 using Groups = std::map<std::string, Values>;
 
@@ -298,8 +276,7 @@ std::string write_picks_file(const fs::path& campaign, const Ledger& ledger, std
         {"assay.ledger.round", file.string(), "a round that the ledger holds", std::to_string(round), ""});
   }
   Json entries = Json::array();
-  std::vector<SampleId> ids;
-  AlikeSamples alike;
+  detail::RunStacker runs;
   ledger.for_each_pick(round, [&](const LedgerEntry& entry, std::span<const std::byte> inputs) {
     entries.push_back({{"id", entry.id},
                        {"purpose", to_string(entry.purpose)},
@@ -307,15 +284,14 @@ std::string write_picks_file(const fs::path& campaign, const Ledger& ledger, std
                        {"score", optional_json(entry.score)},
                        {"strategy", entry.strategy},
                        {"fingerprint", entry.fingerprint}});
-    ids.push_back(entry.id);
-    alike.add(inputs, "ledger, sample " + std::to_string(entry.id));
+    runs.add(inputs, "ledger, sample " + std::to_string(entry.id));
   });
   Values tensors;
-  if (const std::optional<Values> stacked = alike.take()) {
-    for (const NamedTensor& entry : *stacked) tensors.set("inputs/" + entry.name, entry.tensor);
+  if (const std::vector<Values> alike = runs.take(); alike.size() == 1) {
+    for (const NamedTensor& entry : alike.front()) tensors.set("inputs/" + entry.name, entry.tensor);
   } else {
     std::vector<std::pair<std::size_t, Values>> inputs;
-    for (Values& values : ledger.inputs(ids)) inputs.emplace_back(inputs.size(), std::move(values));
+    for (Values& values : detail::rows_of(alike)) inputs.emplace_back(inputs.size(), std::move(values));
     put_rows(tensors, "inputs", inputs);
   }
   for (const NamedTensor& entry : strategy_state->tensors) tensors.set("state/" + entry.name, entry.tensor);

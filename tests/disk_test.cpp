@@ -24,8 +24,8 @@ using child::require;
 
 namespace {
 
-struct Folder : temporary::Folder {
-  Folder() : temporary::Folder(temporary::memory()) { fs::create_directory(root()); }
+struct Folder : temporary::MemoryFolder {
+  Folder() { fs::create_directory(root()); }
   fs::path root() const { return path() / "root"; }
 };
 

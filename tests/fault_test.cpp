@@ -21,10 +21,6 @@ using child::require;
 
 namespace {
 
-struct Folder : temporary::Folder {
-  Folder() : temporary::Folder(temporary::memory()) {}
-};
-
 std::string text_of(const fs::path& file) {
   std::ifstream in(file);
   return {std::istreambuf_iterator<char>(in), {}};
@@ -40,7 +36,7 @@ DriverOptions options(const fs::path& dir, Storage storage) {
 /// Resumes what is in `dir` in a process of its own and requires the result of a campaign that nothing happened to, and
 /// that no sample of `paid` is computed again.
 void require_resumes(const fs::path& dir, const std::string& hash, const std::set<SampleId>& paid, Storage storage,
-                     const Folder& folder) {
+                     const temporary::MemoryFolder& folder) {
   const fs::path calls = folder / "calls_of_resume";
   fs::remove(calls);
   const int status = child::run([&] {
@@ -68,7 +64,7 @@ struct Whole {
 };
 
 /// The campaign without trouble, and how many operations it makes.
-Whole whole(const Folder& folder, Storage storage) {
+Whole whole(const temporary::MemoryFolder& folder, Storage storage) {
   const fs::path root = folder / "whole";
   fs::create_directory(root);
   REQUIRE(child::run([&] {
@@ -86,7 +82,7 @@ Whole whole(const Folder& folder, Storage storage) {
 
 TEST_CASE("after a power cut at any moment a campaign resumes to the same result and pays nothing twice", "[faults]") {
   const auto storage = GENERATE(Storage::local, Storage::shared);
-  const Folder folder;
+  const temporary::MemoryFolder folder;
   const Whole expected = whole(folder, storage);
   const fs::path root = folder / "root";
   fs::create_directory(root);
@@ -122,7 +118,7 @@ TEST_CASE("after a power cut at any moment a campaign resumes to the same result
 }
 
 TEST_CASE("a start that may wait goes with the power, unless a later change or a sync took it along", "[faults]") {
-  const Folder folder;
+  const temporary::MemoryFolder folder;
   const fs::path root = folder / "root";
   fs::create_directory(root);
   REQUIRE(child::run([&] {
@@ -160,7 +156,7 @@ TEST_CASE("a disk that fails at any operation ends in a clear error or in nothin
           "[faults]") {
   const auto fault = GENERATE(disk::Fault::no_space, disk::Fault::io_error, disk::Fault::short_write);
   const bool stays = GENERATE(false, true);
-  const Folder folder;
+  const temporary::MemoryFolder folder;
   const Whole expected = whole(folder, Storage::local);
   int stopped = 0;
   // Each of the six combinations takes every sixth operation, so that together they take all of them once.

@@ -23,10 +23,6 @@ using child::require;
 
 namespace {
 
-struct Folder : temporary::Folder {
-  Folder() : temporary::Folder(temporary::memory()) {}
-};
-
 auto asked(const fs::path& dir) {
   at::set_num_threads(1);
   return Driver({.dir = dir, .max_rounds = 0, .seed = 5, .resume = Resume::if_present, .storage = Storage::local},
@@ -47,7 +43,7 @@ std::vector<Told> outcomes(const std::vector<Sample>& samples) {
 
 TEST_CASE("an outcome that could not be written can be told again", "[faults]") {
   const bool at_once = GENERATE(false, true);
-  const Folder folder;
+  const temporary::MemoryFolder folder;
   fs::create_directory(folder / "root");
   const int status = child::run([&] {
     disk::watch(folder / "root");
@@ -88,7 +84,7 @@ TEST_CASE("an outcome that could not be written can be told again", "[faults]") 
 
 TEST_CASE("no checkpoint knows of more than the ledger beside it, wherever the power is cut", "[faults]") {
   const bool elsewhere = GENERATE(false, true);  // the ledger on another disk, which the cut takes whole
-  const Folder folder;
+  const temporary::MemoryFolder folder;
   const fs::path root = folder / "root";
   fs::create_directory(root);
   fs::create_directory(folder / "images");

@@ -54,9 +54,9 @@ TEST_CASE("a ledger gives back what was committed, after it is opened again", "[
   CHECK_FALSE(ledger.batch(2));
   CHECK(ledger.labels(100).scalar("y") == 0.1);
   CHECK(ledger.inputs(102).scalar("x") == 2);
-  CHECK(ledger.queued(10) == std::vector<SampleId>{102});
+  CHECK(ledger.in_state(SampleState::queued, 10) == std::vector<SampleId>{102});
   CHECK(ledger.interrupt(ledger.in_state(SampleState::running)) == 1);
-  CHECK(ledger.queued(10) == std::vector<SampleId>{101, 102});
+  CHECK(ledger.in_state(SampleState::queued, 10) == std::vector<SampleId>{101, 102});
   CHECK(ledger.attempts(101).size() == 2);
   CHECK(ledger.attempts(101)[0].reason == "bad");
   CHECK(ledger.attempts(101)[1].outcome == "interrupted");

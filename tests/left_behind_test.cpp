@@ -62,10 +62,6 @@ SimulationOrder an_order() {
           .output_limit = 1000};
 }
 
-Job left_job(const fs::path& directory) {
-  return {.id = 0, .inputs = Values{{"x", 0.0}}, .attempt = 1, .failures = 0, .directory = directory};
-}
-
 void set_time(const fs::path& file, long seconds_from_now) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
@@ -282,7 +278,7 @@ TEST_CASE("R15: a directory that the ledger names is never taken as a path", "[s
   forge(victim);
   {
     Ledger ledger = Ledger::open(folder / "killed/ledger.sqlite", folder / "killed/labels/objects");
-    const SampleId id = ledger.queued(1).at(0);
+    const SampleId id = ledger.in_state(SampleState::queued, 1).at(0);
     const int attempt = ledger.start_attempt(id, recorded);
     ledger.set_handle(id, attempt, "simulation forged");
   }
@@ -358,85 +354,5 @@ TEST_CASE("R16: what lies under the names of assay's files and is none is never 
   queue.left = {left_job(folder / "0_1")};
   queue.stop = true;
   run(ProcessLabel(guarded("true"), {}, read_y), queue);
-  CHECK(queue.given_back.size() == 1);
-}
-
-namespace {
-
-/// What version 1 wrote, among the program's own files.
-void write_order_of_format_1(const fs::path& directory, const std::string& mark) {
-  std::ofstream(directory / "simulation.json") << Json{{"format", 1},
-                                                       {"mark", mark},
-                                                       {"host", assay::detail::host_name()},
-                                                       {"boot", assay::detail::boot_of_host()},
-                                                       {"program", "/bin/sh"},
-                                                       {"arguments", {"sh"}},
-                                                       {"time_limit", 60.0},
-                                                       {"grace", 1.0},
-                                                       {"output_limit", 1000},
-                                                       {"file_limit", nullptr},
-                                                       {"cores", Json::array()},
-                                                       {"unset", Json::array()},
-                                                       {"environment", Json::object()}};
-}
-
-std::string outcome_of_format_1(const std::string& mark) {
-  return Json{{"format", 1},    {"mark", mark},  {"end", "exited"}, {"status", 0},
-              {"seconds", 1.5}, {"problem", ""}, {"output", ""}}
-      .dump();
-}
-
-}  // namespace
-
-TEST_CASE("F8: a simulation that the version before began is taken up", "[simulation][f8]") {
-  const toy::Folder folder;
-  const fs::path directory = folder / "0_1";
-  fs::create_directory(directory);
-  const std::string mark = assay::detail::ProcessMarker::new_mark();
-  write_order_of_format_1(directory, mark);
-  std::ofstream(directory / "y.txt") << 5;
-  Queue queue(folder.path(), 0);
-  queue.left = {left_job(directory)};
-  pid_t runner = -1;
-  SECTION("that has ended") { std::ofstream(directory / "outcome.json") << outcome_of_format_1(mark); }
-  SECTION("that still runs") {
-    // Its runner works elsewhere, its program in the directory.
-    std::ofstream(folder / "outcome") << outcome_of_format_1(mark);
-    std::ofstream(folder / "assay_simulation")
-        << "#!/bin/sh\ncd /\n(cd " << directory.string() << "; echo $$ > ../running; exec sleep 1000) &\n"
-        << "until test -e " << (folder / "go").string() << "; do sleep 0.01; done\n"
-        << "mv " << (folder / "outcome").string() << ' ' << (directory / "outcome.json").string() << "; kill $!\n";
-    fs::permissions(folder / "assay_simulation", fs::perms::owner_all);
-    const std::string program = folder / "assay_simulation";
-    runner = ::fork();
-    REQUIRE(runner >= 0);
-    if (runner == 0) {
-      ::setenv("ASSAY_SIMULATION", mark.c_str(), 1);
-      ::execl(program.c_str(), program.c_str(), nullptr);
-      ::_exit(127);
-    }
-    wait_for(folder / "running");
-    CHECK(Simulation::left_behind(directory, assay::detail::read_order(directory)).runs());
-    std::ofstream(folder / "go") << "go";
-  }
-  run(ProcessLabel(guarded("true"), {}, read_y), queue);
-  if (runner > 0) ::waitpid(runner, nullptr, 0);
-  REQUIRE(queue.accepted.size() == 1);
-  CHECK(queue.accepted[0].scalar("y") == 5);
-  CHECK(queue.given_back.empty());
-}
-
-TEST_CASE("F8: a simulation of the version before whose files are another's is queued again", "[simulation][f8]") {
-  const toy::Folder folder;
-  const fs::path directory = folder / "0_1";
-  fs::create_directory(directory);
-  const std::string mark = assay::detail::ProcessMarker::new_mark();
-  write_order_of_format_1(directory, mark);
-  std::ofstream(directory / "outcome.json") << outcome_of_format_1("another");
-  Queue queue(folder.path(), 0);
-  queue.left = {left_job(directory)};
-  queue.stop = true;
-  run(ProcessLabel(guarded("true"), {}, read_y), queue);
-  CHECK(queue.accepted.empty());
   CHECK(queue.given_back.size() == 1);
 }

@@ -33,14 +33,15 @@ Values batch_of(const std::vector<Sample>& samples) {
 
 /// Samples as a file holds them: behind their fields the attempt that each is out for, so that what comes of it can be
 /// told apart from what came of others.
-Values asked_batch(const AnyDriver& driver, const std::vector<Sample>& samples) {
+std::string table_of(const AnyDriver& driver, const std::vector<Sample>& samples, const std::vector<SampleId>& ids) {
+  const std::vector<std::string> fields = fields_of(driver, samples);
+  std::vector<std::string> cells;
+  for (const SampleId id : ids) cells.push_back(std::to_string(id));
   Values batch = batch_of(samples);
-  std::vector<SampleId> ids;
-  for (const Sample& sample : samples) ids.push_back(sample.id);
   const std::vector<int> numbers = driver.attempts(ids);
-  batch.set(own_column("attempt", fields_of(driver)),
+  batch.set(own_column("attempt", fields),
             at::tensor(std::vector<std::int64_t>(numbers.begin(), numbers.end()), torch::kInt64));
-  return batch;
+  return to_csv({{own_column("id", fields), cells}}, batch);
 }
 
 /// Does what needs no simulation, then writes samples to simulate, which stay asked for until they are told.
@@ -70,13 +71,9 @@ int ask(const AskOptions& options) {
     std::cerr << "assay: nothing to ask for: " << driver.asked().size() << " samples are out and not told\n";
     return nothing_code;
   }
-  std::vector<std::string> cells;
   std::vector<SampleId> ids;
-  for (const Sample& sample : samples) {
-    ids.push_back(sample.id);
-    cells.push_back(std::to_string(sample.id));
-  }
-  put(options.out, to_csv({{own_column("id", fields_of(driver)), cells}}, asked_batch(driver, samples)));
+  for (const Sample& sample : samples) ids.push_back(sample.id);
+  put(options.out, table_of(driver, samples, ids));
   if (!options.again) driver.keep_asked(ids);  // nobody has those that could not be written
   if (!options.out.empty()) std::cout << samples.size() << " samples in " << options.out.string() << '\n';
   return 0;

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <set>
 #include <sstream>
+#include <system_error>
 #include <thread>
 
 namespace assay::app {
@@ -137,7 +138,11 @@ void run_all(const std::vector<Run>& runs, const std::vector<std::string>& comma
   };
   if (jobs == 0) jobs = std::max(1U, std::thread::hardware_concurrency());
   std::vector<std::thread> workers;
-  for (std::size_t i = 0; i < std::min(static_cast<std::size_t>(jobs), runs.size()); ++i) workers.emplace_back(work);
+  try {
+    for (std::size_t i = 0; i < std::min(static_cast<std::size_t>(jobs), runs.size()); ++i) workers.emplace_back(work);
+  } catch (const std::system_error&) {  // no more threads to be had: those that run do it all
+    if (workers.empty()) throw;
+  }
   for (std::thread& worker : workers) worker.join();
   if (failure) std::rethrow_exception(failure);
 }

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <limits>
 #include <set>
+#include <unordered_set>
 
 namespace assay::app {
 
@@ -32,13 +33,13 @@ std::string id_column(const Table& table, const std::vector<std::string>& fields
 
 }  // namespace
 
-std::vector<std::string> fields_of(const AnyDriver& driver) {
+std::vector<std::string> fields_of(const AnyDriver& driver, const std::vector<Sample>& samples) {
   std::set<std::string> fields;
   const auto add = [&](const std::vector<std::string>& names) { fields.insert(names.begin(), names.end()); };
   add(driver.learner().inputs());
   add(driver.learner().targets());
   if (driver.unlabeled().size() > 0) add(driver.unlabeled().gather(std::vector<std::int64_t>{0}).names());
-  if (const std::vector<Sample> asked = driver.asked(); !asked.empty()) add(asked.front().values.names());
+  if (!samples.empty()) add(samples.front().values.names());
   return {fields.begin(), fields.end()};
 }
 
@@ -48,8 +49,10 @@ std::string own_column(std::string_view name, const std::vector<std::string>& fi
 }
 
 Results::Results(const AnyDriver& driver, const std::filesystem::path& file)
-    : known_(driver.target_schema()), table_(open_table(file)), id_(id_column(table_, fields_of(driver))) {
-  const std::vector<std::string> fields = fields_of(driver);
+    : Results(driver, file, fields_of(driver, driver.asked())) {}
+
+Results::Results(const AnyDriver& driver, const std::filesystem::path& file, const std::vector<std::string>& fields)
+    : known_(driver.target_schema()), table_(open_table(file)), id_(id_column(table_, fields)) {
   attempt_ = table_.own("attempt", fields);
   solver_ = table_.own("solver", fields);
   status_ = table_.own("status", fields);
@@ -58,14 +61,12 @@ Results::Results(const AnyDriver& driver, const std::filesystem::path& file)
     targets_ = wanted_fields(driver.learner().targets());
     for (const auto& [name, wanted] : targets_) table_.require(wanted);
   }
-  for (std::int64_t row = 0; row < size(); ++row) {
-    if (const std::optional<SampleId> id = whole_in(cell(row, id_))) last_row_[*id] = row;
+  superseded_.resize(static_cast<std::size_t>(size()));
+  std::unordered_set<SampleId> later;
+  for (std::int64_t row = size(); row-- > 0;) {
+    const std::optional<SampleId> id = whole_in(cell(row, id_));
+    superseded_[static_cast<std::size_t>(row)] = id && !later.insert(*id).second;
   }
-}
-
-bool Results::is_superseded(std::int64_t row) const {
-  const std::optional<SampleId> id = whole_in(cell(row, id_));
-  return id && last_row_.at(*id) != row;
 }
 
 std::optional<Told> Results::told(std::int64_t row, std::vector<std::string>& problems) const {

@@ -11,13 +11,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace assay::app {
 
-/// What the fields of a campaign's samples are called: inputs, targets, and what else candidates hold.
-std::vector<std::string> fields_of(const AnyDriver& driver);
+/// What the fields of a campaign's samples are called: inputs, targets, and what else candidates and `samples` hold.
+std::vector<std::string> fields_of(const AnyDriver& driver, const std::vector<Sample>& samples);
 
 /// What a column of assay's own is called beside fields: by its name alone, or with `assay.` where a field is so
 /// called.
@@ -34,11 +33,12 @@ class Results {
   std::int64_t size() const { return table_.rows(); }
   std::string line(std::int64_t row) const { return table_.row_name(row) + ": "; }
   /// Whether a later row tells of the same sample: a file that grows says last what holds.
-  bool is_superseded(std::int64_t row) const;
+  bool is_superseded(std::int64_t row) const { return superseded_[static_cast<std::size_t>(row)]; }
   /// Nothing after adding to `problems` why the row cannot be told.
   std::optional<Told> told(std::int64_t row, std::vector<std::string>& problems) const;
 
  private:
+  Results(const AnyDriver& driver, const std::filesystem::path& file, const std::vector<std::string>& fields);
   std::string cell(std::int64_t row, const std::optional<std::string>& column) const;
   std::string status(std::int64_t row) const;
   bool has_labels() const;
@@ -51,7 +51,7 @@ class Results {
   std::string id_;
   std::optional<std::string> attempt_, solver_, status_, reason_;
   std::map<std::string, WantedField> targets_;
-  std::unordered_map<SampleId, std::int64_t> last_row_;
+  std::vector<bool> superseded_;  ///< by row
 };
 
 }  // namespace assay::app

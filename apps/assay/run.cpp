@@ -41,11 +41,10 @@ void watch(const RunOptions& options, Json& driver) {
 /// Changes the campaign's own configuration for this and all later sessions. It is open.
 void keep(const RunOptions& options) {
   if (!options.rounds && options.settings.empty()) return;
-  const std::filesystem::path file = options.campaign / "campaign.json";
-  Json configuration = parse_json(detail::read_own_file(file), file.string());
+  Json configuration = detail::kept_configuration(options.campaign);
   if (options.rounds) configuration["driver"]["max_rounds"] = *options.rounds;
   apply_settings(options.settings, configuration);
-  detail::replace_file_durably(file, configuration.dump(2) + "\n");
+  detail::replace_file_durably(options.campaign / "campaign.json", configuration.dump(2) + "\n");
 }
 
 /// The campaign as its own file and the options have it.

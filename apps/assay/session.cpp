@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session.hpp"
 
-#include <assay/detail/files.hpp>
 #include <assay/label/external_label.hpp>
 
 #include <atomic>
@@ -13,12 +12,6 @@ namespace {
 
 std::atomic<bool> stop_flag{false};
 
-/// Null where there is none.
-Json configuration_of(const std::filesystem::path& campaign) {
-  const std::filesystem::path file = campaign / "campaign.json";
-  return std::filesystem::exists(file) ? parse_json(detail::read_own_file(file), file.string()) : Json();
-}
-
 }  // namespace
 
 void stop_on_signals(AnyDriver& driver) {
@@ -29,12 +22,12 @@ void stop_on_signals(AnyDriver& driver) {
 }
 
 bool continues_from_shell(const std::filesystem::path& campaign) {
-  const Json configuration = configuration_of(campaign);
+  const Json configuration = detail::kept_configuration(campaign);
   return configuration.is_object() && configuration.contains("pools");
 }
 
 bool is_told(const std::filesystem::path& campaign) {
-  const Json configuration = configuration_of(campaign);
+  const Json configuration = detail::kept_configuration(campaign);
   return configuration.is_object() && configuration.value("/label/type"_json_pointer, "") == ExternalLabel::key;
 }
 

@@ -21,6 +21,8 @@ extern template class Driver<AnyLearner, AnyQuery, AnyLabel, AnyMetrology, AnyTr
 namespace detail {
 /// \param looks_around also report what the campaign would fail on later: missing programs, metrics of no name.
 AnyDriver load_campaign(const Json& configuration, const Registries& registries, bool looks_around = false);
+/// The `campaign.json` in a directory; null where there is none.
+Json kept_configuration(const std::filesystem::path& directory);
 /// What `open_campaign` continues the campaign in a directory by, if nothing is changed. Errors: as `open_campaign`.
 Json own_configuration(const std::filesystem::path& directory);
 }  // namespace detail

@@ -215,8 +215,6 @@ class Ledger {
   /// \name The queue
   /// @{
   /// The first `limit` queued samples, by round and rank.
-  std::vector<SampleId> queued(std::int64_t limit) const;
-  /// The same as a whole.
   std::vector<QueuedSample> queue(std::int64_t limit) const;
   /// Grows whenever samples were put into the queue, or taken out of it by anything but their start or an answer: while
   /// it stays, what was read of the queue still stands in it, unless it was started or answered.
@@ -301,8 +299,8 @@ class Ledger {
   /// Errors: `CheckpointError` for a sample without labels.
   Values labels(SampleId id) const;
   std::vector<LedgerAttempt> attempts(SampleId id) const;
-  /// The last attempt of each running sample, without what was refused.
-  std::vector<std::pair<SampleId, LedgerAttempt>> running_attempts() const;
+  /// The last attempt of each sample in a state, by id, without what was refused.
+  std::vector<std::pair<SampleId, LedgerAttempt>> last_attempts(SampleState state) const;
   /// Every sample ever chosen, by round and rank.
   std::vector<LedgerEntry> entries() const;
   /// Of these samples, in their order.

@@ -121,15 +121,14 @@ AnyDriver detail::load_campaign(const Json& given, const Registries& registries,
   parts.report_mismatches(reader);
   if (looks_around) parts.report_obstacles(reader, pools);
   if (!problems.empty()) throw ConfigError(std::move(problems));
-  const std::filesystem::path kept = parts.options.dir / "campaign.json";
+  const std::filesystem::path dir = parts.options.dir;
   AnyDriver driver = parts.driver(std::move(pools));
   // The driver knows its pools' contents alone; where they come from makes the file one to start from.
-  Json whole = std::filesystem::exists(kept) ? parse_json(detail::read_own_file(kept, longest_json), kept.string())
-                                             : Json();
+  Json whole = kept_configuration(dir);
   if (whole.is_object() && !whole.contains("pools")) {
     whole["pools"] = *given_pools;
     if (configuration.contains("space")) whole["space"] = configuration.at("space");
-    detail::replace_file_durably(kept, whole.dump(2) + "\n");
+    detail::replace_file_durably(dir / "campaign.json", whole.dump(2) + "\n");
   }
   return driver;
 }
@@ -146,13 +145,18 @@ AnyDriver load_campaign(const std::filesystem::path& file, const Registries& reg
   return detail::load_campaign(configuration, registries);
 }
 
+Json detail::kept_configuration(const std::filesystem::path& directory) {
+  const std::filesystem::path file = directory / "campaign.json";
+  return std::filesystem::exists(file) ? parse_json(read_own_file(file, longest_json), file.string()) : Json();
+}
+
 Json detail::own_configuration(const std::filesystem::path& directory) {
   const std::filesystem::path file = directory / "campaign.json";
   if (!std::filesystem::exists(file)) {
     throw CheckpointError({"assay.campaign.missing", directory.string(), "a directory that holds a campaign",
                            "none (there is no campaign.json)", "'assay new' starts one"});
   }
-  Json configuration = parse_json(detail::read_own_file(file, longest_json), file.string());
+  Json configuration = kept_configuration(directory);
   if (!configuration.is_object() || !configuration.contains("pools")) {
     throw ConfigError({"assay.config.required", file.string() + ", /pools", "where the samples come from", "nothing",
                        "the campaign was started by a program with pools of its own: go on with that program"});

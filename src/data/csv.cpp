@@ -181,21 +181,12 @@ void require_width(const std::vector<std::string>& cells, std::size_t width, std
                                          : "complete the row; the first line of the file has the names");
 }
 
-std::string indexed(std::string_view name, std::size_t i) { return std::string(name) + "[" + std::to_string(i) + "]"; }
-
 /// `text`, quoted where CSV asks for it.
 std::string quoted(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos && !text.starts_with('#')) return text;
   std::string out = "\"";
   for (const char c : text) out += c == '"' ? "\"\"" : std::string(1, c);
   return out + '"';
-}
-
-template <class Number>
-std::string shortest(Number number) {
-  std::array<char, 32> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number);
-  return {digits.data(), end.ptr};
 }
 
 /// A field of many rows, each a row of cells.
@@ -214,7 +205,7 @@ class Cells {
     if (!numbers_.is_floating_point()) return std::to_string(numbers_.const_data_ptr<std::int64_t>()[place]);
     const double number = numbers_.const_data_ptr<double>()[place];
     if (std::isnan(number)) return "";
-    return single_ ? shortest(static_cast<float>(number)) : shortest(number);
+    return single_ ? data::shortest(static_cast<float>(number)) : data::shortest(number);
   }
 
  private:
@@ -264,7 +255,7 @@ std::string to_csv(const std::vector<std::pair<std::string, std::vector<std::str
   for (const auto& [name, tensor] : columns) {
     numbers.emplace_back(tensor);
     for (std::int64_t i = 0; i < numbers.back().in_a_row(); ++i) {
-      put(quoted(tensor.dim() == 1 ? name : indexed(name, static_cast<std::size_t>(i))));
+      put(quoted(tensor.dim() == 1 ? name : data::indexed(name, static_cast<std::size_t>(i))));
     }
   }
   end_row();

@@ -77,11 +77,37 @@ void RowStacker::add(std::span<const std::byte> sample, std::string_view where) 
   ++count_;
 }
 
-std::string safetensors_header_of(std::string_view bytes) {
+namespace {
+
+/// The part of a safetensors file before its data, with its length.
+std::string_view header_of(std::string_view bytes) {
   std::uint64_t size = 0;
   for (std::size_t i = std::min<std::size_t>(8, bytes.size()); i-- > 0;)
     size = size << 8 | static_cast<unsigned char>(bytes[i]);
-  return std::string(bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(size, bytes.size())) + 8));
+  return bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(size, bytes.size())) + 8);
+}
+
+}  // namespace
+
+void RunStacker::add(std::span<const std::byte> sample, std::string_view where) {
+  constexpr std::int64_t expected = 64;
+  const std::string_view bytes(reinterpret_cast<const char*>(sample.data()), sample.size());
+  if (!run_ || header_.empty() || !bytes.starts_with(header_)) {
+    finish();
+    header_ = header_of(bytes);
+    run_.emplace(from_safetensors(sample, where).names(), expected);
+  }
+  run_->add(sample, where);
+}
+
+void RunStacker::finish() {
+  if (run_) batches_.push_back(run_->take());
+  run_.reset();
+}
+
+std::vector<Values> RunStacker::take() {
+  finish();
+  return std::exchange(batches_, {});
 }
 
 std::vector<Values> rows_of(const Values& batch) {
@@ -90,6 +116,14 @@ std::vector<Values> rows_of(const Values& batch) {
   for (const NamedTensor& entry : batch) {
     for (std::size_t i = 0; i < rows.size(); ++i)
       rows[i].set(entry.name, entry.tensor.select(0, static_cast<std::int64_t>(i)));
+  }
+  return rows;
+}
+
+std::vector<Values> rows_of(const std::vector<Values>& batches) {
+  std::vector<Values> rows;
+  for (const Values& batch : batches) {
+    for (Values& sample : rows_of(batch)) rows.push_back(std::move(sample));
   }
   return rows;
 }

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,10 +43,26 @@ class RowStacker {
   std::vector<torch::Tensor> columns_;     // [room_, ...]
 };
 
-/// The part of a safetensors file before its data, with its length.
-std::string safetensors_header_of(std::string_view bytes);
+/// Stacks samples that are given as safetensors bytes, of whatever kinds: those that follow one another and are alike
+/// become one batch.
+class RunStacker {
+ public:
+  /// Errors: `CheckpointError` for damaged bytes.
+  void add(std::span<const std::byte> sample, std::string_view where);
+  /// The batches, in the order of their samples. Nothing is left.
+  std::vector<Values> take();
+
+ private:
+  void finish();
+
+  std::string header_;  // of the run
+  std::optional<RowStacker> run_;
+  std::vector<Values> batches_;
+};
 
 /// The samples of a batch, as views on it that autograd knows nothing of. Cheaper than `row`, which copies.
 std::vector<Values> rows_of(const Values& batch);
+/// Those of several, one behind the other.
+std::vector<Values> rows_of(const std::vector<Values>& batches);
 
 }  // namespace assay::detail

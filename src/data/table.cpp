@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "../detail/listed.hpp"
 #include "cells.hpp"
 
 #include <assay/data/npy.hpp>
@@ -20,8 +21,6 @@ namespace assay {
 namespace {
 
 std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
-
-std::string indexed(std::string_view name, std::size_t i) { return std::string(name) + "[" + std::to_string(i) + "]"; }
 
 /// Whether it is called as pandas calls a column that had no name.
 bool is_unnamed(std::string_view header) { return header.empty() || header.starts_with("Unnamed: "); }
@@ -158,10 +157,10 @@ Table::Field Table::field(const WantedField& wanted) const {
       whole != columns_.end() && field.columns.size() <= 1)
     field.columns = {&*whole};
   if (field.columns.empty()) {
-    std::string list;
-    for (const std::string& known : fields()) list += (list.empty() ? "" : ", ") + known;
-    fail_column("a column " + in_quotes(wanted.column) + ", or " + in_quotes(indexed(wanted.column, 0)) + " and so on",
-                list.empty() ? "none" : "columns " + list, detail::suggest(wanted.column, fields()));
+    const std::string list = detail::listed(fields());
+    fail_column(
+        "a column " + in_quotes(wanted.column) + ", or " + in_quotes(data::indexed(wanted.column, 0)) + " and so on",
+        list.empty() ? "none" : "columns " + list, detail::suggest(wanted.column, fields()));
   }
   field.one_number = field.columns.size() == 1 && (!field.columns.front()->name.index || named(*field.columns.front()));
   if (!field.one_number) {
@@ -175,9 +174,10 @@ Table::Field Table::field(const WantedField& wanted) const {
                     in_quotes(field.columns[0]->header) + " and " + in_quotes(field.columns[i == 0 ? 1 : i]->header),
                     "rename one, or remove it");
       if (column.name.index != static_cast<std::int64_t>(i))
-        fail_column(std::to_string(field.columns.size()) + " columns " + in_quotes(indexed(field.name, 0)) + " to " +
-                        in_quotes(indexed(field.name, field.columns.size() - 1)) + ", one for each number",
-                    "no " + in_quotes(indexed(field.name, i)), "complete them, or count them from 0 on");
+        fail_column(std::to_string(field.columns.size()) + " columns " + in_quotes(data::indexed(field.name, 0)) +
+                        " to " + in_quotes(data::indexed(field.name, field.columns.size() - 1)) +
+                        ", one for each number",
+                    "no " + in_quotes(data::indexed(field.name, i)), "complete them, or count them from 0 on");
       if (!same_unit(column.name.unit, field.columns[0]->name.unit))
         fail_column("one unit for all numbers of " + in_quotes(field.name),
                     in_quotes(field.columns[0]->header) + " and " + in_quotes(column.header), "bring them to one unit");

@@ -15,6 +15,7 @@
 #include <charconv>
 #include <cstring>
 #include <random>
+#include <system_error>
 #include <vector>
 
 namespace assay::detail {
@@ -166,7 +167,13 @@ std::optional<LeaseText> newest_established_lease(const fs::path& directory, std
 
 Lease::Lease(const fs::path& directory, LeaseRules rules) : directory_(directory), rules_(std::move(rules)) {
   acquire();
-  thread_ = quiet_thread([this] { renew(); });
+  try {
+    thread_ = quiet_thread([this] { renew(); });
+  } catch (const std::system_error& error) {
+    give_up();
+    throw CheckpointError({"assay.campaign.lease", directory.string(), "a thread that renews the lease of this process",
+                           error.what(), "end other programs, or raise the limit of processes (ulimit -u)"});
+  }
 }
 
 void Lease::acquire() {
@@ -287,6 +294,10 @@ Lease::~Lease() {
   }
   ending_.notify_all();
   thread_.join();
+  give_up();
+}
+
+void Lease::give_up() const {
   try {
     check();
     own_->write_state(ledger_ < 0 ? LeaseState::gave_up : LeaseState::released, std::max<std::int64_t>(0, ledger_));

@@ -70,6 +70,7 @@ class Lease {
   bool inherit(std::optional<LeaseFile> before);
   void require_fresh_reads() const;
   void renew();
+  void give_up() const;
   void lose(const std::string& how) const;
 
   std::filesystem::path directory_;

@@ -2,6 +2,7 @@
 #include <assay/detail/checkpoint_writer.hpp>
 #include <assay/detail/quiet_thread.hpp>
 
+#include <system_error>
 #include <utility>
 
 namespace assay::detail {
@@ -23,9 +24,21 @@ void CheckpointWriter::rethrow() {
 void CheckpointWriter::submit(EncodedCheckpoint checkpoint) {
   std::unique_lock lock(mutex_);
   rethrow();
+  if (!thread_.joinable()) {
+    try {
+      thread_ = quiet_thread([this] { work(); });
+    } catch (const std::system_error&) {  // none to be had, now: the campaign is slower, and goes on
+      return write(checkpoint);
+    }
+  }
   waiting_ = std::move(checkpoint);
-  if (!thread_.joinable()) thread_ = quiet_thread([this] { work(); });
   changed_.notify_all();
+}
+
+void CheckpointWriter::write(const EncodedCheckpoint& checkpoint) {
+  WrittenCheckpoint written = write_checkpoint(campaign_, checkpoint, keep_, {last_folder_, last_tensors_});
+  last_folder_ = std::move(written.folder);
+  last_tensors_ = std::move(written.tensors_digest);
 }
 
 void CheckpointWriter::flush() {
@@ -44,9 +57,7 @@ void CheckpointWriter::work() {
     lock.unlock();
     std::exception_ptr error;
     try {
-      WrittenCheckpoint written = write_checkpoint(campaign_, next, keep_, {last_folder_, last_tensors_});
-      last_folder_ = std::move(written.folder);
-      last_tensors_ = std::move(written.tensors_digest);
+      write(next);
     } catch (...) {
       error = std::current_exception();
     }

@@ -29,7 +29,7 @@ std::string Campaign::content_of(const Values& inputs) const {
 /// Sorts what the ledger calls running when a campaign goes on: with a handle it may be found again, else it is lost
 /// and queued again. \return how many were lost.
 std::int64_t Campaign::take_stock_of_running() {
-  for (auto& [id, attempt] : ledger_->running_attempts()) {
+  for (auto& [id, attempt] : ledger_->last_attempts(SampleState::running)) {
     if (!attempt.handle.empty()) left_.emplace(id, std::move(attempt));
   }
   std::vector<SampleId> lost = ledger_->in_state(SampleState::running);

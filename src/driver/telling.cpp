@@ -275,7 +275,7 @@ void Campaign::keep_asked(std::span<const SampleId> ids) {
 
 std::vector<Sample> Campaign::asked() const {
   std::unordered_set<SampleId> kept;
-  for (const auto& [id, attempt] : ledger_->running_attempts()) {
+  for (const auto& [id, attempt] : ledger_->last_attempts(SampleState::running)) {
     if (attempt.handle == asked_handle) kept.insert(id);
   }
   std::vector<SampleId> ids = ledger_->in_state(SampleState::running);  // in the order they were picked

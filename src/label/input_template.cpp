@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "../data/cells.hpp"
+#include "../detail/listed.hpp"
 #include "input_files.hpp"
 
 #include <assay/error.hpp>
@@ -19,18 +21,6 @@ constexpr double whole_below = 0x1p53;
 bool is_whole(double number) { return std::abs(number) < whole_below && number == std::floor(number); }
 
 std::string as_digits(double number) { return std::to_string(static_cast<std::int64_t>(number)); }
-
-std::string shortest(double number) {
-  std::array<char, 32> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number);
-  return {digits.data(), end.ptr};
-}
-
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
 
 std::string trimmed(const std::string& text) {
   const std::size_t first = text.find_first_not_of(" \t"), last = text.find_last_not_of(" \t");
@@ -120,12 +110,13 @@ std::string InputTemplate::formatted(const Place& place, double number, const Ca
   const bool named = known != categories.end();
   if (named && !(is_whole(number) && number >= 0 && number < static_cast<double>(known->second.size())))
     fail("one of the " + std::to_string(known->second.size()) + " categories of '" + place.name + "'",
-         shortest(number));
+         data::shortest(number));
   const std::string plain = named              ? known->second[static_cast<std::size_t>(number)]
                             : is_whole(number) ? as_digits(number)
-                                               : shortest(number);
+                                               : data::shortest(number);
   if (place.letter == 0) return plain;
-  if (place.letter == 'd' && !is_whole(number)) fail("a whole number for {{" + place.written + "}}", shortest(number));
+  if (place.letter == 'd' && !is_whole(number))
+    fail("a whole number for {{" + place.written + "}}", data::shortest(number));
   const bool is_text = place.letter == 's';
   std::string text = padded(is_text               ? plain
                             : place.letter == 'd' ? as_digits(number)

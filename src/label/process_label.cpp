@@ -188,7 +188,7 @@ void ProcessLabel::run(LabelContext& context, const Job& job, const Setup& setup
   if (outcome && outcome->kind == detail::SimulationOutcome::Kind::stopped && !stop() && setup.too_many_stops(job.id))
     return fail(context, job, "its runner was told to end again and again, though the campaign goes on");
   if (outcome) return settle(context, job, *outcome, /*files_are_whole=*/true);
-  if (stop()) return;
+  if (stop()) return context.give_back(job);  // told to end before it could say so
   detail::require_room(job.directory);
   fail(context, job, simulation.what_became_of_the_runner());
 }

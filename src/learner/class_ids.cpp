@@ -19,11 +19,14 @@ std::vector<TargetRule> target_rules(const std::vector<std::string>& targets, st
   return rules;
 }
 
+void require_one_id(std::int64_t columns, const std::string& target) {
+  if (columns == 1) return;
+  throw ShapeError({"assay.learner.class", "target '" + target + "'", "one class id a sample",
+                    std::to_string(columns) + " numbers a sample", ""});
+}
+
 torch::Tensor class_ids(const torch::Tensor& columns, std::int64_t classes, const std::string& target) {
-  if (columns.size(1) != 1) {
-    throw ShapeError({"assay.learner.class", "target '" + target + "'", "one class id a sample",
-                      std::to_string(columns.size(1)) + " numbers a sample", ""});
-  }
+  require_one_id(columns.size(1), target);
   Values ids;
   ids.set(target, columns.squeeze(1));
   require_learnable(ids, target_rules({target}, classes), "class ids");

@@ -15,6 +15,9 @@ void require_classifiable(std::int64_t classes, const std::vector<std::string>& 
 /// What a classification with so many classes, or with 0 a regression, asks of each target.
 std::vector<TargetRule> target_rules(const std::vector<std::string>& targets, std::int64_t classes);
 
+/// Errors: `ShapeError` unless a sample has one number in the target.
+void require_one_id(std::int64_t columns, const std::string& target);
+
 /// The class ids in a target of one column, [n, 1] to [n]. Errors: `DataError` for an id that is no whole number in [0,
 /// classes); `ShapeError` for more columns.
 torch::Tensor class_ids(const torch::Tensor& columns, std::int64_t classes, const std::string& target);

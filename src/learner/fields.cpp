@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "../detail/listed.hpp"
+
 #include <assay/error.hpp>
 #include <assay/learner/fields.hpp>
 
@@ -111,13 +113,8 @@ void Fields::load(const Json& json) {
                            ""});
   }
   if (!schema.empty() && names != names_) {
-    const auto list = [](const std::vector<std::string>& all) {
-      std::string text;
-      for (const std::string& name : all) text += (text.empty() ? "" : ", ") + name;
-      return text;
-    };
-    throw CheckpointError({"assay.checkpoint.learner", role_ + " of the learner", list(names_), list(names),
-                           "load the state into a learner with the same fields"});
+    throw CheckpointError({"assay.checkpoint.learner", role_ + " of the learner", detail::listed(names_),
+                           detail::listed(names), "load the state into a learner with the same fields"});
   }
   schema_ = std::move(schema);
 }

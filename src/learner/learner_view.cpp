@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "../detail/listed.hpp"
+
 #include <assay/any/any_learner.hpp>
 #include <assay/error.hpp>
 #include <assay/learner/batch.hpp>
@@ -133,11 +135,9 @@ torch::Tensor scaled_variance(const LearnerView& learner, const PoolView& pool,
   const std::vector<std::string> known = learner.targets();
   for (const std::string& target : targets) {
     if (std::find(known.begin(), known.end(), target) != known.end()) continue;
-    std::string all;
-    for (const std::string& name : known) all += (all.empty() ? "" : ", ") + name;
     throw ConfigError({.id = "assay.learner.target",
                        .where = "variance",
-                       .expected = "one of the learner's targets: " + all,
+                       .expected = "one of the learner's targets: " + listed(known),
                        .got = target,
                        .advice = {}});
   }

@@ -278,6 +278,7 @@ void ModuleLearner::load(const State& state) {
     Fields inputs = inputs_, targets = targets_;
     inputs.load(state.json.at("inputs"));
     targets.load(state.json.at("targets"));
+    if (targets.known() && classifies()) detail::require_one_id(targets.width(), options.targets.front());
     Standardizer x, y;
     if (inputs.known()) {
       x = Standardizer::load(state.tensors, "inputs", inputs.width());

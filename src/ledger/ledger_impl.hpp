@@ -20,6 +20,8 @@ namespace detail {
 
 LedgerEntry entry_from(const store::SampleRow& row);
 LedgerAttempt attempt_from(const store::AttemptRow& row, const std::optional<std::string>& refused);
+/// What a sample is called in messages.
+std::string place_of(SampleId id);
 Values tensors_from(std::string_view bytes, SampleId id);
 
 }  // namespace detail

@@ -40,8 +40,10 @@ LedgerAttempt detail::attempt_from(const store::AttemptRow& row, const std::opti
           .refused = refused ? std::optional(tensors_from(*refused, row.id)) : std::nullopt};
 }
 
+std::string detail::place_of(SampleId id) { return "ledger, sample " + std::to_string(id); }
+
 Values detail::tensors_from(std::string_view bytes, SampleId id) {
-  return from_safetensors(std::as_bytes(std::span(bytes)), "ledger, sample " + std::to_string(id));
+  return from_safetensors(std::as_bytes(std::span(bytes)), place_of(id));
 }
 
 const std::string& Ledger::campaign_id() const noexcept { return impl_->store->campaign_id(); }
@@ -99,8 +101,6 @@ std::vector<SampleId> Ledger::picked(std::int64_t first, std::int64_t last) cons
   return impl_->store->ids("SELECT id FROM sample WHERE round >= ? AND round <= ? ORDER BY round, rank", first,
                            last < 0 ? std::numeric_limits<std::int64_t>::max() : last);
 }
-
-std::vector<SampleId> Ledger::queued(std::int64_t limit) const { return in_state(SampleState::queued, limit); }
 
 std::vector<SampleId> Ledger::in_state(SampleState state, std::int64_t limit) const {
   return impl_->store->ids("SELECT id FROM sample WHERE state = ? ORDER BY round, rank LIMIT ?", to_string(state),
@@ -183,59 +183,25 @@ std::vector<LedgerEntry> Ledger::entries(std::span<const SampleId> ids) const {
   return entries;
 }
 
-namespace {
-
-/// Tensors of samples, read from bytes. Samples that follow one another mostly have the same header: it is parsed once
-/// for each run of them, and they are rows of common tensors.
-class SampleRuns {
- public:
-  explicit SampleRuns(std::size_t expected) { samples_.reserve(expected); }
-
-  void add(SampleId id, std::string_view bytes) {
-    if (!run_ || header_.empty() || !bytes.starts_with(header_)) {
-      finish();
-      header_ = detail::safetensors_header_of(bytes);
-      run_.emplace(detail::tensors_from(bytes, id).names(), 64);
-    }
-    run_->add(std::as_bytes(std::span(bytes)), "ledger, sample " + std::to_string(id));
-  }
-  std::vector<Values> take() {
-    finish();
-    return std::move(samples_);
-  }
-
- private:
-  void finish() {
-    if (!run_) return;
-    for (Values& sample : detail::rows_of(run_->take())) samples_.push_back(std::move(sample));
-    run_.reset();
-  }
-
-  std::string header_;
-  std::optional<detail::RowStacker> run_;
-  std::vector<Values> samples_;
-};
-
-}  // namespace
-
 Values Ledger::inputs(SampleId id) const { return detail::tensors_from(impl_->store->inputs(id), id); }
 std::vector<Values> Ledger::inputs(std::span<const SampleId> ids) const {
-  SampleRuns runs(ids.size());
-  impl_->store->for_each_inputs(
-      ids, [&](const store::SampleRow& row, std::string_view inputs) { runs.add(row.id, inputs); });
-  return runs.take();
+  detail::RunStacker runs;
+  impl_->store->for_each_inputs(ids, [&](const store::SampleRow& row, std::string_view inputs) {
+    runs.add(std::as_bytes(std::span(inputs)), detail::place_of(row.id));
+  });
+  return detail::rows_of(runs.take());
 }
 
 std::vector<QueuedSample> Ledger::queue(std::int64_t limit) const {
   std::vector<QueuedSample> queue;
-  SampleRuns runs(0);
+  detail::RunStacker runs;
   impl_->store->for_each_queued(limit, [&](const store::SampleRow& row, std::optional<std::string_view> inputs) {
     queue.push_back({.entry = detail::entry_from(row), .inputs = std::nullopt});
     if (!inputs) return;
-    runs.add(row.id, *inputs);
+    runs.add(std::as_bytes(std::span(*inputs)), detail::place_of(row.id));
     queue.back().inputs.emplace();
   });
-  std::vector<Values> inputs = runs.take();
+  std::vector<Values> inputs = detail::rows_of(runs.take());
   auto next = inputs.begin();
   for (QueuedSample& sample : queue) {
     if (sample.inputs) sample.inputs = std::move(*next++);
@@ -263,11 +229,11 @@ std::vector<LedgerAttempt> Ledger::attempts(SampleId id) const {
   return attempts;
 }
 
-std::vector<std::pair<SampleId, LedgerAttempt>> Ledger::running_attempts() const {
-  std::vector<std::pair<SampleId, LedgerAttempt>> running;
-  for (const store::AttemptRow& row : impl_->store->last_attempts(SampleState::running))
-    running.emplace_back(row.id, detail::attempt_from(row, std::nullopt));
-  return running;
+std::vector<std::pair<SampleId, LedgerAttempt>> Ledger::last_attempts(SampleState state) const {
+  std::vector<std::pair<SampleId, LedgerAttempt>> last;
+  for (const store::AttemptRow& row : impl_->store->last_attempts(state))
+    last.emplace_back(row.id, detail::attempt_from(row, std::nullopt));
+  return last;
 }
 
 SampleRecord Ledger::record(SampleId id) const {

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <assay/detail/files.hpp>
-#include <assay/json.hpp>
+#include <assay/config.hpp>
 #include <assay/tools/campaign_space.hpp>
 
 namespace assay {
 
 std::optional<Space> campaign_space(const std::filesystem::path& campaign) {
-  const std::filesystem::path file = campaign / "campaign.json";
-  if (!std::filesystem::exists(file)) return std::nullopt;
-  const Json configuration = parse_json(detail::read_own_file(file, longest_json), file.string());
+  const Json configuration = detail::kept_configuration(campaign);
   const auto of = [](const Json& json, const char* name) {
     return json.is_object() && json.contains(name) ? Json(json.at(name)) : Json();
   };

@@ -11,21 +11,43 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <unordered_map>
 
 namespace assay {
 
 namespace {
 
-constexpr std::int64_t most_failures = 100, most_grouped = 10'000;
+constexpr std::size_t most_failures = 100;
+constexpr std::int64_t most_grouped = 10'000;
+
+/// A sample that failed, with what became of its last attempt.
+struct Failed {
+  SampleId id;
+  std::string reason = {}, output = {};
+};
+
+/// In the order they were picked.
+std::vector<Failed> failed_samples(const Ledger& ledger) {
+  std::unordered_map<SampleId, LedgerAttempt> last;
+  for (auto& [id, attempt] : ledger.last_attempts(SampleState::failed)) last.emplace(id, std::move(attempt));
+  std::vector<Failed> failed;
+  for (const SampleId id : ledger.in_state(SampleState::failed, most_grouped)) {
+    Failed& sample = failed.emplace_back(Failed{.id = id});
+    if (const auto attempt = last.find(id); attempt != last.end()) {
+      sample.reason = std::move(attempt->second.reason);
+      sample.output = std::move(attempt->second.output);
+    }
+  }
+  return failed;
+}
 
 /// Failures of one reason together, the most frequent first.
-Json failure_groups(const Ledger& ledger) {
+Json failure_groups(const std::vector<Failed>& failed) {
   std::map<std::string, Json> by_kind;
-  for (const SampleId id : ledger.in_state(SampleState::failed, most_grouped)) {
-    const std::vector<LedgerAttempt> attempts = ledger.attempts(id);
-    const std::string kind = attempts.empty() ? "" : detail::failure_kind(attempts.back().reason);
+  for (const Failed& sample : failed) {
+    const std::string kind = detail::failure_kind(sample.reason);
     Json& group = by_kind[kind];
-    if (group.is_null()) group = {{"reason", kind}, {"count", 0}, {"sample", id}};
+    if (group.is_null()) group = {{"reason", kind}, {"count", 0}, {"sample", sample.id}};
     group["count"] = group.at("count").get<std::int64_t>() + 1;
   }
   std::vector<Json> groups;
@@ -55,6 +77,7 @@ Json campaign_status(const std::filesystem::path& campaign) {
   std::vector<std::string> damaged;
   const std::optional<Checkpoint> checkpoint = newest_checkpoint(campaign, damaged);
   const Counts counts = ledger.counts();
+  const std::vector<Failed> failed = failed_samples(ledger);
   Json status{{"campaign", ledger.campaign_id()},
               {"counts",
                {{"labels", counts.labels},
@@ -70,16 +93,15 @@ Json campaign_status(const std::filesystem::path& campaign) {
               {"position", nullptr},
               {"metrics", nullptr},
               {"failures", Json::array()},
-              {"failure_groups", failure_groups(ledger)},
+              {"failure_groups", failure_groups(failed)},
               {"damaged_checkpoints", damaged}};
-  for (const SampleId id : ledger.in_state(SampleState::failed, most_failures)) {
-    const LedgerEntry entry = ledger.entry(id);
-    const std::vector<LedgerAttempt> attempts = ledger.attempts(id);
-    status["failures"].push_back({{"sample", id},
+  for (std::size_t i = 0; i < std::min(failed.size(), most_failures); ++i) {
+    const LedgerEntry entry = ledger.entry(failed[i].id);
+    status["failures"].push_back({{"sample", entry.id},
                                   {"round", entry.round},
                                   {"attempts", entry.attempts},
-                                  {"reason", attempts.empty() ? "" : attempts.back().reason},
-                                  {"output", attempts.empty() ? "" : attempts.back().output}});
+                                  {"reason", failed[i].reason},
+                                  {"output", failed[i].output}});
   }
   if (checkpoint) {
     detail::restoring(campaign.string() + ", newest checkpoint", [&] {

@@ -2,13 +2,12 @@
 // What a stranger may leave as leases of a directory, between NUL bytes: the newest, the one before it, and the one
 // file that earlier versions had. The first two are filled up with spaces to the size of a lease, unless they begin
 // with '!'. What can be read comes back the same; what can be taken over is, once, and says so.
+#include "../support/folder.hpp"
 #include "fuzz.hpp"
 
 #include "../../src/detail/lease.hpp"
 
 #include <assay/detail/files.hpp>
-
-#include <unistd.h>
 
 #include <filesystem>
 
@@ -18,13 +17,6 @@ using namespace assay;
 namespace fs = std::filesystem;
 
 fuzz::Tally tally("fuzz_lease");
-
-struct Folder {
-  fs::path path = (fs::exists("/dev/shm") ? fs::path("/dev/shm") : fs::temp_directory_path()) /
-                  ("assay_fuzz_lease_" + std::to_string(::getpid()));
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-};
 
 void put(const fs::path& file, std::string_view part) {
   constexpr std::size_t size = 1024;
@@ -57,28 +49,29 @@ void look(const fs::path& file) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   tally.count("runs");
-  static const Folder folder;
-  for (const fs::directory_entry& left : fs::directory_iterator(folder.path)) fs::remove(left.path());
+  static const temporary::MemoryFolder folder;
+  for (const fs::directory_entry& left : fs::directory_iterator(folder.path())) fs::remove(left.path());
   const std::vector<std::string_view> parts = fuzz::split(fuzz::text_of(data, size), 3);
-  const fs::path newest = assay::detail::lease_file(folder.path, 2), before = assay::detail::lease_file(folder.path, 1);
+  const fs::path newest = assay::detail::lease_file(folder.path(), 2),
+                 before = assay::detail::lease_file(folder.path(), 1);
   put(newest, parts[0]);
   put(before, parts[1]);
-  if (!parts[2].empty()) assay::detail::write_file(folder.path / "lease.json", parts[2]);
+  if (!parts[2].empty()) assay::detail::write_file(folder / "lease.json", parts[2]);
   look(newest);
   look(before);
   constexpr std::chrono::milliseconds at_once{0};
-  fuzz::accepts([&] { assay::detail::newest_established_lease(folder.path, at_once); });
+  fuzz::accepts([&] { assay::detail::newest_established_lease(folder.path(), at_once); });
   fuzz::accepts([&] {
     assay::detail::LeaseRules rules{.stale = std::chrono::hours(-1), .patience = at_once};
     rules.dead = [](const assay::detail::Holder&) { return true; };
     {
-      assay::detail::Lease lease(folder.path, rules);
+      assay::detail::Lease lease(folder.path(), rules);
       tally.count("taken over");
       lease.establish(7);
       lease.remove_earlier();
-      fuzz::require(lease.generation() == assay::detail::newest_lease(folder.path), "the last to come holds it");
+      fuzz::require(lease.generation() == assay::detail::newest_lease(folder.path()), "the last to come holds it");
     }
-    const auto left = assay::detail::newest_established_lease(folder.path, at_once);
+    const auto left = assay::detail::newest_established_lease(folder.path(), at_once);
     fuzz::require(left && left->ledger == 7 && left->state == assay::detail::LeaseState::released,
                   "a lease that ended says which ledger counts");
   });

@@ -3,6 +3,7 @@
 // then patches, between NUL bytes. A patch is six bytes: where (four, little-endian, from the start of the database,
 // behind its end of the log), what to do (put, add, exchange) and with what. An input that begins with 'w' has its rows
 // in a write-ahead log, whose checksums are put right; 'j' has the rest of the patches' bytes as a journal beside it.
+#include "../support/folder.hpp"
 #include "fuzz.hpp"
 
 #include <assay/detail/files.hpp>
@@ -11,8 +12,6 @@
 #include <assay/tools/check.hpp>
 
 #include <sqlite3.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
@@ -23,13 +22,6 @@ using namespace assay;
 namespace fs = std::filesystem;
 
 fuzz::Tally tally("fuzz_ledger");
-
-struct Folder {
-  fs::path path = (fs::exists("/dev/shm") ? fs::path("/dev/shm") : fs::temp_directory_path()) /
-                  ("assay_fuzz_ledger_" + std::to_string(::getpid()));
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-};
 
 /// The bytes of a good database, and of its log.
 struct Good {
@@ -148,14 +140,14 @@ void read_all(const Ledger& ledger) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   tally.count("runs");
-  static const Folder folder;
-  static const Good plain(folder.path, Journal::rollback);
+  static const temporary::MemoryFolder folder;
+  static const Good plain(folder.path(), Journal::rollback);
   static const Good logged = [] {
-    fs::remove(folder.path / "good.sqlite");
-    return Good(folder.path, Journal::write_ahead);
+    fs::remove(folder / "good.sqlite");
+    return Good(folder.path(), Journal::write_ahead);
   }();
   if (size == 0) return 0;
-  const fs::path file = folder.path / "ledger.sqlite";
+  const fs::path file = folder / "ledger.sqlite";
   for (const char* suffix : {"", "-wal", "-shm", "-journal"}) fs::remove(file.string() + suffix);
   const std::vector<std::string_view> parts = fuzz::split(fuzz::text_of(data + 1, size - 1), 2);
   std::string database = data[0] == 'w' ? logged.database : plain.database;
@@ -176,10 +168,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::accepts([&] {
     if (!Ledger::exists(file)) return;
     tally.count("there");
-    read_all(Ledger::open_read_only(file, objects_folder(folder.path)));
+    read_all(Ledger::open_read_only(file, objects_folder(folder.path())));
   });
   fuzz::accepts([&] {
-    Ledger ledger = Ledger::open(file, objects_folder(folder.path), Journal::rollback);
+    Ledger ledger = Ledger::open(file, objects_folder(folder.path()), Journal::rollback);
     tally.count("writable");
     const int attempt = ledger.start_attempt(22, "");
     ledger.complete(22, attempt, Values{{"y", 1.5}}, 2.0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A .npz file, as `import` and `compare` read it: its bytes behind an 'r', or, behind an 's' or 'd', arrays as name and
 // .npy file in turn, between NUL bytes (with \1 and \2 in them for NUL and \1), which the target stores or deflates.
+#include "../support/folder.hpp"
 #include "fuzz.hpp"
 
 #include "../../apps/assay/archives.hpp"
@@ -17,13 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 
 fuzz::Tally tally("fuzz_npz");
-
-struct Folder {
-  fs::path path = (fs::exists("/dev/shm") ? fs::path("/dev/shm") : fs::temp_directory_path()) /
-                  ("assay_fuzz_npz_" + std::to_string(::getpid()));
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-};
 
 std::string unescaped(std::string_view text) {
   std::string bytes;
@@ -62,8 +56,8 @@ bool make_archive(const fs::path& file, std::string_view input, int method) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   tally.count("runs");
   if (size == 0) return 0;
-  static const Folder folder;
-  const fs::path file = folder.path / "input.npz";
+  static const temporary::MemoryFolder folder;
+  const fs::path file = folder / "input.npz";
   const std::string_view input = fuzz::text_of(data + 1, size - 1);
   if (data[0] == 's' || data[0] == 'd') {
     fs::remove(file);
@@ -84,7 +78,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (columns.empty()) return 0;
   // What was read can be written, and is the same.
-  const fs::path again = folder.path / "again.npz";
+  const fs::path again = folder / "again.npz";
   if (!fuzz::accepts([&] { assay::app::write_npz(again, columns); })) return 0;
   for (const auto& [name, tensor] : columns) {
     const torch::Tensor back = assay::app::read_npz(again, name);

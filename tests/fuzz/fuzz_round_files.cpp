@@ -2,14 +2,13 @@
 // The files under `labels/`: what a round picked and what was labeled, each as JSON and a declaration of tensors (see
 // `fuzz::safetensors_of`), then the tensors' data, between NUL bytes. The target seals them, and puts the fingerprint
 // of a sample right where it says "*".
+#include "../support/folder.hpp"
 #include "fuzz.hpp"
 
 #include <assay/data/safetensors.hpp>
 #include <assay/detail/files.hpp>
 #include <assay/detail/sha256.hpp>
 #include <assay/round_files.hpp>
-
-#include <unistd.h>
 
 #include <algorithm>
 #include <span>
@@ -23,11 +22,8 @@ namespace fs = std::filesystem;
 fuzz::Tally tally("fuzz_round_files");
 
 /// A campaign directory in memory that goes away.
-struct Folder {
-  fs::path path = (fs::exists("/dev/shm") ? fs::path("/dev/shm") : fs::temp_directory_path()) /
-                  ("assay_fuzz_" + std::to_string(::getpid()));
-  Folder() { fs::create_directories(path / "labels" / "objects"); }
-  ~Folder() { fs::remove_all(path); }
+struct Folder : temporary::MemoryFolder {
+  Folder() { fs::create_directories(path() / "labels" / "objects"); }
 };
 
 Values read(const std::string& bytes) {
@@ -71,9 +67,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   tally.count("runs");
   static const Folder folder;
   const std::vector<std::string_view> parts = fuzz::split(fuzz::text_of(data, size), 5);
-  assay::detail::write_file(folder.path / "labels" / "picks_000001.safetensors", sealed(parts[0], parts[1], parts[4]));
-  assay::detail::write_file(folder.path / "labels" / "round_000001.safetensors", sealed(parts[2], parts[3], parts[4]));
-  const RecordedRounds recorded = read_round_files(folder.path);  // throws nothing
+  assay::detail::write_file(folder / "labels" / "picks_000001.safetensors", sealed(parts[0], parts[1], parts[4]));
+  assay::detail::write_file(folder / "labels" / "round_000001.safetensors", sealed(parts[2], parts[3], parts[4]));
+  const RecordedRounds recorded = read_round_files(folder.path());  // throws nothing
   if (!recorded.rounds.empty()) tally.count("picks");
   if (recorded.problems.empty()) tally.count("accepted");
   for (const std::string& problem : recorded.problems) {

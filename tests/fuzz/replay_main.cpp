@@ -11,7 +11,8 @@
 #include <fstream>
 #include <iterator>
 #include <random>
-#include <span>
+#include <string>
+#include <vector>
 
 namespace fs = std::filesystem;
 
@@ -26,7 +27,7 @@ __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)());
 namespace {
 
 std::minstd_rand random_bytes;
-std::array<std::uint8_t, 8192> input;
+std::vector<std::uint8_t> input;  ///< with room for mutations behind `input_size`
 std::size_t input_size = 0;
 std::string target = "fuzz";
 
@@ -48,7 +49,9 @@ void run() {
 }
 
 void take(const std::string& bytes) {
-  input_size = std::min(bytes.size(), input.size());
+  constexpr std::size_t room = 8192;
+  input_size = bytes.size();
+  input.resize(std::max(input_size, room));
   std::memcpy(input.data(), bytes.data(), input_size);
 }
 

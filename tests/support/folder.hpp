@@ -30,4 +30,10 @@ class Folder {
   std::filesystem::path path_;
 };
 
+/// One in memory if possible.
+class MemoryFolder : public Folder {
+ public:
+  MemoryFolder() : Folder(memory()) {}
+};
+
 }  // namespace temporary

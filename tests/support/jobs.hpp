@@ -118,6 +118,11 @@ inline bool alive(pid_t process) {
   return !text.empty() && text.find(") Z") == std::string::npos && text.find(") X") == std::string::npos;
 }
 
+/// What an earlier process began there.
+inline Job left_job(const std::filesystem::path& directory) {
+  return {.id = 0, .inputs = Values{{"x", 0.0}}, .attempt = 1, .failures = 0, .directory = directory};
+}
+
 /// The number a program left in a file. One that is missing fails the test: nothing of the kind is a process.
 inline pid_t process_in(const std::filesystem::path& file) {
   pid_t process = 0;

@@ -23,13 +23,15 @@ class CheckpointWriter {
   /// Writes what waits; an error there is lost with the object, so `flush` first where it matters.
   ~CheckpointWriter();
 
-  /// Takes a checkpoint, and returns. Errors: those of an earlier one, once.
+  /// Takes a checkpoint, and returns; where no thread can be started it is written first. Errors: those of an earlier
+  /// one, once.
   void submit(EncodedCheckpoint checkpoint);
   /// Returns when everything submitted is on the disk. Errors: as `write_checkpoint`.
   void flush();
 
  private:
   void work();
+  void write(const EncodedCheckpoint& checkpoint);
   void rethrow();
 
   std::filesystem::path campaign_;
@@ -42,7 +44,7 @@ class CheckpointWriter {
   std::exception_ptr error_;
   std::string last_tensors_;           // digest of the newest tensor file, and
   std::filesystem::path last_folder_;  // the checkpoint it stands in
-  std::thread thread_;                 // started by the first checkpoint
+  std::thread thread_;                 // started by a checkpoint
 };
 
 }  // namespace assay::detail

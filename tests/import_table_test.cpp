@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// One negative test for each reason for which a row of results is not imported.
+#include "support/catch.hpp"
+#include "support/toy.hpp"
+
+#include <assay/config.hpp>
+#include <assay/data/safetensors.hpp>
+#include <assay/detail/files.hpp>
+#include <assay/ledger.hpp>
+#include <assay/round_files.hpp>
+#include <assay/tools/import_table.hpp>
+
+using namespace assay;
+namespace fs = std::filesystem;
+
+TEST_CASE("each row that cannot be imported is refused for its own reason", "[tools][import]") {
+  const toy::Folder folder;
+  const Json configuration = Json::parse(R"({
+    "driver": {"max_rounds": 1, "dir": ""}, "label": {"type": "external", "provides": ["y"]},
+    "pools": {"labeled": {"type": "sobol", "count": 2, "space": [{"name": "x", "low": 0, "high": 4}]},
+              "unlabeled": {"type": "sobol", "count": 8, "skip": 8, "space": [{"name": "x", "low": 0, "high": 4}],
+                            "constraints": [{"terms": {"x": 1}, "at_most": 3}]}},
+    "learner": {"type": "ensemble", "inputs": ["x"], "targets": ["y"], "members": 2, "hidden": [2]},
+    "query": {"type": "random"}})");
+  Json made = configuration;
+  made["driver"]["dir"] = (folder / "c").string();
+  assay::detail::write_file(folder / "config.json", made.dump());
+  const Registries registries;
+  load_campaign(folder / "config.json", registries);
+  const fs::path table = folder / "old.csv";
+  assay::detail::write_file(table, "x,y\n1,10\n2,20\n1,30\n5,50\n3.5,40\n2.5,nan\n2.25,\n2.75,1e400\n2,20\n0.5,5\n");
+  const ImportReport report = import_table(folder / "c", table);
+  CHECK(report.added == 3);
+  REQUIRE(report.refused.size() == 7);
+  CHECK(report.refused[0] == "line 4: the inputs of line 2 again");
+  CHECK_THAT(report.refused[1], Contains("line 5: outside the space: x = 5.0 is not in 0.0 to 4.0"));
+  CHECK_THAT(report.refused[2], Contains("line 6: outside the space: not so: ") && Contains("x <= 3.0"));
+  for (const std::size_t i : {3, 4, 5}) CHECK_THAT(report.refused[i], Contains("y: expected a number"));
+  CHECK(report.refused[6] == "line 10: the inputs of line 3 again");
+  const ImportReport again = import_table(folder / "c", table);
+  CHECK(again.added == 0);
+  CHECK(again.known == 3);
+  const Ledger ledger = Ledger::open_read_only(folder / "c/ledger.sqlite", objects_folder(folder / "c"));
+  CHECK(ledger.archive_size() == 3);
+  CHECK_THROWS_WITH(import_table(folder / "c", table, {{"z", "y"}}), Contains("assay.import.map") && Contains("'z'"));
+  assay::detail::write_file(table, "x,f\n1,10\n");
+  CHECK_THROWS_WITH(import_table(folder / "c", table), Contains("assay.table.column") && Contains("'y'"));
+  CHECK(import_table(folder / "c", table, {{"y", "f"}}).known == 1);
+  assay::detail::write_file(table, "x,y[0],y[1]\n1.25,10,11\n");
+  CHECK_THAT(import_table(folder / "c", table).refused.at(0),
+             Contains("line 2: y: expected") && Contains("got 2 numbers"));
+}
+
+TEST_CASE("each row of columns that cannot be imported is refused for its own reason", "[tools][import]") {
+  const toy::Folder folder;
+  DriverOptions none = toy::options(folder / "c");
+  none.max_rounds = 0;
+  toy::driver(none).run();
+  const fs::path file = folder / "old.safetensors";
+  CHECK_THROWS_WITH(import_columns(folder / "c", "memory", [](const std::string&) { return torch::zeros({1}); }),
+                    Contains("assay.import.shape"));
+  toy::driver(DriverOptions{.dir = folder / "c", .max_rounds = 1, .seed = 5, .resume = Resume::required}).run();
+  const torch::Tensor a = torch::tensor({0.1, 0.2, double(NAN), 0.4}, torch::kFloat64);
+  const torch::Tensor y = torch::tensor({1.0, double(INFINITY), 1.0, 1.0}, torch::kFloat64);
+  write_safetensors(file, {{"a", a}, {"b", torch::ones({4}, torch::kFloat64)}, {"y", y}});
+  const ImportReport report = import_table(folder / "c", file);
+  CHECK(report.added == 2);
+  REQUIRE(report.refused.size() == 2);
+  CHECK_THAT(report.refused[0], Contains("row 1: y: expected a number, got one that is not finite"));
+  CHECK_THAT(report.refused[1], Contains("row 2: a: expected a number, got one that is not finite"));
+  write_safetensors(file, {{"a", torch::ones({2, 3})}, {"b", torch::ones({2})}, {"y", torch::ones({2})}});
+  CHECK_THAT(import_table(folder / "c", file).refused.at(0),
+             Contains("row 0: a: expected") && Contains("got 3 numbers"));
+}
