@@ -245,16 +245,17 @@ TEST_CASE("every option of every learner changes what it says", "[laws]") {
   const auto inner = [](const char* input) {
     return Json{{"type", "mlp"}, {"inputs", {input, "b"}}, {"targets", {"y"}}, {"hidden", {5}}};
   };
-  const Role role{
-      .bases = {{"", {fields}}, {"module", {module}}, {"transformed", {{{"learner", inner("a")}}}}},
-      .values = {{"inputs", {Json::array({"b", "a"})}},
-                 {"targets", {{"z"}}},
-                 {"transformed/targets", {{{"y", {{"type", "log"}}}}}},
-                 {"transformed/learner", {inner("z")}},
-                 {"hidden", {{7}}},
-                 {"activation", {"tanh"}},
-                 {"module", {"wide"}}},
-      .nothing = {{"classes", "of another kind of target: every test of a classifier; a law in laws_test"}}};
+  const Role role{.bases = {{"", {fields}}, {"module", {module}}, {"transformed", {{{"learner", inner("a")}}}}},
+                  .values = {{"inputs", {Json::array({"b", "a"})}},
+                             {"targets", {{"z"}}},
+                             {"transformed/targets", {{{"y", {{"type", "log"}}}}}},
+                             {"transformed/learner", {inner("z")}},
+                             {"hidden", {{7}}},
+                             {"activation", {"tanh"}},
+                             {"module", {"wide"}}},
+                  .nothing = {{"classes", "of another kind of target: every test of a classifier; a law in laws_test"},
+                              {"module/one_hot", "changes how many columns the module gets: input_forms_test"},
+                              {"module/refit_scaling", "of trainings after the first: target_fields_test"}}};
   check_law(registries.learner, registries, role, [](AnyLearner learner) {
     Doings doings;
     const CapabilitySet can = learner.capabilities();

@@ -137,6 +137,13 @@ class ColumnReader {
   std::vector<std::string> problems_;
 };
 
+/// Of a learner's fields: names, or objects with one.
+std::vector<std::string> field_names(const Json& fields) {
+  std::vector<std::string> names;
+  for (const Json& field : fields) names.push_back((field.is_object() ? field.at("name") : field).get<std::string>());
+  return names;
+}
+
 /// The samples a campaign has learnt from. \param targets the learner's, where none are given.
 Table campaign_table(const std::filesystem::path& campaign, std::vector<std::string>& targets) {
   std::vector<std::string> fields;
@@ -144,8 +151,8 @@ Table campaign_table(const std::filesystem::path& campaign, std::vector<std::str
   detail::restoring(campaign.string() + ", newest checkpoint", [&] {
     Json learner = slots.value("learner", Json::object());
     while (learner.contains("learner")) learner = Json(learner.at("learner"));  // of transformed targets
-    if (targets.empty()) targets = learner.value("targets", std::vector<std::string>());
-    fields = learner.value("inputs", std::vector<std::string>());
+    if (targets.empty()) targets = field_names(learner.value("targets", Json::array()));
+    fields = field_names(learner.value("inputs", Json::array()));
   });
   if (fields.empty())
     fail(campaign.string(), "a campaign whose learner names its inputs", "another",

@@ -131,7 +131,8 @@ class Driver {
   std::vector<TellResult> tell_each(std::span<const Told> outcomes) { return campaign_->tell_each(outcomes); }
   /// The numbers of the attempts, from 1, that samples are in, or were in last; 0 for one that never was in any.
   std::vector<int> attempts(std::span<const SampleId> ids) const { return campaign_->attempts(ids); }
-  /// Shape and dtype of each target, as the labels so far have them; empty before the first.
+  /// Shape and dtype of each target, as the labels so far have them; before the first, of those that the learner
+  /// declares.
   Schema target_schema() const { return campaign_->target_schema(); }
 
   bool finished() const noexcept { return campaign_->finished(); }

@@ -155,8 +155,9 @@ enum class Lineage {
 class Ledger {
  public:
   static constexpr int format = 3;
-  /// Of the rules by which a campaign chooses, as this version has them. Grows when a campaign would choose otherwise.
-  static constexpr std::int64_t current_behavior = 2;
+  /// Of the rules by which a campaign chooses, as this version has them. Grows when a campaign would choose otherwise;
+  /// before 3 every component of a target counted as one, now every target does.
+  static constexpr std::int64_t current_behavior = 3;
   /// Tensors of a sample that need more bytes than this go to a file of their own.
   static constexpr std::size_t largest_inline = 64 * 1024;
 

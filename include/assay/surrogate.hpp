@@ -50,7 +50,8 @@ class Surrogate {
 
   /// Predicts n points, in physical units.
   /// \param points [n, input_size] in C order. \param means [n, target_size]. \param deviations as `means`, or empty.
-  /// Errors: `ShapeError` for spans that do not fit together, and for deviations of a network without.
+  /// Errors: `ShapeError` for spans that do not fit together, and for deviations of a network without; `DataError`
+  /// for a number that has no logarithm where the network takes one, or is no index of a category.
   /// Cost: n forward passes of each member; below 64 Ki points in one block of memory a thread.
   void predict(std::span<const double> points, std::span<double> means, std::span<double> deviations = {}) const;
 

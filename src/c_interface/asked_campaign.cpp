@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../config/completed.hpp"
+#include "../config/learner_json.hpp"
 
 #include <assay/data/schema.hpp>
 #include <assay/detail/asked_campaign.hpp>
@@ -40,6 +41,7 @@ AnyDriver start_configured(const std::filesystem::path& directory, Json configur
     Json& driver = configuration["driver"];
     if (driver.is_null()) driver = Json::object();
     if (driver.is_object()) driver["dir"] = directory.string();
+    configuration = with_learner_resolved(std::move(configuration), registries);
     if (!configuration.contains("label"))
       configuration["label"] = {{"type", ExternalLabel::key}, {"provides", targets_of(configuration, registries)}};
   }
@@ -72,11 +74,11 @@ Values told_labels(const AnyDriver& driver, std::span<const double> numbers) {
   if (numbers.size() != all) {
     throw ShapeError({"assay.label.count", "labels", std::to_string(all) + " numbers: " + expected,
                       std::to_string(numbers.size()) + " numbers",
-                      known.empty()
+                      known.size() < targets.size()
                           ? "before the first label nobody knows of a target with several numbers, unless it is "
-                            "the only one: give the first labels to a campaign in its pools, or tell them with "
-                            "'assay tell'"
-                          : "as the labels so far have them"});
+                            "the only one: declare its shape in the configuration, \"targets\": [{\"name\": \"" +
+                                targets.back() + "\", \"shape\": [" + std::to_string(numbers.size()) + "]}]"
+                          : "as the labels so far have them, or as declared"});
   }
   Values labels;
   auto next = numbers.begin();

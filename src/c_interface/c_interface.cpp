@@ -167,7 +167,10 @@ int64_t assay_input_size(const assay_campaign* campaign) { return campaign ? num
 
 int64_t assay_target_size(const assay_campaign* campaign) {
   if (!campaign) return 0;
-  return guarded([&]() -> int64_t { return numbers_in(campaign->driver.target_schema()); });
+  return guarded([&]() -> int64_t {
+    const Schema known = campaign->driver.target_schema();
+    return known.size() == campaign->driver.learner().targets().size() ? numbers_in(known) : 0;
+  });
 }
 
 int assay_advance(assay_campaign* campaign) {

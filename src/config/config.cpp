@@ -2,6 +2,7 @@
 #include "../driver/checks.hpp"
 #include "common_space.hpp"
 #include "completed.hpp"
+#include "learner_json.hpp"
 
 #include <assay/checkpoint.hpp>
 #include <assay/config.hpp>
@@ -102,7 +103,8 @@ AnyMetrology error_of(const AnyLearner& learner) {
 }  // namespace
 
 AnyDriver detail::load_campaign(const Json& given, const Registries& registries, bool looks_around) {
-  const Json configuration = with_absolute_paths(given, std::filesystem::current_path());
+  const Json configuration = with_learner_resolved(with_absolute_paths(given, std::filesystem::current_path()),
+                                                   registries);
   std::vector<ErrorParts> problems;
   const ConfigReader reader(configuration, "", problems, &registries);
   if (!reader.expect_object()) throw ConfigError(std::move(problems));

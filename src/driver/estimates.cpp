@@ -18,17 +18,20 @@ constexpr std::string_view share_metric = "random_share_rmse";
 constexpr std::int64_t enough_errors = 20, least_errors = 5;
 
 /// [n] float64: mean square of each sample's errors over the components of the floating-point targets, each divided by
-/// its variance. Undefined where there is no such target.
-torch::Tensor squared_errors(const Values& predicted, const Values& truth, const Values& variance) {
+/// its variance and weighted as the target counts. Undefined where there is no such target.
+torch::Tensor squared_errors(const Values& predicted, const Values& truth, const Values& variance,
+                             const std::vector<TargetRule>& rules) {
   torch::Tensor sum;
-  std::int64_t components = 0;
+  double weights = 0;
   for (const auto& [name, scale] : variance) {
     const torch::Tensor error = predicted.at(name).to(torch::kFloat64) - truth.at(name).to(torch::kFloat64);
     const torch::Tensor squares = (error * error / scale).reshape({error.size(0), -1});
-    sum = sum.defined() ? sum + squares.sum(1) : squares.sum(1);
-    components += squares.size(1);
+    const double weight = component_weight(rules, name, squares.size(1));
+    const torch::Tensor own = squares.sum(1) * weight;
+    sum = sum.defined() ? sum + own : own;
+    weights += weight * static_cast<double>(squares.size(1));
   }
-  return sum.defined() ? sum / components : sum;
+  return sum.defined() ? sum / weights : sum;
 }
 
 /// A quantile of the χ² distribution over its degrees of freedom, `z` deviations from its median.
@@ -70,7 +73,7 @@ void Campaign::measure_prequentially(const std::vector<Sample>& samples) {
   for (const Sample& sample : samples) rows.push_back(sample.values);
   const Values truth = stack(rows);
   const torch::Tensor errors =
-      squared_errors(learner_->predict(truth.pick(learner_->inputs())), truth, variance).contiguous();
+      squared_errors(learner_->predict(truth.pick(learner_->inputs())), truth, variance, rules_).contiguous();
   MetricRecord found{position_.round, labeled_.size(), {{"prequential_rmse", errors.mean().sqrt().item<double>()}}};
   ErrorSum uniform;
   for (std::size_t i = 0; i < samples.size(); ++i) {

@@ -44,7 +44,7 @@ void Campaign::learn_target_schema() {
 
 Schema Campaign::target_schema() const {
   const std::lock_guard lock(queue_mutex_);
-  return target_schema_;
+  return target_schema_.empty() ? declared_targets(rules_) : target_schema_;
 }
 
 std::optional<std::string> Campaign::refusal(SampleId id, const Values& labels) {
@@ -57,6 +57,7 @@ std::optional<std::string> Campaign::refusal(SampleId id, const Values& labels) 
     const Values targets = labels.pick(learner_->targets());
     require_numbers(targets, where);
     require_learnable(targets, rules_, where);
+    require_declared(schema_of_sample(targets), rules_, where);
     const std::lock_guard lock(queue_mutex_);
     if (target_schema_.empty()) target_schema_ = schema_of_sample(targets);
     require_fits(targets, target_schema_, where);
@@ -68,7 +69,8 @@ std::optional<std::string> Campaign::refusal(SampleId id, const Values& labels) 
 
 /// Whether labels in the ledger have the shape of the others.
 bool Campaign::fits_targets(const Values& labels) const {
-  const Schema known = target_schema();
+  const std::lock_guard lock(queue_mutex_);
+  const Schema& known = target_schema_;
   return known.empty() || schema_of_sample(labels.pick(learner_->targets())) == known;
 }
 

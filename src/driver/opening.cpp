@@ -108,6 +108,10 @@ void Campaign::open() {
   }
   const bool ledger_was_there = open_ledger();
   if (ledger_was_there) require_to_be_continued();
+  if (ledger_->behavior() < 3) {
+    learner_->count_components();
+    rules_ = learner_->target_rules();
+  }
   checkpoints_.emplace(options_.dir, options_.keep_checkpoints);
   log_.emplace(options_.dir / "log.jsonl", ledger_->campaign_id());
   bool continued = false;

@@ -80,7 +80,10 @@ TensorPool Campaign::take_pool(AnyPool pool, Purpose purpose, std::string_view n
                      .advice = "give all labels, or leave them out: they are then simulated in round 0"});
   }
   require_finite(batch, std::string(name) + " pool");
-  if (there > 0) require_learnable(batch.pick(targets), rules_, std::string(name) + " pool");
+  if (there > 0) {
+    require_learnable(batch.pick(targets), rules_, std::string(name) + " pool");
+    require_declared(schema_of_batch(batch.pick(targets)), rules_, std::string(name) + " pool");
+  }
   const SampleId first_id = first_candidate_id_;
   first_candidate_id_ += batch_size(batch);
   if (there > 0) {
@@ -305,15 +308,14 @@ PoolView Campaign::unlabeled() const {
   return PoolView(candidates_, live_, std::move(ids));
 }
 
-/// Variance of every component of the floating-point targets over a pool; constant components count as one.
+/// What squares of errors are divided by, for every component of the floating-point targets over a pool.
 Values target_variance(const TensorPool& pool, const std::vector<std::string>& targets) {
   Values variances;
   if (pool.empty()) return variances;
   for (const std::string& target : targets) {
     const torch::Tensor column = pool.column(target);
     if (!column.is_floating_point()) continue;
-    const torch::Tensor numbers = column.to(torch::kFloat64), variance = numbers.var(0, /*unbiased=*/false);
-    variances.set(target, torch::where(spread(numbers) > 0, variance, torch::ones_like(variance)));
+    variances.set(target, error_scale(column.to(torch::kFloat64)).square());
   }
   return variances;
 }

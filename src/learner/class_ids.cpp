@@ -13,9 +13,15 @@ void require_classifiable(std::int64_t classes, const std::vector<std::string>& 
                      "leave 'classes' at 0 for a regression"});
 }
 
-std::vector<TargetRule> target_rules(const std::vector<std::string>& targets, std::int64_t classes) {
+std::vector<TargetRule> target_rules(const LearnerTargets& targets, std::int64_t classes, bool counts_components) {
   std::vector<TargetRule> rules;
-  for (const std::string& target : targets) rules.push_back({.target = target, .classes = classes});
+  for (const LearnerTarget& target : targets) {
+    rules.push_back({.target = target.name,
+                     .classes = classes,
+                     .above = std::nullopt,
+                     .shape = target.shape,
+                     .weight = counts_components ? std::nullopt : std::optional(target.weight)});
+  }
   return rules;
 }
 
@@ -29,7 +35,7 @@ torch::Tensor class_ids(const torch::Tensor& columns, std::int64_t classes, cons
   require_one_id(columns.size(1), target);
   Values ids;
   ids.set(target, columns.squeeze(1));
-  require_learnable(ids, target_rules({target}, classes), "class ids");
+  require_learnable(ids, target_rules({target}, classes, false), "class ids");
   return ids.at(target);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <assay/learner/learner_targets.hpp>
 #include <assay/learner/target_rule.hpp>
 
 #include <cstdint>
@@ -13,7 +14,8 @@ namespace assay::detail {
 void require_classifiable(std::int64_t classes, const std::vector<std::string>& targets);
 
 /// What a classification with so many classes, or with 0 a regression, asks of each target.
-std::vector<TargetRule> target_rules(const std::vector<std::string>& targets, std::int64_t classes);
+/// \param counts_components as after `count_components()`: fields have no weights.
+std::vector<TargetRule> target_rules(const LearnerTargets& targets, std::int64_t classes, bool counts_components);
 
 /// Errors: `ShapeError` unless a sample has one number in the target.
 void require_one_id(std::int64_t columns, const std::string& target);

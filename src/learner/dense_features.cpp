@@ -4,6 +4,7 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/addmm.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/mm.h>
@@ -56,9 +57,11 @@ constexpr std::int64_t block_rows = 4096;
 /// The layers' gradients of one network, or of members side by side.
 class Gradients {
  public:
-  Gradients(const DenseNet& net, const torch::TensorOptions& like, const GradientOptions& options)
+  /// \param weights of the outputs, [outputs] float64, or undefined for ones.
+  Gradients(const DenseNet& net, const torch::TensorOptions& like, const GradientOptions& options,
+            const torch::Tensor& weights)
       : activation_(net.activation()),
-        directions_(output_directions(net.shape().outputs, options).to(like)),
+        directions_(output_directions(net.shape().outputs, options, weights).to(like)),
         options_(options) {
     const std::int64_t members = net.shape().members;
     networks_.resize(static_cast<std::size_t>(std::max<std::int64_t>(1, members)));
@@ -93,16 +96,21 @@ class Gradients {
 
 }  // namespace
 
+torch::Tensor DenseLearner::output_weights() const {
+  const torch::Tensor weights = column_weights();
+  return weights.defined() && predicts_variance() ? at::cat({weights, weights}) : weights;
+}
+
 LayerGradients DenseLearner::layer_gradients(const Values& inputs, const GradientOptions& options) const {
   const at::NoGradGuard no_grad;
   const torch::Tensor x = standardised_inputs(inputs);
-  return Gradients(net_, x.options(), options).of(x);
+  return Gradients(net_, x.options(), options, output_weights()).of(x);
 }
 
 torch::Tensor DenseLearner::gradient_features(const Values& inputs, const GradientOptions& options) const {
   const at::NoGradGuard no_grad;
   const torch::Tensor x = standardised_inputs(inputs);
-  const Gradients gradients(net_, x.options(), options);
+  const Gradients gradients(net_, x.options(), options, output_weights());
   if (options.sketch == 0) return assay::gradient_features(gradients.of(x), options).cpu();
   GradientSketch sketch(options.sketch, options.seed);
   const std::int64_t n = x.size(0), rows = x.is_cpu() ? block_rows : std::max<std::int64_t>(1, n);

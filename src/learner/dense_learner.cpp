@@ -3,6 +3,7 @@
 #include "dense_gradients.hpp"
 #include "dense_losses.hpp"
 #include "placement.hpp"
+#include "target_columns.hpp"
 
 #include <assay/data/random.hpp>
 #include <assay/detail/dense_learner.hpp>
@@ -16,6 +17,8 @@
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <charconv>
 #include <cmath>
@@ -50,31 +53,52 @@ std::uint64_t seed_from(const std::string& text) {
 
 DenseLearner::DenseLearner(DenseLearnerOptions options)
     : options_(std::move(options)),
-      inputs_("inputs", options_.inputs),
-      targets_("targets", options_.targets),
+      inputs_(options_.inputs),
+      targets_("targets", options_.targets.names()),
       net_(activation_of(options_.activation)) {
   if (options_.hidden.size() > most_layers) {
     throw ConfigError({"assay.config.range", "/hidden", "at most " + std::to_string(most_layers) + " hidden layers",
                        std::to_string(options_.hidden.size()), ""});
   }
   if (!classifies()) return;
-  require_classifiable(options_.classes, options_.targets);
+  require_classifiable(options_.classes, targets());
   if (options_.loss != RegressionLoss::mse) {
     throw ConfigError({"assay.config.value", "/loss", "a regression (classes = 0), or no loss",
                        "a classification with a loss of regressions", "classes are learnt with cross-entropy"});
   }
 }
 
-std::vector<TargetRule> DenseLearner::target_rules() const { return detail::target_rules(targets(), options_.classes); }
+std::vector<TargetRule> DenseLearner::target_rules() const {
+  return detail::target_rules(options_.targets, options_.classes, counts_components_);
+}
 
-DenseShape DenseLearner::shape(const Fields& inputs, const Fields& targets) const {
+void DenseLearner::count_components() {
+  counts_components_ = true;
+  place_weights();
+}
+
+torch::Tensor DenseLearner::column_weights() const {
+  return classifies() || !y_.scale.defined() ? torch::Tensor() : detail::column_weights(target_rules(), targets_, y_);
+}
+
+void DenseLearner::place_weights() {
+  placed_weights_ = column_weights();
+  if (placed_weights_.defined()) placed_weights_ = placed_weights_.to(net_.device(), net_.dtype());
+}
+
+void DenseLearner::to(torch::Device device, torch::Dtype dtype) {
+  net_.to(device, dtype);
+  place_weights();
+}
+
+DenseShape DenseLearner::shape(const InputColumns& inputs, const Fields& targets) const {
   std::int64_t outputs = options_.classes == 2 ? 1 : options_.classes;
   if (!classifies()) outputs = (predicts_variance() ? 2 : 1) * targets.width();
   return {.inputs = inputs.width(), .hidden = options_.hidden, .outputs = outputs, .members = options_.members};
 }
 
 torch::Tensor DenseLearner::standardised_inputs(const Values& batch) const {
-  return x_.apply(inputs_.flatten(batch)).to(net_.device(), net_.dtype());
+  return x_.apply(inputs_.of(batch)).to(net_.device(), net_.dtype());
 }
 
 torch::Tensor DenseLearner::class_ids(const Values& samples) const {
@@ -118,7 +142,7 @@ torch::Tensor DenseLearner::bootstrap_weights(std::span<const SampleId> ids) con
 
 torch::Tensor DenseLearner::losses(const torch::Tensor& outputs, const Batch& batch) const {
   const torch::Tensor each = sample_losses(loss_of(options_), options_.members > 0 ? outputs : outputs.unsqueeze(0),
-                                           batch.targets.front());
+                                           batch.targets.front(), placed_weights_);
   return (batch.weights.defined() ? each * batch.weights.t() : each).mean(1);
 }
 
@@ -133,8 +157,8 @@ torch::Tensor DenseLearner::validation_step(const Batch& batch) {
 }
 
 torch::Tensor DenseLearner::out_of_bag_step(const Batch& batch) {
-  const torch::Tensor each = sample_losses(loss_of(options_), net_.forward(batch.inputs.front()),
-                                           batch.targets.front());
+  const torch::Tensor each = sample_losses(loss_of(options_), net_.forward(batch.inputs.front()), batch.targets.front(),
+                                           placed_weights_);
   const torch::Tensor left_out = (batch.weights.t() == 0).to(each.scalar_type());
   return ((each * left_out).sum(0) / left_out.sum(0)).mean();
 }
@@ -145,7 +169,7 @@ torch::Tensor DenseLearner::loss_and_gradients(const Batch& batch) {
   const at::NoGradGuard no_grad;
   const torch::Tensor& out = gradients->forward(batch.inputs.front());
   torch::Tensor loss = loss_with_derivative(loss_of(options_), out, batch.targets.front(), batch.weights,
-                                            gradients->output_gradient());
+                                            gradients->output_gradient(), placed_weights_);
   gradients->backward();
   return loss;
 }
@@ -158,6 +182,11 @@ torch::Tensor DenseLearner::raw_outputs(const Values& inputs) const {
 torch::Tensor DenseLearner::outputs(const Values& inputs) const {
   const torch::Tensor out = raw_outputs(inputs);
   return predicts_variance() ? out.narrow(-1, 0, targets_.width()) : out;
+}
+
+torch::Tensor DenseLearner::weighted(const torch::Tensor& outputs) const {
+  const torch::Tensor weights = column_weights();
+  return weights.defined() ? outputs * weights.sqrt() : outputs;
 }
 
 torch::Tensor DenseLearner::member_probabilities(const Values& inputs) const {
@@ -206,19 +235,27 @@ void DenseLearner::reset(std::uint64_t seed) {
 }
 
 void DenseLearner::rescale_outputs(const Standardizer& now) {
-  torch::Tensor factor = y_.scale / now.scale, shift = (y_.mean - now.mean) / now.scale;
+  const torch::Tensor scale = now.divisor(), began = (y_.scale == 0).logical_and(now.scale > 0);
+  torch::Tensor factor = y_.divisor() / scale, shift = (y_.mean - now.mean) / scale;
+  // What a column says that was constant so far was never asked: it starts anew.
+  factor = at::where(began, at::ones_like(factor), factor);
+  shift = at::where(began, at::zeros_like(shift), shift);
   if (predicts_variance()) {  // a logarithm of a variance is scaled by a summand
     shift = at::cat({shift, 2 * factor.log()});
     factor = at::cat({factor, at::ones_like(factor)});
   }
   net_.rescale_outputs(factor, shift);
+  const torch::Tensor anew = began.nonzero().flatten();
+  if (anew.numel() == 0) return;
+  net_.redraw_outputs(predicts_variance() ? at::cat({anew, anew + targets_.width()}) : anew,
+                      RandomKey(seed_).with("began to vary").bits());
 }
 
 void DenseLearner::fit_scaling(const Values& samples, bool keep_function) {
   inputs_.learn(samples);
   targets_.learn(samples);
-  const Standardizer x = Standardizer::fit(inputs_.flatten(samples));
-  const Standardizer y = classifies() ? Standardizer::identity(1) : Standardizer::fit(targets_.flatten(samples));
+  const Standardizer x = Standardizer::fit(inputs_.of(samples));
+  const Standardizer y = classifies() ? Standardizer::identity(1) : fit_targets(targets_, samples);
   if (keep_function && net_.built()) {
     net_.rescale_inputs(x_, x);
     if (!classifies()) rescale_outputs(y);
@@ -226,6 +263,7 @@ void DenseLearner::fit_scaling(const Values& samples, bool keep_function) {
   x_ = x;
   y_ = y;
   net_.build(shape(inputs_, targets_));
+  place_weights();
 }
 
 State DenseLearner::save() const {
@@ -235,13 +273,16 @@ State DenseLearner::save() const {
   if (!net_.built()) return state;
   x_.save(state.tensors, "inputs");
   y_.save(state.tensors, "targets");
+  if (Json constant = constant_so_far(targets_, y_); !classifies() && !constant.empty())
+    state.json["constant_so_far"] = std::move(constant);
   net_.save(state.tensors);
   return state;
 }
 
 void DenseLearner::load(const State& state) {
   restoring("learner", [&] {
-    Fields inputs = inputs_, targets = targets_;
+    InputColumns inputs = inputs_;
+    Fields targets = targets_;
     inputs.load(state.json.at("inputs"));
     targets.load(state.json.at("targets"));
     if (targets.known() && classifies()) require_one_id(targets.width(), options_.targets.front());
@@ -258,6 +299,7 @@ void DenseLearner::load(const State& state) {
     inputs_ = std::move(inputs);
     targets_ = std::move(targets);
     seed_ = seed;
+    place_weights();
   });
 }
 

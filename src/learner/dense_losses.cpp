@@ -21,30 +21,33 @@ namespace assay::detail {
 namespace {
 
 /// One sample of one member: k components (or classes). Gives the sample's loss and writes its derivative, times
-/// `scale`, by the outputs.
+/// `scale`, by the outputs. \param components weights of a regression's components; nullptr for ones.
 template <class T>
-double sample(DenseLoss loss, const T* out, const T* target, std::int64_t id, std::int64_t k, T scale, T* derivative) {
-  const T each = scale / static_cast<T>(k);
+double sample(DenseLoss loss, const T* out, const T* target, std::int64_t id, std::int64_t k, T scale, T* derivative,
+              const T* components) {
+  const T all = scale / static_cast<T>(k);
+  const auto share = [&](std::int64_t j) { return components ? components[j] : T(1); };
   double sum = 0;
   switch (loss) {
     case DenseLoss::mse:
       for (std::int64_t j = 0; j < k; ++j) {
-        const T error = out[j] - target[j];
-        sum += static_cast<double>(error) * static_cast<double>(error);
+        const T error = out[j] - target[j], each = all * share(j);
+        sum += static_cast<double>(error) * static_cast<double>(error) * static_cast<double>(share(j));
         derivative[j] = 2 * error * each;
       }
       return sum / static_cast<double>(k);
     case DenseLoss::huber:
       for (std::int64_t j = 0; j < k; ++j) {
-        const T error = out[j] - target[j], size = std::abs(error);
-        sum += size < 1 ? size * size / 2 : size - T(0.5);
+        const T error = out[j] - target[j], size = std::abs(error), each = all * share(j);
+        sum += (size < 1 ? size * size / 2 : size - T(0.5)) * share(j);
         derivative[j] = std::clamp<T>(error, -1, 1) * each;
       }
       return sum / static_cast<double>(k);
     case DenseLoss::gaussian:
       for (std::int64_t j = 0; j < k; ++j) {
         const T error = out[j] - target[j], log_variance = out[k + j], precision = std::exp(-log_variance);
-        sum += (log_variance + error * error * precision) / 2;
+        const T each = all * share(j);
+        sum += (log_variance + error * error * precision) / 2 * share(j);
         derivative[j] = error * precision * each;
         derivative[k + j] = (1 - error * error * precision) / 2 * each;
       }
@@ -68,7 +71,7 @@ double sample(DenseLoss loss, const T* out, const T* target, std::int64_t id, st
 
 template <class T>
 torch::Tensor on_cpu(DenseLoss loss, const torch::Tensor& out, const torch::Tensor& target,
-                     const torch::Tensor& weights, torch::Tensor& derivative) {
+                     const torch::Tensor& weights, torch::Tensor& derivative, const torch::Tensor& components) {
   const std::int64_t outputs = out.size(-1), n = out.size(-2), members = out.dim() == 3 ? out.size(0) : 1;
   const std::int64_t k = loss == DenseLoss::gaussian ? outputs / 2 : outputs;
   const bool has_ids = loss == DenseLoss::classes;
@@ -76,14 +79,15 @@ torch::Tensor on_cpu(DenseLoss loss, const torch::Tensor& out, const torch::Tens
   const T* y = has_ids ? nullptr : packed.const_data_ptr<T>();
   const std::int64_t* ids = has_ids ? packed.const_data_ptr<std::int64_t>() : nullptr;
   const T* weight = weights.defined() ? packed_weights.const_data_ptr<T>() : nullptr;
+  const T* shares = components.defined() ? components.const_data_ptr<T>() : nullptr;
   const T* o = out.const_data_ptr<T>();
   T* d = derivative.mutable_data_ptr<T>();
   double sum = 0;
   for (std::int64_t member = 0; member < members; ++member) {
     for (std::int64_t i = 0; i < n; ++i, o += outputs, d += outputs) {
       const T w = weight ? weight[i * members + member] : 1;
-      sum += static_cast<double>(w) *
-             sample<T>(loss, o, has_ids ? nullptr : y + i * k, has_ids ? ids[i] : 0, k, w / static_cast<T>(n), d);
+      sum += static_cast<double>(w) * sample<T>(loss, o, has_ids ? nullptr : y + i * k, has_ids ? ids[i] : 0, k,
+                                                w / static_cast<T>(n), d, shares);
     }
   }
   torch::Tensor mean = at::empty({}, out.options());
@@ -110,13 +114,17 @@ torch::Tensor derivative_of(DenseLoss loss, const torch::Tensor& out, const torc
 
 }  // namespace
 
-torch::Tensor sample_losses(DenseLoss loss, const torch::Tensor& out, const torch::Tensor& target) {
+torch::Tensor sample_losses(DenseLoss loss, const torch::Tensor& out, const torch::Tensor& target,
+                            const torch::Tensor& components) {
+  const auto mean = [&](const torch::Tensor& each) {
+    return (components.defined() ? each * components : each).mean(-1);
+  };
   switch (loss) {
-    case DenseLoss::mse: return (out - target).square().mean(-1);
-    case DenseLoss::huber: return at::huber_loss(out, target.unsqueeze(0).expand_as(out), at::Reduction::None).mean(-1);
+    case DenseLoss::mse: return mean((out - target).square());
+    case DenseLoss::huber: return mean(at::huber_loss(out, target.unsqueeze(0).expand_as(out), at::Reduction::None));
     case DenseLoss::gaussian: {
       const std::vector<torch::Tensor> parts = out.chunk(2, -1);
-      return ((parts[1] + (parts[0] - target).square() * (-parts[1]).exp()) / 2).mean(-1);
+      return mean((parts[1] + (parts[0] - target).square() * (-parts[1]).exp()) / 2);
     }
     case DenseLoss::two_classes:
       return at::binary_cross_entropy_with_logits(out, target.unsqueeze(0).expand_as(out), {}, {}, at::Reduction::None)
@@ -128,27 +136,32 @@ torch::Tensor sample_losses(DenseLoss loss, const torch::Tensor& out, const torc
 }
 
 torch::Tensor loss_with_derivative(DenseLoss loss, const torch::Tensor& out, const torch::Tensor& target,
-                                   const torch::Tensor& weights, torch::Tensor& derivative) {
+                                   const torch::Tensor& weights, torch::Tensor& derivative,
+                                   const torch::Tensor& components) {
   if (out.is_cpu()) {
-    return out.scalar_type() == torch::kFloat32 ? on_cpu<float>(loss, out, target, weights, derivative)
-                                                : on_cpu<double>(loss, out, target, weights, derivative);
+    return out.scalar_type() == torch::kFloat32 ? on_cpu<float>(loss, out, target, weights, derivative, components)
+                                                : on_cpu<double>(loss, out, target, weights, derivative, components);
   }
-  return loss_by_operators(loss, out, target, weights, derivative);
+  return loss_by_operators(loss, out, target, weights, derivative, components);
 }
 
 torch::Tensor loss_by_operators(DenseLoss loss, const torch::Tensor& out, const torch::Tensor& target,
-                                const torch::Tensor& weights, torch::Tensor& derivative) {
+                                const torch::Tensor& weights, torch::Tensor& derivative,
+                                const torch::Tensor& components) {
   const torch::Tensor stacked = out.dim() == 3 ? out : out.unsqueeze(0);
   const torch::Tensor weight = weights.defined() ? weights.t().unsqueeze(-1) : torch::Tensor();
   const auto n = static_cast<double>(out.size(-2));
   if (loss == DenseLoss::mse) {  // most trainings' loss: in half the kernels
-    const torch::Tensor error = stacked - target, weighted = weights.defined() ? error * weight : error;
+    const torch::Tensor error = stacked - target;
+    torch::Tensor weighted = weights.defined() ? error * weight : error;
+    if (components.defined()) weighted = weighted * components;
     const double scale = 1 / (n * static_cast<double>(out.size(-1)));
     torch::Tensor into = derivative.view(stacked.sizes());
     at::mul_out(into, weighted, 2 * scale);
     return (weighted * error).sum() * scale;
   }
-  torch::Tensor losses = sample_losses(loss, stacked, target), slope = derivative_of(loss, stacked, target);
+  torch::Tensor losses = sample_losses(loss, stacked, target, components), slope = derivative_of(loss, stacked, target);
+  if (components.defined()) slope.mul_(loss == DenseLoss::gaussian ? at::cat({components, components}) : components);
   if (weights.defined()) {
     losses = losses * weight.squeeze(-1);
     slope.mul_(weight);

@@ -191,6 +191,19 @@ void DenseNet::rescale_outputs(const torch::Tensor& factor, const torch::Tensor&
   biases_.back().detach().copy_(biases_.back().detach().to(torch::kCPU, torch::kFloat64) + shift);
 }
 
+void DenseNet::redraw_outputs(const torch::Tensor& columns, std::uint64_t seed) {
+  const at::NoGradGuard no_grad;
+  const double bound = 1 / std::sqrt(static_cast<double>(weights_.back().size(-2)));
+  at::Generator generator = make_generator(RandomKey(seed).with("outputs").bits());
+  const torch::Tensor index = columns.to(device_);
+  for (const torch::Tensor& tensor : {weights_.back(), biases_.back()}) {
+    std::vector<std::int64_t> shape = tensor.sizes().vec();
+    shape.back() = columns.size(0);
+    const torch::Tensor drawn = at::empty(shape, torch::kFloat64).uniform_(-bound, bound, generator);
+    tensor.detach().index_copy_(-1, index, drawn.to(device_, dtype_));
+  }
+}
+
 std::vector<torch::Tensor> DenseNet::parameters() const {
   std::vector<torch::Tensor> parameters;
   for (std::size_t i = 0; i < weights_.size(); ++i) {

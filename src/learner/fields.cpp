@@ -58,17 +58,23 @@ void Fields::learn(const Values& batch) {
   flatten(batch);
 }
 
-torch::Tensor Fields::flatten(const Values& batch) const {
+void Fields::require_shapes(const Values& batch) const {
   width();
+  for (const Field& field : schema_) {
+    const torch::Tensor& values = batch.at(field.name);
+    if (values.dim() > 0 && values.sizes().slice(1) == torch::IntArrayRef(field.shape)) continue;
+    throw ShapeError(
+        {"assay.learner.shape", role_ + " '" + field.name + "'", shape_text(field.shape) + " a sample",
+         values.dim() == 0 ? "a tensor without a batch dimension" : shape_text(values.sizes().slice(1).vec()),
+         "the learner was trained on samples of the first shape"});
+  }
+}
+
+torch::Tensor Fields::flatten(const Values& batch) const {
+  require_shapes(batch);
   std::vector<torch::Tensor> columns;
   for (const Field& field : schema_) {
     const torch::Tensor& values = batch.at(field.name);
-    if (values.dim() == 0 || values.sizes().slice(1) != torch::IntArrayRef(field.shape)) {
-      throw ShapeError(
-          {"assay.learner.shape", role_ + " '" + field.name + "'", shape_text(field.shape) + " a sample",
-           values.dim() == 0 ? "a tensor without a batch dimension" : shape_text(values.sizes().slice(1).vec()),
-           "the learner was trained on samples of the first shape"});
-    }
     columns.push_back(values.reshape({values.size(0), columns_of(field)}).to(torch::kCPU, torch::kFloat64));
   }
   return columns.size() == 1 ? columns.front() : at::cat(columns, 1);

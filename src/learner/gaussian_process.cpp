@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "class_ids.hpp"
+#include "target_columns.hpp"
 
 #include <assay/data/random.hpp>
 #include <assay/detail/generator_scope.hpp>
@@ -47,12 +48,18 @@ torch::Tensor normal(std::vector<std::int64_t> shape, const RandomKey& key) {
 }  // namespace
 
 GaussianProcess::GaussianProcess(GaussianProcessOptions options_)
-    : options(std::move(options_)), inputs_("inputs", options.inputs), targets_("targets", options.targets) {
+    : options(std::move(options_)), inputs_(options.inputs), targets_("targets", options.targets.names()) {
   require_valid(options, key);
   make_parameters(0);
 }
 
-std::vector<TargetRule> GaussianProcess::target_rules() const { return detail::target_rules(targets(), 0); }
+std::vector<TargetRule> GaussianProcess::target_rules() const {
+  return detail::target_rules(options.targets, 0, counts_components_);
+}
+
+torch::Tensor GaussianProcess::column_weights() const {
+  return y_.scale.defined() ? detail::column_weights(target_rules(), targets_, y_) : torch::Tensor();
+}
 
 void GaussianProcess::make_parameters(std::int64_t lengthscales) {
   log_lengthscales_ = leaf(at::zeros({lengthscales}, torch::kFloat64));
@@ -85,11 +92,13 @@ torch::Tensor GaussianProcess::root_of(const torch::Tensor& x) const {
                        "none for these samples and hyperparameters", "look for inputs that are not finite"});
 }
 
-torch::Tensor GaussianProcess::negative_log_likelihood(const torch::Tensor& x, const torch::Tensor& y) const {
+torch::Tensor GaussianProcess::negative_log_likelihood(const torch::Tensor& x, const torch::Tensor& y,
+                                                       const torch::Tensor& weights) const {
   const torch::Tensor root = root_of(x);
   const torch::Tensor white = at::linalg_solve_triangular(root, y, /*upper=*/false);
-  const auto columns = static_cast<double>(y.size(1));
-  return white.square().sum() / 2 + columns * root.diagonal().log().sum() +
+  const auto columns = static_cast<double>(y.size(1));  // the sum of the weights, too
+  const torch::Tensor squares = white.square();
+  return (weights.defined() ? squares * weights : squares).sum() / 2 + columns * root.diagonal().log().sum() +
          static_cast<double>(y.numel()) / 2 * std::log(2 * std::numbers::pi);
 }
 
@@ -101,7 +110,8 @@ Batch GaussianProcess::pack(const Values& samples, std::span<const SampleId>) co
 }
 
 torch::Tensor GaussianProcess::training_step(const Batch& batch) {
-  return negative_log_likelihood(batch.inputs.front(), batch.targets.front()) / static_cast<double>(batch.size());
+  return negative_log_likelihood(batch.inputs.front(), batch.targets.front(), column_weights()) /
+         static_cast<double>(batch.size());
 }
 
 void GaussianProcess::reset(std::uint64_t seed) {
@@ -121,10 +131,10 @@ void GaussianProcess::reset(std::uint64_t seed) {
 void GaussianProcess::fit_scaling(const Values& samples, bool keep_function) {
   inputs_.learn(samples);
   targets_.learn(samples);
-  const torch::Tensor x = inputs_.flatten(samples), y = targets_.flatten(samples);
+  const torch::Tensor x = inputs_.of(samples), y = targets_.flatten(samples);
   const Standardizer before = x_;
   x_ = Standardizer::fit(x);
-  y_ = Standardizer::fit(y);
+  y_ = detail::fit_targets(targets_, samples);
   known_x_ = x_.apply(x);
   known_y_ = y_.apply(y);
   factor_.reset();
@@ -208,13 +218,15 @@ torch::Tensor GaussianProcess::posterior_draws(const Values& inputs, std::int64_
   const torch::Tensor x = standardised(inputs);
   const torch::Tensor drawn = at::mm(evaluate(features, x), weights) +
                               at::mm(covariance(x, known_x_), at::cholesky_solve(missed, known.root));
-  return drawn.reshape({x.size(0), draws, k}).permute({1, 0, 2}).contiguous();
+  const torch::Tensor outputs = drawn.reshape({x.size(0), draws, k}).permute({1, 0, 2}).contiguous();
+  const torch::Tensor column = column_weights();
+  return column.defined() ? outputs * column.sqrt() : outputs;
 }
 
 double GaussianProcess::log_marginal_likelihood() const {
   const at::NoGradGuard no_grad;
   factor();  // throws without samples
-  return -negative_log_likelihood(known_x_, known_y_).item<double>();
+  return -negative_log_likelihood(known_x_, known_y_, {}).item<double>();
 }
 
 Hyperparameters GaussianProcess::hyperparameters() const {
@@ -243,6 +255,8 @@ State GaussianProcess::save() const {
   if (!known_x_.defined()) return state;
   x_.save(state.tensors, "inputs");
   y_.save(state.tensors, "targets");
+  if (Json constant = detail::constant_so_far(targets_, y_); !constant.empty())
+    state.json["constant_so_far"] = std::move(constant);
   state.tensors.set("known/inputs", known_x_);
   state.tensors.set("known/targets", known_y_);
   state.tensors.set("log/lengthscales", log_lengthscales_.detach().clone());
@@ -253,11 +267,14 @@ State GaussianProcess::save() const {
 
 void GaussianProcess::load(const State& state) {
   detail::restoring("learner", [&] {
-    Fields inputs = inputs_, targets = targets_;
+    InputColumns inputs = inputs_;
+    Fields targets = targets_;
     inputs.load(state.json.at("inputs"));
     targets.load(state.json.at("targets"));
     if (!inputs.known() && state.tensors.empty()) {
-      *this = GaussianProcess(options);
+      GaussianProcess empty(options);
+      empty.counts_components_ = counts_components_;
+      *this = std::move(empty);
       return;
     }
     const std::int64_t d = inputs.width(), k = targets.width();

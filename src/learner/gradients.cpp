@@ -58,11 +58,16 @@ torch::Tensor exact(const LayerGradients& layers) {
 
 }  // namespace
 
-torch::Tensor output_directions(std::int64_t outputs, const GradientOptions& options) {
-  if (outputs <= options.outputs) return at::eye(outputs, torch::kFloat64);
-  at::Generator generator = detail::make_generator(RandomKey(options.seed).with("outputs").bits());
-  const double scale = 1 / std::sqrt(static_cast<double>(options.outputs));
-  return at::empty({outputs, options.outputs}, torch::kFloat64).normal_(0, scale, generator);
+torch::Tensor output_directions(std::int64_t outputs, const GradientOptions& options, const torch::Tensor& weights) {
+  torch::Tensor directions;
+  if (outputs <= options.outputs) {
+    directions = at::eye(outputs, torch::kFloat64);
+  } else {
+    at::Generator generator = detail::make_generator(RandomKey(options.seed).with("outputs").bits());
+    const double scale = 1 / std::sqrt(static_cast<double>(options.outputs));
+    directions = at::empty({outputs, options.outputs}, torch::kFloat64).normal_(0, scale, generator);
+  }
+  return weights.defined() ? directions * weights.sqrt().unsqueeze(1) : directions;
 }
 
 torch::Tensor gradient_inner_products(const LayerGradients& a, const LayerGradients& b) {

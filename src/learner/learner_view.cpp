@@ -91,7 +91,35 @@ Values LearnerView::predict(const PoolView& pool) const {
   return by_blocks(*this, pool, [&](const Values& inputs) { return learner_->predict(inputs); });
 }
 
+torch::Tensor LearnerView::input_columns(const PoolView& pool) const {
+  Values inputs;
+  for (const std::string& name : this->inputs()) inputs.set(name, pool.value(name));
+  return input_columns(inputs);
+}
+
+double LearnerView::component_weight(const std::string& target, std::int64_t components) const {
+  return assay::component_weight(learner_->target_rules(), target, components);
+}
+
 namespace detail {
+
+torch::Tensor side_by_side(const Values& batch, const std::vector<std::string>& names) {
+  std::vector<torch::Tensor> columns;
+  for (const std::string& name : names) {
+    const torch::Tensor& values = batch.at(name);
+    columns.push_back(values.reshape({values.size(0), -1}).to(torch::kFloat64));
+  }
+  return at::cat(columns, 1);
+}
+
+std::vector<TargetRule> counting_components(std::vector<TargetRule> rules, const std::vector<std::string>& targets) {
+  for (const std::string& target : targets) {
+    if (std::none_of(rules.begin(), rules.end(), [&](const TargetRule& rule) { return rule.target == target; }))
+      rules.push_back({.target = target});
+  }
+  for (TargetRule& rule : rules) rule.weight.reset();
+  return rules;
+}
 
 void throw_missing_capability(Capability capability) {
   throw ConfigError({.id = "assay.learner.capability",
@@ -144,14 +172,17 @@ torch::Tensor scaled_variance(const LearnerView& learner, const PoolView& pool,
   if (pool.empty()) return at::empty({0}, torch::kFloat64);
   return by_blocks(learner, pool, 0, [&](const Values& inputs) {
     std::vector<torch::Tensor> columns;
+    std::vector<double> weights;
     const Values variance = ask(learner)->variance(inputs);
     for (const auto& [name, values] : variance) {
       if (!targets.empty() && std::find(targets.begin(), targets.end(), name) == targets.end()) continue;
       const torch::Tensor* scale = learner.target_variance().find(name);
       const torch::Tensor scaled = scale ? values / *scale : values;
       columns.push_back(scaled.reshape({scaled.size(0), -1}).to(torch::kFloat64));
+      const std::int64_t components = columns.back().size(1);
+      weights.insert(weights.end(), static_cast<std::size_t>(components), learner.component_weight(name, components));
     }
-    return at::cat(columns, 1).mean(1);
+    return weighted_mean(at::cat(columns, 1), weights);
   });
 }
 

@@ -45,7 +45,7 @@ torch::Tensor McDropout::training_step(const Batch& batch) {
   return losses(out, batch).sum();
 }
 
-torch::Tensor McDropout::posterior_draws(const Values& inputs, std::int64_t draws, std::uint64_t seed) const {
+torch::Tensor McDropout::drawn_outputs(const Values& inputs, std::int64_t draws, std::uint64_t seed) const {
   const at::NoGradGuard no_grad;
   const torch::Tensor x = standardised_inputs(inputs);
   std::vector<torch::Tensor> drawn;
@@ -58,8 +58,12 @@ torch::Tensor McDropout::posterior_draws(const Values& inputs, std::int64_t draw
                       return hidden * (kept / (1 - options.dropout)).to(hidden.options());
                     }).to(torch::kCPU, torch::kFloat64));
   }
-  const torch::Tensor all = at::stack(drawn);
-  return classifies() ? probabilities(all) : all;
+  return at::stack(drawn);
+}
+
+torch::Tensor McDropout::posterior_draws(const Values& inputs, std::int64_t draws, std::uint64_t seed) const {
+  const torch::Tensor all = drawn_outputs(inputs, draws, seed);
+  return classifies() ? probabilities(all) : weighted(all);
 }
 
 torch::Tensor McDropout::class_probabilities(const Values& inputs) const {
@@ -68,7 +72,7 @@ torch::Tensor McDropout::class_probabilities(const Values& inputs) const {
 }
 
 Values McDropout::variance(const Values& inputs) const {
-  return in_squared_units(posterior_draws(inputs, options.draws, own_draws).var(0, /*unbiased=*/true));
+  return in_squared_units(drawn_outputs(inputs, options.draws, own_draws).var(0, /*unbiased=*/true));
 }
 
 CapabilitySet McDropout::capabilities() const {

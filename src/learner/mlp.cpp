@@ -53,7 +53,7 @@ torch::Tensor Ensemble::posterior_draws(const Values& inputs, std::int64_t draws
     if (turn == 0) members = random_order(RandomKey(seed).with(i), members);
     drawn.push_back(members[static_cast<std::size_t>(turn)]);
   }
-  const torch::Tensor all = classifies() ? member_probabilities(inputs) : outputs(inputs);
+  const torch::Tensor all = classifies() ? member_probabilities(inputs) : weighted(outputs(inputs));
   return all.index_select(0, at::tensor(drawn, torch::kInt64));
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "class_ids.hpp"
 #include "placement.hpp"
+#include "target_columns.hpp"
 
 #include <assay/detail/generator_scope.hpp>
 #include <assay/detail/restoring.hpp>
@@ -13,6 +14,7 @@
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/where.h>
 
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/conv.h>
@@ -104,6 +106,12 @@ void move(nn::Module& module, torch::Device device, torch::Dtype dtype) {
   for (const auto& [name, numbers] : whole) torch::Tensor(buffers[name]).set_data(numbers.to(device));
 }
 
+LearnerInputs without_categories(const LearnerInputs& inputs) {
+  std::vector<LearnerInput> plain(inputs.begin(), inputs.end());
+  for (LearnerInput& input : plain) input.categories.clear();
+  return plain;
+}
+
 /// Evaluation mode for as long as it lives.
 class EvaluationScope {
  public:
@@ -126,14 +134,14 @@ class EvaluationScope {
 ModuleLearner::ModuleLearner(AnyModule module, ModuleLearnerOptions options_)
     : options(std::move(options_)),
       module_(std::move(module)),
-      inputs_("inputs", options.inputs),
-      targets_("targets", options.targets) {
+      inputs_(options.one_hot ? options.inputs : without_categories(options.inputs)),
+      targets_("targets", options.targets.names()) {
   require_valid(options, key);
   if (!module_.module || !module_.forward || !module_.loss) {
     throw ConfigError(
         {"assay.learner.module", "learner", "a module with a forward call and a loss", "an empty one", ""});
   }
-  if (classifies()) detail::require_classifiable(options.classes, options.targets);
+  if (classifies()) detail::require_classifiable(options.classes, targets());
   module_.module->eval();
   given_ = tensors_of(*module_.module);
   for (const torch::Tensor& parameter : parameters()) {
@@ -144,7 +152,9 @@ ModuleLearner::ModuleLearner(AnyModule module, ModuleLearnerOptions options_)
   }
 }
 
-std::vector<TargetRule> ModuleLearner::target_rules() const { return detail::target_rules(targets(), options.classes); }
+std::vector<TargetRule> ModuleLearner::target_rules() const {
+  return detail::target_rules(options.targets, options.classes, counts_components_);
+}
 
 CapabilitySet ModuleLearner::capabilities() const {
   CapabilitySet set;
@@ -162,6 +172,10 @@ detail::Recording ModuleLearner::record(const Values& inputs, Capability wanted)
   return recorded;
 }
 
+torch::Tensor ModuleLearner::column_weights() const {
+  return classifies() || !y_.scale.defined() ? torch::Tensor() : detail::column_weights(target_rules(), targets_, y_);
+}
+
 torch::Tensor ModuleLearner::embeddings(const Values& inputs) const {
   const detail::Recording recorded = record(inputs, Capability::embeddings);
   return recorded.inputs.back().to(torch::kCPU, torch::kFloat64);
@@ -169,20 +183,20 @@ torch::Tensor ModuleLearner::embeddings(const Values& inputs) const {
 
 torch::Tensor ModuleLearner::gradient_features(const Values& inputs, const GradientOptions& gradients) const {
   const detail::Recording recorded = record(inputs, Capability::gradient_features);
-  const LayerGradients layers = detail::layer_gradients(recorded, gradients);
+  const LayerGradients layers = detail::layer_gradients(recorded, gradients, column_weights());
   const at::NoGradGuard no_grad;
   return assay::gradient_features(layers, gradients).cpu();
 }
 
 torch::Tensor ModuleLearner::standardised_inputs(const Values& batch) const {
-  return x_.apply(inputs_.flatten(batch)).to(device_, dtype_);
+  return x_.apply(inputs_.of(batch)).to(device_, dtype_);
 }
 
 Batch ModuleLearner::pack(const Values& samples, std::span<const SampleId>) const {
   Batch batch;
   batch.inputs.push_back(standardised_inputs(samples));
   if (classifies()) {
-    const torch::Tensor ids = detail::class_ids(targets_.flatten(samples), options.classes, options.targets.front());
+    const torch::Tensor ids = detail::class_ids(targets_.flatten(samples), options.classes, targets().front());
     batch.targets.push_back(ids.unsqueeze(1).to(device_, torch::kInt64));
   } else {
     batch.targets.push_back(y_.apply(targets_.flatten(samples)).to(device_, dtype_));
@@ -255,13 +269,19 @@ void ModuleLearner::to(torch::Device device, torch::Dtype dtype) {
 }
 
 void ModuleLearner::fit_scaling(const Values& samples, bool keep_function) {
-  if (!classifies()) detail::require_no_class_ids(samples, options.targets);
+  if (!classifies()) detail::require_no_class_ids(samples, targets());
   inputs_.learn(samples);
   targets_.learn(samples);
-  if (keep_function && x_.mean.defined()) return;
-  x_ = options.standardise ? Standardizer::fit(inputs_.flatten(samples)) : Standardizer::identity(inputs_.width());
-  y_ = options.standardise && !classifies() ? Standardizer::fit(targets_.flatten(samples))
-                                            : Standardizer::identity(targets_.width());
+  const Standardizer y = options.standardise && !classifies() ? detail::fit_targets(targets_, samples)
+                                                              : Standardizer::identity(targets_.width());
+  if (keep_function && x_.mean.defined() && !options.refit_scaling) {
+    // The others keep theirs; what was constant so far has none yet.
+    const torch::Tensor began = (y_.scale == 0).logical_and(y.scale > 0);
+    y_ = {at::where(began, y.mean, y_.mean), at::where(began, y.scale, y_.scale)};
+    return;
+  }
+  x_ = options.standardise ? Standardizer::fit(inputs_.of(samples)) : Standardizer::identity(inputs_.width());
+  y_ = y;
 }
 
 State ModuleLearner::save() const {
@@ -270,12 +290,15 @@ State ModuleLearner::save() const {
   if (!x_.mean.defined()) return state;
   x_.save(state.tensors, "inputs");
   y_.save(state.tensors, "targets");
+  if (Json constant = detail::constant_so_far(targets_, y_); !constant.empty())
+    state.json["constant_so_far"] = std::move(constant);
   return state;
 }
 
 void ModuleLearner::load(const State& state) {
   detail::restoring("learner", [&] {
-    Fields inputs = inputs_, targets = targets_;
+    InputColumns inputs = inputs_;
+    Fields targets = targets_;
     inputs.load(state.json.at("inputs"));
     targets.load(state.json.at("targets"));
     if (targets.known() && classifies()) detail::require_one_id(targets.width(), options.targets.front());

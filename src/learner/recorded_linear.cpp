@@ -76,9 +76,11 @@ Recording record(const std::function<torch::Tensor()>& forward) {
   return own;
 }
 
-LayerGradients layer_gradients(const Recording& recorded, const GradientOptions& options) {
+LayerGradients layer_gradients(const Recording& recorded, const GradientOptions& options,
+                               const torch::Tensor& weights) {
   const at::AutoGradMode gradients(true);  // strategies are asked without
-  const torch::Tensor directions = output_directions(recorded.output.size(1), options).to(recorded.output.options());
+  const torch::Tensor directions =
+      output_directions(recorded.output.size(1), options, weights).to(recorded.output.options());
   const bool last = options.layers == GradientLayers::last;
   const std::vector<torch::Tensor> results = last ? std::vector{recorded.results.back()} : recorded.results;
   std::vector<std::vector<torch::Tensor>> parts(results.size());

@@ -3,6 +3,8 @@
 #include <assay/json.hpp>
 #include <assay/learner/target_rule.hpp>
 
+#include <ATen/ops/tensor.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -18,6 +20,11 @@ constexpr const char* take_back = "'assay withdraw' takes a label back that is i
       {id, std::string(where) + ", '" + target + "'", std::move(expected), Json(got).dump(), std::move(advice)});
 }
 
+const TargetRule* rule_of(const std::vector<TargetRule>& rules, std::string_view target) {
+  const auto found = std::find_if(rules.begin(), rules.end(), [&](const TargetRule& r) { return r.target == target; });
+  return found == rules.end() ? nullptr : &*found;
+}
+
 bool is_whole(torch::Dtype dtype) { return c10::isIntegralType(dtype, /*includeBool=*/true); }
 
 /// The tensor in another dtype, if that says the same.
@@ -29,10 +36,43 @@ std::optional<torch::Tensor> without_loss(const torch::Tensor& tensor, torch::Dt
 
 }  // namespace
 
+double component_weight(const std::vector<TargetRule>& rules, std::string_view target, std::int64_t components) {
+  const TargetRule* rule = rule_of(rules, target);
+  const std::optional<double> weight = rule ? rule->weight : 1;
+  return weight ? *weight / static_cast<double>(components) : 1;
+}
+
+torch::Tensor weighted_mean(const torch::Tensor& x, const std::vector<double>& weights) {
+  const bool equal = std::all_of(weights.begin(), weights.end(), [&](double w) { return w == weights.front(); });
+  if (equal) return x.mean(-1);
+  const torch::Tensor weight = at::tensor(weights, x.options());
+  return (x * weight).sum(-1) / weight.sum();
+}
+
+void require_declared(const Schema& labels, const std::vector<TargetRule>& rules, std::string_view where) {
+  for (const Field& field : labels) {
+    const TargetRule* rule = rule_of(rules, field.name);
+    if (!rule || !rule->shape || *rule->shape == field.shape) continue;
+    throw ShapeError(
+        {"assay.label.shape", std::string(where) + ", '" + field.name + "'",
+         describe(Field{.name = field.name, .shape = *rule->shape, .dtype = field.dtype}) + ", as declared",
+         describe(field), ""});
+  }
+}
+
+Schema declared_targets(const std::vector<TargetRule>& rules) {
+  Schema declared;
+  for (const TargetRule& rule : rules) {
+    if (rule.shape && rule.classes == 0)
+      declared.push_back({.name = rule.target, .shape = *rule.shape, .dtype = torch::kFloat64});
+  }
+  return declared;
+}
+
 void require_learnable(const Values& targets, const std::vector<TargetRule>& rules, std::string_view where) {
   for (const std::string& name : targets.names()) {
-    const auto found = std::find_if(rules.begin(), rules.end(), [&](const TargetRule& r) { return r.target == name; });
-    const TargetRule rule = found == rules.end() ? TargetRule{.target = name} : *found;
+    const TargetRule* found = rule_of(rules, name);
+    const TargetRule rule = found ? *found : TargetRule{.target = name};
     for (const double number : targets.numbers(name)) {
       if (rule.classes > 0) {
         if (number == std::floor(number) && number >= 0 && number < static_cast<double>(rule.classes)) continue;
@@ -54,11 +94,11 @@ Values in_known_dtypes(const Values& labels, const Schema& known, const std::vec
   Values kept;
   for (const auto& [name, tensor] : labels) {
     const auto field = std::find_if(known.begin(), known.end(), [&](const Field& f) { return f.name == name; });
-    const auto rule = std::find_if(rules.begin(), rules.end(), [&](const TargetRule& r) { return r.target == name; });
+    const TargetRule* rule = rule_of(rules, name);
     std::optional<torch::Tensor> converted;
     if (field != known.end()) {
       if (field->dtype != tensor.scalar_type()) converted = without_loss(tensor, field->dtype);
-    } else if (rule != rules.end() && rule->classes == 0 && is_whole(tensor.scalar_type())) {
+    } else if (rule && rule->classes == 0 && is_whole(tensor.scalar_type())) {
       converted = without_loss(tensor, torch::kFloat64);
     }
     kept.set(name, converted.value_or(tensor));

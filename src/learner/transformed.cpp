@@ -48,7 +48,9 @@ std::vector<TargetRule> Transformed::target_rules() const {
   for (const auto& [name, target] : targets_) {
     const auto inside = std::find_if(rules.begin(), rules.end(), [&](const TargetRule& r) { return r.target == name; });
     TargetRule& rule = inside == rules.end() ? rules.emplace_back() : *inside;
-    rule = {.target = name, .classes = 0, .above = target.transform.above()};
+    rule.target = name;
+    rule.classes = 0;
+    rule.above = target.transform.above();
   }
   return rules;
 }

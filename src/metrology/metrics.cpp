@@ -11,10 +11,8 @@
 #include <assay/metrology/rmse.hpp>
 
 #include <ATen/ops/cat.h>
-#include <ATen/ops/ones_like.h>
 #include <ATen/ops/special_erfinv.h>
 #include <ATen/ops/scalar_tensor.h>
-#include <ATen/ops/where.h>
 
 #include <cmath>
 #include <functional>
@@ -29,7 +27,8 @@ struct Target {
   std::string name;
   torch::Tensor predicted, truth;
   torch::Tensor varying;    ///< [k]: whether the truth is more than one number and its roundings
-  torch::Tensor deviation;  ///< [k] of the truth; 1 where it is constant
+  torch::Tensor deviation;  ///< [k], what its errors are divided by: see `error_scale`
+  double weight;            ///< of each component beside those of other targets
 };
 
 torch::Tensor columns(const torch::Tensor& values) {
@@ -42,28 +41,47 @@ std::vector<Target> real_targets(const MetrologyContext& context) {
   for (const auto& [name, truth] : context.truth()) {
     if (!truth.is_floating_point()) continue;
     const torch::Tensor flat = columns(truth);
-    const torch::Tensor deviation = flat.std(0, /*unbiased=*/false), varying = spread(flat) > 0;
-    targets.push_back({name, columns(context.predictions().at(name)), flat, varying,
-                       at::where(varying, deviation, at::ones_like(deviation))});
+    targets.push_back({name, columns(context.predictions().at(name)), flat, spread(flat) > 0, error_scale(flat),
+                       context.learner().component_weight(name, flat.size(1))});
   }
   return targets;
 }
 
-/// `figure` of the errors over everything, standardised, and of each target in its own unit.
-Measurements of_errors(const MetrologyContext& context, const std::string& name,
-                       const std::function<double(const torch::Tensor&)>& figure) {
-  Measurements measurements;
-  std::vector<torch::Tensor> standardised;
-  for (const Target& target : real_targets(context)) {
-    const torch::Tensor error = target.predicted - target.truth;
-    standardised.push_back(error / target.deviation);
-    measurements.push_back({name + "/" + target.name, figure(error)});
+/// Numbers of components of all targets, [..., k], and what each counts.
+struct Everything {
+  std::vector<torch::Tensor> columns;
+  std::vector<double> weights;
+
+  bool empty() const { return columns.empty(); }
+  torch::Tensor side_by_side() const { return at::cat(columns, -1); }
+  double mean() const { return weighted_mean(side_by_side(), weights).mean().item<double>(); }
+  void add(const torch::Tensor& values, double weight) {
+    columns.push_back(values);
+    weights.insert(weights.end(), static_cast<std::size_t>(values.size(-1)), weight);
   }
-  if (!standardised.empty()) measurements.insert(measurements.begin(), {name, figure(at::cat(standardised, 1))});
-  return measurements;
-}
+};
 
 double mean_of(const torch::Tensor& values) { return values.mean().item<double>(); }
+
+/// The figure over everything before those of each target.
+Measurements with_overall(const std::string& name, double overall, Measurements each) {
+  if (!each.empty()) each.insert(each.begin(), {name, overall});
+  return each;
+}
+
+/// Mean of `figure` of the errors: over everything, standardised, and of each target in its own unit. \param finish of
+/// the mean.
+Measurements mean_errors(const MetrologyContext& context, const std::string& name,
+                         const std::function<torch::Tensor(const torch::Tensor&)>& figure, double (*finish)(double)) {
+  Measurements each;
+  Everything all;
+  for (const Target& target : real_targets(context)) {
+    const torch::Tensor error = target.predicted - target.truth;
+    all.add(figure(error / target.deviation), target.weight);
+    each.push_back({name + "/" + target.name, finish(mean_of(figure(error)))});
+  }
+  return with_overall(name, all.empty() ? 0 : finish(all.mean()), std::move(each));
+}
 
 }  // namespace
 
@@ -75,30 +93,38 @@ const double* find(const Measurements& measurements, std::string_view name) {
 }
 
 Measurements Rmse::measure(const MetrologyContext& context) const {
-  return of_errors(context, "rmse", [](const torch::Tensor& error) { return std::sqrt(mean_of(error.square())); });
+  const auto square = [](const torch::Tensor& error) { return error.square(); };
+  return mean_errors(context, "rmse", square, [](double mean) { return std::sqrt(mean); });
 }
 
 Measurements Mae::measure(const MetrologyContext& context) const {
-  return of_errors(context, "mae", [](const torch::Tensor& error) { return mean_of(error.abs()); });
+  const auto size = [](const torch::Tensor& error) { return error.abs(); };
+  return mean_errors(context, "mae", size, [](double mean) { return mean; });
 }
 
 Measurements MaxError::measure(const MetrologyContext& context) const {
-  return of_errors(context, "max_error", [](const torch::Tensor& error) { return error.abs().max().item<double>(); });
+  Measurements each;
+  Everything all;
+  for (const Target& target : real_targets(context)) {
+    const torch::Tensor error = (target.predicted - target.truth).abs();
+    all.add(error / target.deviation, target.weight);
+    each.push_back({"max_error/" + target.name, error.max().item<double>()});
+  }
+  return with_overall("max_error", all.empty() ? 0 : all.side_by_side().max().item<double>(), std::move(each));
 }
 
 Measurements R2::measure(const MetrologyContext& context) const {
-  Measurements measurements;
-  std::vector<torch::Tensor> all;
+  Measurements each;
+  Everything all;
   for (const Target& target : real_targets(context)) {
     const torch::Tensor total = (target.truth - target.truth.mean(0)).square().sum(0);
     const torch::Tensor explained = 1 - (target.predicted - target.truth).square().sum(0) / total;
     const torch::Tensor varying = explained.masked_select(target.varying);
     if (varying.numel() == 0) continue;
-    all.push_back(varying);
-    measurements.push_back({"r2/" + target.name, mean_of(varying)});
+    all.add(varying, context.learner().component_weight(target.name, varying.numel()));
+    each.push_back({"r2/" + target.name, mean_of(varying)});
   }
-  if (!all.empty()) measurements.insert(measurements.begin(), {"r2", mean_of(at::cat(all))});
-  return measurements;
+  return with_overall("r2", all.empty() ? 0 : all.mean(), std::move(each));
 }
 
 Measurements Accuracy::measure(const MetrologyContext& context) const {
@@ -143,37 +169,35 @@ Measurements ClassificationReport::measure(const MetrologyContext& context) cons
 }
 
 Measurements LogLikelihood::measure(const MetrologyContextWith<Variance>& context) const {
-  Measurements measurements;
-  std::vector<torch::Tensor> all;
-  if (context.evaluation().empty()) return measurements;
+  Measurements each;
+  Everything all;
+  if (context.evaluation().empty()) return each;
   const Values variances = context.learner().variances(context.evaluation());
   for (const Target& target : real_targets(context)) {
     const torch::Tensor own = target.deviation.square();
     const torch::Tensor variance = columns(variances.at(target.name)).maximum(1e-12 * own);
     const torch::Tensor density = -0.5 * ((2 * std::numbers::pi * variance).log() +
                                           (target.predicted - target.truth).square() / variance);
-    all.push_back(density + target.deviation.log());
-    measurements.push_back({"log_likelihood/" + target.name, mean_of(density)});
+    all.add(density + target.deviation.log(), target.weight);
+    each.push_back({"log_likelihood/" + target.name, mean_of(density)});
   }
-  if (!all.empty()) measurements.insert(measurements.begin(), {"log_likelihood", mean_of(at::cat(all, 1))});
-  return measurements;
+  return with_overall("log_likelihood", all.empty() ? 0 : all.mean(), std::move(each));
 }
 
 Measurements Coverage::measure(const MetrologyContextWith<Variance>& context) const {
-  Measurements measurements;
-  std::vector<torch::Tensor> all;
-  if (context.evaluation().empty()) return measurements;
+  Measurements each;
+  Everything all;
+  if (context.evaluation().empty()) return each;
   const double width = std::numbers::sqrt2 *
                        at::special_erfinv(at::scalar_tensor(options.level, torch::kFloat64)).item<double>();
   const Values variances = context.learner().variances(context.evaluation());
   for (const Target& target : real_targets(context)) {
     const torch::Tensor reach = width * columns(variances.at(target.name)).sqrt();
     const torch::Tensor inside = (target.predicted - target.truth).abs().le(reach).to(torch::kFloat64);
-    all.push_back(inside);
-    measurements.push_back({"coverage/" + target.name, mean_of(inside)});
+    all.add(inside, target.weight);
+    each.push_back({"coverage/" + target.name, mean_of(inside)});
   }
-  if (!all.empty()) measurements.insert(measurements.begin(), {"coverage", mean_of(at::cat(all, 1))});
-  return measurements;
+  return with_overall("coverage", all.empty() ? 0 : all.mean(), std::move(each));
 }
 
 }  // namespace assay

@@ -3,7 +3,6 @@
 #include "within.hpp"
 
 #include <assay/detail/guest.hpp>
-#include <assay/learner/fields.hpp>
 #include <assay/learner/scaler.hpp>
 #include <assay/query/expected_value.hpp>
 
@@ -27,16 +26,14 @@ constexpr std::int64_t most_simulations = 400, least_times = 10, block_rows = 40
 /// What is learnt of the simulations so far, as far as there are enough of them.
 class Outlook {
  public:
-  Outlook(const QueryContext& context, const ExpectedValueOptions& options)
-      : fields_("inputs", context.learner().inputs()) {
+  Outlook(const QueryContext& context, const ExpectedValueOptions& options) : learner_(context.learner()) {
     const SimulationHistory history = context.history();
     const std::int64_t n = std::min(history.size(), most_simulations);
     if (n == 0) return;
     const detail::GuestScope scope;
     at::set_num_threads(1);  // the matrices are small: threads would wait for each other
     const auto newest = [&](const torch::Tensor& rows) { return rows.narrow(0, history.size() - n, n); };
-    fields_.learn(history.inputs);
-    const torch::Tensor x = newest(fields_.flatten(history.inputs)), succeeded = newest(history.succeeded),
+    const torch::Tensor x = newest(learner_.input_columns(history.inputs)), succeeded = newest(history.succeeded),
                         seconds = newest(history.seconds);
     scaler_ = Standardizer::fit(x);
     const std::int64_t successes = succeeded.sum().item<std::int64_t>();
@@ -68,12 +65,12 @@ class Outlook {
     for (std::size_t first = 0; first < positions.size(); first += block_rows) {
       const Values batch = pool.gather(
           positions.subspan(first, std::min<std::size_t>(block_rows, positions.size() - first)));
-      parts.push_back(use(scaler_.apply(fields_.flatten(batch))));
+      parts.push_back(use(scaler_.apply(learner_.input_columns(batch))));
     }
     return at::cat(parts);
   }
 
-  Fields fields_;
+  LearnerView learner_;
   Standardizer scaler_;
   std::optional<detail::SuccessModel> success_;
   std::optional<detail::CostModel> cost_;

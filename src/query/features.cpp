@@ -2,7 +2,6 @@
 #include <assay/learner/scaler.hpp>
 #include <assay/query/features.hpp>
 
-#include <ATen/ops/cat.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/linalg_cholesky.h>
 #include <ATen/ops/linalg_solve_triangular.h>
@@ -16,19 +15,12 @@ namespace assay {
 
 namespace {
 
-torch::Tensor columns_of(const PoolView& pool, const std::vector<std::string>& inputs) {
-  std::vector<torch::Tensor> columns;
-  for (const std::string& name : inputs) {
-    columns.push_back(pool.value(name).reshape({pool.size(), -1}).to(torch::kFloat64));
-  }
-  return at::cat(columns, 1);
-}
-
-/// Inputs side by side, each column standardised over the labeled samples, or over the candidates without any.
+/// Inputs as the learner takes them, each column standardised over the labeled samples, or over the candidates without
+/// any.
 FeaturePair inputs_of(const QueryContext& context) {
-  const std::vector<std::string> inputs = context.learner().inputs();
-  FeaturePair pair{columns_of(context.unlabeled(), inputs), {}};
-  if (!context.labeled().empty()) pair.labeled = columns_of(context.labeled(), inputs);
+  const LearnerView& learner = context.learner();
+  FeaturePair pair{learner.input_columns(context.unlabeled()), {}};
+  if (!context.labeled().empty()) pair.labeled = learner.input_columns(context.labeled());
   const torch::Tensor& known = pair.labeled.defined() && pair.labeled.size(0) > 1 ? pair.labeled : pair.unlabeled;
   const Standardizer standard = Standardizer::fit(known);
   pair.unlabeled = standard.apply(pair.unlabeled);

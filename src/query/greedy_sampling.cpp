@@ -7,7 +7,9 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/cdist.h>
 #include <ATen/ops/minimum.h>
+#include <ATen/ops/tensor.h>
 
+#include <algorithm>
 #include <limits>
 
 namespace assay {
@@ -16,15 +18,21 @@ namespace {
 
 constexpr std::int64_t block_rows = 4096;
 
-/// The targets side by side, divided by their deviation over the labeled samples, [n, outputs] float64.
+/// The targets side by side, divided by their deviation over the labeled samples and times the root of what they count:
+/// [n, outputs] float64.
 torch::Tensor scaled(const Values& targets, const LearnerView& learner) {
   std::vector<torch::Tensor> columns;
+  std::vector<double> weights;
   for (const std::string& name : learner.targets()) {
     torch::Tensor values = targets.at(name).to(torch::kFloat64);
     if (const torch::Tensor* variance = learner.target_variance().find(name)) values = values / variance->sqrt();
     columns.push_back(values.reshape({values.size(0), -1}));
+    const std::int64_t components = columns.back().size(1);
+    weights.insert(weights.end(), static_cast<std::size_t>(components), learner.component_weight(name, components));
   }
-  return at::cat(columns, 1);
+  const torch::Tensor all = at::cat(columns, 1);
+  if (std::all_of(weights.begin(), weights.end(), [&](double w) { return w == weights.front(); })) return all;
+  return all * at::tensor(weights, torch::kFloat64).sqrt();
 }
 
 /// Differences and not products: equal rows are at distance zero exactly.

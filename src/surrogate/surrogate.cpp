@@ -2,6 +2,7 @@
 #include "surrogate_net.hpp"
 
 #include <assay/error.hpp>
+#include <assay/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -19,7 +20,7 @@ constexpr std::int64_t block_rows = 192;
 template <class T>
 struct Scratch {
   std::vector<T> input, even, odd, packed;
-  std::vector<double> variances;
+  std::vector<double> columns;
 };
 
 template <class T>
@@ -53,13 +54,19 @@ void SurrogateNet::predict_block(const SurrogateLayers<T>& layers, std::int64_t 
     widest = std::max(widest, layer.out);
     deepest = std::max(deepest, layer.in);
   }
-  T* const input = at_least(scratch.input, count * input_size);
+  T* const input = at_least(scratch.input, count * columns_);
+  const double* columns = points;
+  if (formed_) {
+    double* const own = at_least(scratch.columns, count * columns_);
+    form(count, points, own);
+    columns = own;
+  }
   T* const halves[] = {at_least(scratch.even, count * widest), at_least(scratch.odd, count * widest)};
   T* const packed = at_least(scratch.packed, deepest * kernels.panel);
   for (std::int64_t i = 0; i < count; ++i) {
-    for (std::int64_t j = 0; j < input_size; ++j) {
+    for (std::int64_t j = 0; j < columns_; ++j) {
       const auto column = static_cast<std::size_t>(j);
-      input[i * input_size + j] = static_cast<T>((points[i * input_size + j] - x_.mean[column]) / x_.scale[column]);
+      input[i * columns_ + j] = static_cast<T>((columns[i * columns_ + j] - x_.mean[column]) / x_.scale[column]);
     }
   }
   const std::int64_t numbers = count * target_size;
@@ -99,6 +106,33 @@ void SurrogateNet::predict_block(const SurrogateLayers<T>& layers, std::int64_t 
         variance += change * change * spread;
         if (gaussian)
           variance += std::exp(static_cast<double>(from[i * outputs + target_size + j])) / static_cast<double>(members);
+      }
+    }
+  }
+}
+
+void SurrogateNet::form(std::int64_t count, const double* points, double* columns) const {
+  for (std::int64_t i = 0; i < count; ++i) {
+    for (std::size_t field = 0; field < forms_.size(); ++field) {
+      const SurrogateForm& form = forms_[field];
+      const auto refuse = [&](const char* id, const std::string& expected, double got) {
+        throw DataError(
+            {id, "input '" + inputs[field].name + "' of point " + std::to_string(i), expected, Json(got).dump(), ""});
+      };
+      for (const double* const end = points + form.numbers; points != end; ++points) {
+        if (form.log) {
+          if (!(*points > 0)) refuse("assay.learner.log", "a number above zero: its scale is log", *points);
+          *columns++ = std::log(*points);
+        } else if (form.categories == 0) {
+          *columns++ = *points;
+        } else {
+          if (!(*points >= 0 && *points < static_cast<double>(form.categories) && *points == std::floor(*points)))
+            refuse("assay.learner.category", "the index of a category, 0 to " + std::to_string(form.categories - 1),
+                   *points);
+          std::fill_n(columns, form.categories, 0.0);
+          columns[static_cast<std::int64_t>(*points)] = 1;
+          columns += form.categories;
+        }
       }
     }
   }

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <tuple>
 
 namespace assay::detail {
 
@@ -74,6 +75,26 @@ std::vector<Surrogate::Field> fields_from(const Json& json, std::int64_t& size, 
   return fields;
 }
 
+/// The forms of a point's fields, as the inputs say them. \return with how many columns they make.
+std::pair<std::vector<SurrogateForm>, std::int64_t> forms_from(const Json& json, const std::string& where) {
+  std::vector<SurrogateForm> forms;
+  double columns = 0;
+  for (const Json& field : json) {
+    SurrogateForm form;
+    for (const Json& extent : field.at("shape")) form.numbers *= integer_from_json<std::uint32_t>(extent);
+    if (const auto scale = field.find("scale"); scale != field.end()) {
+      if (*scale != "log") refuse(where, "no scale, or log", scale->dump());
+      form.log = true;
+    }
+    if (const auto names = field.find("categories"); names != field.end())
+      form.categories = static_cast<std::int64_t>(names->size());
+    columns += static_cast<double>(form.numbers) * static_cast<double>(std::max<std::int64_t>(1, form.categories));
+    forms.push_back(form);
+  }
+  if (columns > static_cast<double>(most_numbers)) refuse(where, "a point that fits into memory", "a larger one");
+  return {std::move(forms), static_cast<std::int64_t>(columns)};
+}
+
 SurrogateActivation activation_from(const std::string& name, const std::string& where) {
   constexpr const char* names[] = {"silu", "relu", "tanh", "gelu"};
   const auto found = std::find(std::begin(names), std::end(names), name);
@@ -125,14 +146,16 @@ SurrogateNet::SurrogateNet(const std::filesystem::path& directory) {
     members = ensemble ? spec.at("members").get<std::int64_t>() : 1;
     if (members < 1 || members > most_members) refuse(where, "members", std::to_string(members));
     activation_ = activation_from(spec.at("activation").get<std::string>(), where);
-    std::vector<std::int64_t> widths{input_size};
+    std::tie(forms_, columns_) = forms_from(net.at("inputs"), where + ", inputs");
+    formed_ = std::any_of(forms_.begin(), forms_.end(), [](const auto& f) { return f.log || f.categories > 0; });
+    std::vector<std::int64_t> widths{columns_};
     for (const Json& width : spec.at("hidden")) {
       widths.push_back(integer_from_json<std::uint32_t>(width));
       if (widths.back() == 0) refuse(where, "layers of at least one unit", "0");
     }
     widths.push_back((gaussian ? 2 : 1) * target_size);
-    x_ = {tensors.read<double>(prefix + "inputs/mean", input_size),
-          tensors.read<double>(prefix + "inputs/scale", input_size)};
+    x_ = {tensors.read<double>(prefix + "inputs/mean", columns_),
+          tensors.read<double>(prefix + "inputs/scale", columns_)};
     y_ = {tensors.read<double>(prefix + "targets/mean", target_size),
           tensors.read<double>(prefix + "targets/scale", target_size)};
     if (tensors.entry(prefix + "weight/0").dtype == "F32") {

@@ -9,6 +9,13 @@
 
 namespace assay::detail {
 
+/// In which form the network takes a field of a point.
+struct SurrogateForm {
+  std::int64_t numbers = 1;
+  bool log = false;
+  std::int64_t categories = 0;  ///< over 0: a number is the index of one of so many, each a column of its own
+};
+
 /// z = (x - mean) / scale, or back.
 struct SurrogateScale {
   std::vector<double> mean, scale;
@@ -49,9 +56,14 @@ class SurrogateNet {
   template <class T>
   void predict_block(const SurrogateLayers<T>& layers, std::int64_t count, const double* points, double* means,
                      double* deviations) const;
+  /// Points as the network takes them, before they are scaled: [count, columns_].
+  void form(std::int64_t count, const double* points, double* columns) const;
   /// From the network's own units, with the variance in place of the deviation, to those of the targets.
   void invert(std::int64_t count, double* means, double* variances) const;
 
+  std::vector<SurrogateForm> forms_;  // one a field
+  bool formed_ = false;               // whether any is more than the numbers themselves
+  std::int64_t columns_ = 0;
   SurrogateActivation activation_ = SurrogateActivation::silu;
   SurrogateScale x_, y_;
   std::vector<SurrogateInverse> inverse_;  // one a component

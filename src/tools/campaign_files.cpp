@@ -8,6 +8,8 @@
 #include <assay/detail/restoring.hpp>
 #include <assay/error.hpp>
 #include <assay/json.hpp>
+#include <assay/learner/learner_inputs.hpp>
+#include <assay/learner/learner_targets.hpp>
 #include <assay/round_files.hpp>
 
 namespace assay::tools {
@@ -63,8 +65,19 @@ LearnerFields learner_fields(const Ledger& ledger) {
   detail::restoring("the ledger's configuration", [&] {
     Json spec = parse_json(ledger.configuration(), "ledger").value("learner", Json::object());
     while (spec.contains("learner")) spec = Json(spec.at("learner"));
-    fields = {.inputs = spec.value("inputs", std::vector<std::string>()),
-              .targets = spec.value("targets", std::vector<std::string>())};
+    std::vector<ErrorParts> problems;
+    const ConfigReader reader(spec, "/learner", problems, nullptr);
+    LearnerInputs inputs;
+    LearnerTargets targets;
+    if (const ConfigReader child = reader.child("inputs"); child.present())
+      detail::OptionCodec<LearnerInputs>::read(child, inputs);
+    if (const ConfigReader child = reader.child("targets"); child.present())
+      detail::OptionCodec<LearnerTargets>::read(child, targets);
+    if (!problems.empty()) throw ConfigError(std::move(problems));
+    fields = {.inputs = inputs.names(), .targets = targets.names(), .declared = {}};
+    for (const LearnerTarget& target : targets) {
+      if (target.shape) fields.declared.push_back({.name = target.name, .shape = *target.shape});
+    }
   });
   return fields;
 }

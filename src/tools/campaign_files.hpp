@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <assay/data/schema.hpp>
 #include <assay/detail/campaign_lock.hpp>
 #include <assay/ledger.hpp>
 
@@ -37,6 +38,7 @@ struct HeldLedger {
 /// Inputs and targets of a campaign's learner, as its specification names them, or that of the learner it holds.
 struct LearnerFields {
   std::vector<std::string> inputs, targets;
+  Schema declared;  ///< targets whose shape the specification says
 };
 LearnerFields learner_fields(const Ledger& ledger);
 

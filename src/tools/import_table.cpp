@@ -29,17 +29,20 @@ struct Shape {
   std::optional<Space> space;
 };
 
-/// One number each, where there is no sample to look at yet.
-Schema plain(const std::vector<std::string>& names) {
+/// Where there is no sample to look at yet: as declared, or one number each.
+Schema plain(const std::vector<std::string>& names, const Schema& declared = {}) {
   Schema schema;
-  for (const std::string& name : names) schema.push_back({.name = name});
+  for (const std::string& name : names) {
+    const auto known = std::find_if(declared.begin(), declared.end(), [&](const Field& f) { return f.name == name; });
+    schema.push_back(known == declared.end() ? Field{.name = name, .shape = {}} : *known);
+  }
   return schema;
 }
 
 Shape shape_of(const fs::path& campaign, const Ledger& ledger) {
   const tools::LearnerFields fields = tools::learner_fields(ledger);
   Shape shape{.inputs = plain(fields.inputs),
-              .targets = plain(fields.targets),
+              .targets = plain(fields.targets, fields.declared),
               .label_version = detail::label_version_of(ledger)};
   const std::vector<SampleId> picked = ledger.picked();
   if (!picked.empty()) shape.inputs = schema_of_sample(ledger.inputs(picked.front()));

@@ -16,6 +16,8 @@ class AnyLearner {
   std::vector<std::string> inputs() const { return self_->inputs(); }
   std::vector<std::string> targets() const { return self_->targets(); }
   std::vector<TargetRule> target_rules() const { return self_->target_rules(); }
+  void count_components() { self_->count_components(); }
+  torch::Tensor input_columns(const Values& inputs) const { return self_->input_columns(inputs); }
   std::vector<torch::Tensor> parameters() const { return self_->parameters(); }
   std::vector<torch::Tensor> buffers() const { return self_->buffers(); }
   Batch pack(const Values& samples, std::span<const SampleId> ids) const { return self_->pack(samples, ids); }

@@ -41,6 +41,8 @@ struct LearnerInterface {
   virtual std::vector<TargetRule> target_rules() const = 0;
   virtual std::vector<torch::Tensor> parameters() const = 0;
   virtual std::vector<torch::Tensor> buffers() const = 0;
+  virtual void count_components() = 0;
+  virtual torch::Tensor input_columns(const Values& inputs) const = 0;
   virtual Batch pack(const Values& samples, std::span<const SampleId> ids) const = 0;
   virtual torch::Tensor training_step(const Batch& batch) = 0;
   virtual torch::Tensor validation_step(const Batch& batch) = 0;
@@ -72,6 +74,10 @@ struct LearnerInterface {
 [[noreturn]] void throw_no_own_gradients();
 [[noreturn]] void throw_no_out_of_bag();
 void require_cpu_only(torch::Device device);
+/// Fields side by side, flattened, [n, d] float64.
+torch::Tensor side_by_side(const Values& batch, const std::vector<std::string>& names);
+/// The rules, with one for every target, without weights.
+std::vector<TargetRule> counting_components(std::vector<TargetRule> rules, const std::vector<std::string>& targets);
 
 /// Adapts a learner held as `T` or referred to as `T&`.
 template <class Held>
@@ -88,9 +94,22 @@ struct LearnerModel final : LearnerInterface {
     if constexpr (requires {
                     { held().target_rules() } -> std::convertible_to<std::vector<TargetRule>>;
                   }) {
-      return held().target_rules();
+      return counted(held().target_rules());
     } else {
-      return {};
+      return counted({});
+    }
+  }
+  void count_components() override {
+    counts_components_ = true;
+    if constexpr (requires { learner.count_components(); }) learner.count_components();
+  }
+  torch::Tensor input_columns(const Values& inputs) const override {
+    if constexpr (requires {
+                    { held().input_columns(inputs) } -> std::same_as<torch::Tensor>;
+                  }) {
+      return held().input_columns(inputs);
+    } else {
+      return side_by_side(inputs, held().inputs());
     }
   }
   std::vector<torch::Tensor> parameters() const override { return held().parameters(); }
@@ -190,6 +209,11 @@ struct LearnerModel final : LearnerInterface {
 
  private:
   const T& held() const { return learner; }
+  std::vector<TargetRule> counted(std::vector<TargetRule> rules) const {
+    return counts_components_ ? counting_components(std::move(rules), targets()) : std::move(rules);
+  }
+
+  bool counts_components_ = false;
 };
 
 }  // namespace detail

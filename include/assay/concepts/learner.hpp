@@ -45,6 +45,11 @@ namespace assay {
 ///  - `target_rules()`: what its labels must be (`std::vector<TargetRule>`), from its options alone: labels that break
 ///  a
 ///    rule are refused when they come, not when it learns;
+///  - `count_components()`: called when it takes part in a campaign that was begun before fields had weights: its loss
+///    counts every component as one, as it did then, and so do the `weight`s of its `target_rules()`, which are
+///    nothing;
+///  - `input_columns(inputs)`: [n, d] float64, its inputs in the form in which it takes them, before any scaling, which
+///    strategies measure distances in; without it, the fields side by side;
 ///  - `fit_scaling(samples, keep_function)`: fit standardisation on the labeled samples; with `keep_function` the
 ///    weights are rescaled so that the learner's predictions stay as they are;
 ///  - `using default_loop = FullBatchLoop;`: the training loop, without options, where none is given; its header and
@@ -97,8 +102,9 @@ concept ProvidesEmbeddings = requires(const T& c, const Values& inputs) {
   { c.embeddings(inputs) } -> std::same_as<torch::Tensor>;
 };
 
-/// `posterior_draws(inputs, draws, seed)` gives [draws, n, k]: standardised outputs, or class probabilities; draw i
-/// is one function, the same for all inputs and calls with equal `seed`.
+/// `posterior_draws(inputs, draws, seed)` gives [draws, n, k]: standardised outputs (each times the root of what its
+/// component counts, where they count differently), or class probabilities; draw i is one function, the same for all
+/// inputs and calls with equal `seed`.
 template <class T>
 concept ProvidesPosteriorDraws = requires(const T& c, const Values& inputs) {
   { c.posterior_draws(inputs, std::int64_t{}, std::uint64_t{}) } -> std::same_as<torch::Tensor>;

@@ -233,7 +233,7 @@ class Campaign final : private LabelQueue {
 
   DriverOptions options_;
   LearnerRef learner_;
-  const std::vector<TargetRule> rules_;
+  std::vector<TargetRule> rules_;
   std::vector<std::string> provides_;
   std::vector<Slot> slots_;
   RandomKey random_;

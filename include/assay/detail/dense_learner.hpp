@@ -8,6 +8,8 @@
 #include <assay/learner/capability.hpp>
 #include <assay/learner/fields.hpp>
 #include <assay/learner/gradients.hpp>
+#include <assay/learner/input_columns.hpp>
+#include <assay/learner/learner_targets.hpp>
 #include <assay/learner/regression_loss.hpp>
 #include <assay/learner/scaler.hpp>
 #include <assay/learner/target_rule.hpp>
@@ -23,8 +25,8 @@
 namespace assay::detail {
 
 struct DenseLearnerOptions {
-  std::vector<std::string> inputs;
-  std::vector<std::string> targets;
+  LearnerInputs inputs;
+  LearnerTargets targets;
   std::vector<std::int64_t> hidden;
   std::string activation;
   std::int64_t classes = 0;
@@ -43,6 +45,8 @@ class DenseLearner {
   const std::vector<std::string>& inputs() const noexcept { return inputs_.names(); }
   const std::vector<std::string>& targets() const noexcept { return targets_.names(); }
   std::vector<TargetRule> target_rules() const;
+  void count_components();
+  torch::Tensor input_columns(const Values& batch) const { return inputs_.unchecked(batch); }
   std::vector<torch::Tensor> parameters() const { return net_.parameters(); }
   Batch pack(const Values& samples, std::span<const SampleId> ids) const;
   torch::Tensor training_step(const Batch& batch);
@@ -53,7 +57,7 @@ class DenseLearner {
   Values predict(const Values& inputs) const;
   void set_training(bool) {}
   void reset(std::uint64_t seed);
-  void to(torch::Device device, torch::Dtype dtype) { net_.to(device, dtype); }
+  void to(torch::Device device, torch::Dtype dtype);
   void fit_scaling(const Values& samples, bool keep_function);
   State save() const;
   /// Errors: `CheckpointError` for a state that `save` did not give; nothing has changed then.
@@ -81,6 +85,8 @@ class DenseLearner {
   Values in_squared_units(const torch::Tensor& variance) const {
     return targets_.unflatten(variance * y_.scale.square());
   }
+  /// Standardised outputs of a regression [..., k], each times the root of what its column counts.
+  torch::Tensor weighted(const torch::Tensor& outputs) const;
   Activation activation() const noexcept { return net_.activation(); }
   /// One loss a member, [members], of outputs [members, n, k] or, of a single network, [n, k].
   torch::Tensor losses(const torch::Tensor& outputs, const Batch& batch) const;
@@ -91,16 +97,24 @@ class DenseLearner {
   torch::Tensor class_ids(const Values& samples) const;
   /// Changes the last layer so that predictions unscaled by `now` are what they are unscaled by `y_`.
   void rescale_outputs(const Standardizer& now);
+  /// What the columns of a regression's targets count, where they differ: see `detail::column_weights`.
+  torch::Tensor column_weights() const;
+  /// The same of the network's outputs.
+  torch::Tensor output_weights() const;
+  /// Puts the columns' weights where the network is.
+  void place_weights();
   torch::Tensor raw_outputs(const Values& inputs) const;
   torch::Tensor bootstrap_weights(std::span<const SampleId> ids) const;
-  DenseShape shape(const Fields& inputs, const Fields& targets) const;
+  DenseShape shape(const InputColumns& inputs, const Fields& targets) const;
 
   DenseLearnerOptions options_;
-  Fields inputs_;
+  InputColumns inputs_;
   Fields targets_;
   Standardizer x_;
   Standardizer y_;
   std::uint64_t seed_ = 0;
+  bool counts_components_ = false;
+  torch::Tensor placed_weights_;  // of columns, in the network's dtype on its device; undefined for ones
   DenseNet net_;
   Scratch<DenseGradients> gradients_;
 };

@@ -75,6 +75,8 @@ class DenseNet {
   void rescale_inputs(const Standardizer& before, const Standardizer& now);
   /// Changes the last layer so that it gives factor · y + shift in place of y. Shapes: both [outputs], float64.
   void rescale_outputs(const torch::Tensor& factor, const torch::Tensor& shift);
+  /// Draws weights and biases of outputs `columns` ([m] int64) anew, as `reset` does.
+  void redraw_outputs(const torch::Tensor& columns, std::uint64_t seed);
 
   /// Weight and bias of each layer in turn, the same tensors until `build` or `to` makes others.
   std::vector<torch::Tensor> parameters() const;

@@ -13,8 +13,8 @@ namespace assay {
 
 struct EnsembleOptions {
   std::int64_t members = 5;
-  std::vector<std::string> inputs = {};
-  std::vector<std::string> targets = {};
+  LearnerInputs inputs = {};
+  LearnerTargets targets = {};
   std::vector<std::int64_t> hidden = {64, 64};
   std::string activation = "silu";
   std::int64_t classes = 0;
@@ -23,8 +23,8 @@ struct EnsembleOptions {
 
   static constexpr std::array describe{
       OptionInfo{.name = "members", .help = "networks, trained together", .min = 2},
-      OptionInfo{.name = "inputs", .help = "fields it reads, of any shape", .required = true},
-      OptionInfo{.name = "targets", .help = "fields it predicts, of any shape", .required = true},
+      OptionInfo{.name = "inputs", .help = "fields it reads, of any shape, and their forms", .required = true},
+      OptionInfo{.name = "targets", .help = "fields it predicts, of any shape, and what they count", .required = true},
       OptionInfo{.name = "hidden", .help = "widths of the hidden layers of each member", .min = 1},
       OptionInfo{.name = "activation", .help = "silu, relu, gelu or tanh"},
       OptionInfo{
@@ -52,10 +52,12 @@ class Ensemble : private detail::DenseLearner {
   explicit Ensemble(EnsembleOptions options);
 
   using DenseLearner::class_probabilities;
+  using DenseLearner::count_components;
   using DenseLearner::embeddings;
   using DenseLearner::fit_scaling;
   using DenseLearner::gradient_features;
   using DenseLearner::has_out_of_bag;
+  using DenseLearner::input_columns;
   using DenseLearner::inputs;
   using DenseLearner::layer_gradients;
   using DenseLearner::load;
@@ -74,8 +76,8 @@ class Ensemble : private detail::DenseLearner {
   using DenseLearner::validation_step;
   using DenseLearner::variance;
 
-  /// Members in a drawn order, each as often as any other (to one): [draws, n, k] standardised predictions, or class
-  /// probabilities.
+  /// Members in a drawn order, each as often as any other (to one): [draws, n, k] standardised predictions, each times
+  /// the root of what its component counts, or class probabilities.
   torch::Tensor posterior_draws(const Values& inputs, std::int64_t draws, std::uint64_t seed) const;
   CapabilitySet capabilities() const;
   /// Writes the trained members to a directory that `load_learner` reads.

@@ -29,6 +29,8 @@ class Fields {
   /// Learns the shapes. Errors: `ShapeError` if others were learnt before.
   void learn(const Values& batch);
   /// Errors: `DataError` for a missing field, `ShapeError` for one of another shape than learnt.
+  void require_shapes(const Values& batch) const;
+  /// Errors: as `require_shapes`.
   torch::Tensor flatten(const Values& batch) const;
   /// The inverse: each field [n, shape...]; `columns` [n, width].
   Values unflatten(const torch::Tensor& columns) const;

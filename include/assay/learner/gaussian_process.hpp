@@ -7,6 +7,8 @@
 #include <assay/learner/export.hpp>
 #include <assay/learner/fields.hpp>
 #include <assay/learner/gradients.hpp>
+#include <assay/learner/input_columns.hpp>
+#include <assay/learner/learner_targets.hpp>
 #include <assay/learner/scaler.hpp>
 #include <assay/learner/target_rule.hpp>
 #include <assay/options.hpp>
@@ -25,14 +27,14 @@ namespace assay {
 enum class Covariance { matern52, rbf };
 
 struct GaussianProcessOptions {
-  std::vector<std::string> inputs = {};
-  std::vector<std::string> targets = {};
+  LearnerInputs inputs = {};
+  LearnerTargets targets = {};
   Covariance covariance = Covariance::matern52;
   std::int64_t random_features = 1024;
 
   static constexpr std::array describe{
-      OptionInfo{.name = "inputs", .help = "fields it reads, of any shape", .required = true},
-      OptionInfo{.name = "targets", .help = "fields it predicts, of any shape", .required = true},
+      OptionInfo{.name = "inputs", .help = "fields it reads, of any shape, and their forms", .required = true},
+      OptionInfo{.name = "targets", .help = "fields it predicts, of any shape, and what they count", .required = true},
       OptionInfo{.name = "covariance", .help = "matern52: twice differentiable functions; rbf: analytic ones"},
       OptionInfo{.name = "random_features", .help = "of the prior that functions are drawn from", .min = 1},
   };
@@ -50,7 +52,8 @@ struct Hyperparameters {
 ///     k(x, y) = s² (1 + √5 r + 5 r²/3) exp(-√5 r)  or  s² exp(-r²/2),   r² = Σ_j (x_j - y_j)² / l_j²
 ///
 /// Its parameters are the logarithms of lengthscales, signal and noise variance, shared by all target components, which
-/// are independent otherwise; `training_step` is the negative log marginal likelihood of the batch over its size.
+/// are independent otherwise; `training_step` is the negative log marginal likelihood of the batch over its size, where
+/// each component counts as `LearnerTargets` says.
 /// `fit_scaling` takes over the labeled samples that predictions are conditioned on: whichever loop trains, predictions
 /// use every label. Where no loop is given, `FullBatchLoop` trains it: the likelihood is no sum over samples, and
 /// mini-batches see parts of it only.
@@ -70,6 +73,8 @@ class GaussianProcess {
   const std::vector<std::string>& inputs() const noexcept { return inputs_.names(); }
   const std::vector<std::string>& targets() const noexcept { return targets_.names(); }
   std::vector<TargetRule> target_rules() const;
+  void count_components() { counts_components_ = true; }
+  torch::Tensor input_columns(const Values& batch) const { return inputs_.unchecked(batch); }
   std::vector<torch::Tensor> parameters() const { return {log_lengthscales_, log_signal_, log_noise_}; }
   Batch pack(const Values& samples, std::span<const SampleId> ids) const;
   /// Errors: `TrainingError` `assay.training.not_finite` for a covariance that cannot be decomposed.
@@ -122,17 +127,22 @@ class GaussianProcess {
 
   torch::Tensor covariance(const torch::Tensor& x, const torch::Tensor& y) const;
   torch::Tensor root_of(const torch::Tensor& x) const;
-  torch::Tensor negative_log_likelihood(const torch::Tensor& x, const torch::Tensor& y) const;
+  /// \param weights of the columns of y, [k], or undefined for ones.
+  torch::Tensor negative_log_likelihood(const torch::Tensor& x, const torch::Tensor& y,
+                                        const torch::Tensor& weights) const;
+  /// What the targets' columns count: see `detail::column_weights`.
+  torch::Tensor column_weights() const;
   const Factor& factor() const;
   PriorFeatures prior(std::int64_t features, std::uint64_t seed) const;
   torch::Tensor evaluate(const PriorFeatures& prior, const torch::Tensor& x) const;
-  torch::Tensor standardised(const Values& batch) const { return x_.apply(inputs_.flatten(batch)); }
+  torch::Tensor standardised(const Values& batch) const { return x_.apply(inputs_.of(batch)); }
   void make_parameters(std::int64_t lengthscales);
 
-  Fields inputs_;
+  InputColumns inputs_;
   Fields targets_;
   Standardizer x_;
   Standardizer y_;
+  bool counts_components_ = false;
   torch::Tensor known_x_, known_y_;  // standardised, [n, d] and [n, k]
   torch::Tensor log_lengthscales_, log_signal_, log_noise_;
   mutable std::optional<Factor> factor_;

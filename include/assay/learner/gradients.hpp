@@ -35,9 +35,11 @@ using LayerGradients = std::vector<LayerGradient>;
 /// The combinations of outputs whose gradients are taken: all of them, or random ones if there are more than
 /// `options.outputs`, such that inner products keep their expectation, the sum over all outputs.
 ///
-/// Shapes: [outputs, r] float64 on the CPU; standard normal entries over √r.
-/// Source: the open question of Holzmüller et al. 2023, JMLR 24(164), section 7, on several outputs.
-torch::Tensor output_directions(std::int64_t outputs, const GradientOptions& options);
+/// Shapes: [outputs, r] float64 on the CPU; standard normal entries over √r. `weights` [outputs] float64 of the outputs
+/// in that sum, undefined for ones. Source: the open question of Holzmüller et al. 2023, JMLR 24(164), section 7, on
+/// several outputs.
+torch::Tensor output_directions(std::int64_t outputs, const GradientOptions& options,
+                                const torch::Tensor& weights = {});
 
 /// Inner products of the samples' gradients in `a` [n] with those in `b` [m], exact, [n, m]:
 /// Σ_layers (weight² A Aᵀ + bias²) ∘ (B Bᵀ).

@@ -29,6 +29,12 @@ class LearnerView {
   Values predict(const PoolView& pool) const;
   /// The same for inputs that are in no pool: a batch of fields, each [n, shape...], in one forward pass.
   Values predict(const Values& inputs) const { return learner_->predict(inputs); }
+  /// [n, d] float64: the inputs in the form in which the learner takes them (logarithms, a column for each value of a
+  /// category), before any scaling.
+  torch::Tensor input_columns(const PoolView& pool) const;
+  torch::Tensor input_columns(const Values& inputs) const { return learner_->input_columns(inputs); }
+  /// What one component of a target counts beside those of others. \param components of the target.
+  double component_weight(const std::string& target, std::int64_t components) const;
   const Values& target_variance() const noexcept { return *target_variance_; }
 
  private:
@@ -58,7 +64,7 @@ struct Variance {
   template <class View>
   struct Members {
     /// [n] float64: predictive variance, each target component divided by its variance over the labeled pool, then
-    /// averaged over components.
+    /// averaged over targets, each with its weight.
     /// \param targets those that count; empty: all. Errors: `ConfigError` for one that the learner does not predict.
     torch::Tensor variance(const PoolView& pool, const std::vector<std::string>& targets = {}) const {
       return detail::scaled_variance(static_cast<const View&>(*this), pool, targets);

@@ -12,8 +12,8 @@
 namespace assay {
 
 struct McDropoutOptions {
-  std::vector<std::string> inputs = {};
-  std::vector<std::string> targets = {};
+  LearnerInputs inputs = {};
+  LearnerTargets targets = {};
   std::vector<std::int64_t> hidden = {64, 64};
   std::string activation = "silu";
   std::int64_t classes = 0;
@@ -21,8 +21,8 @@ struct McDropoutOptions {
   std::int64_t draws = 20;
 
   static constexpr std::array describe{
-      OptionInfo{.name = "inputs", .help = "fields it reads, of any shape", .required = true},
-      OptionInfo{.name = "targets", .help = "fields it predicts, of any shape", .required = true},
+      OptionInfo{.name = "inputs", .help = "fields it reads, of any shape, and their forms", .required = true},
+      OptionInfo{.name = "targets", .help = "fields it predicts, of any shape, and what they count", .required = true},
       OptionInfo{.name = "hidden", .help = "widths of the hidden layers", .min = 1},
       OptionInfo{.name = "activation", .help = "silu, relu, gelu or tanh"},
       OptionInfo{
@@ -47,9 +47,11 @@ class McDropout : private detail::DenseLearner {
   /// Errors: as `Mlp`.
   explicit McDropout(McDropoutOptions options);
 
+  using DenseLearner::count_components;
   using DenseLearner::embeddings;
   using DenseLearner::fit_scaling;
   using DenseLearner::gradient_features;
+  using DenseLearner::input_columns;
   using DenseLearner::inputs;
   using DenseLearner::load;
   using DenseLearner::pack;
@@ -79,6 +81,8 @@ class McDropout : private detail::DenseLearner {
  private:
   using Mask = std::function<torch::Tensor(const torch::Tensor& hidden, std::int64_t layer)>;
   torch::Tensor forward(const torch::Tensor& x, const Mask& mask) const;
+  /// [draws, n, outputs] float64 on the CPU.
+  torch::Tensor drawn_outputs(const Values& inputs, std::int64_t draws, std::uint64_t seed) const;
 };
 
 }  // namespace assay

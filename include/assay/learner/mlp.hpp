@@ -12,16 +12,16 @@
 namespace assay {
 
 struct MlpOptions {
-  std::vector<std::string> inputs = {};
-  std::vector<std::string> targets = {};
+  LearnerInputs inputs = {};
+  LearnerTargets targets = {};
   std::vector<std::int64_t> hidden = {64, 64};
   std::string activation = "silu";
   std::int64_t classes = 0;
   RegressionLoss loss = RegressionLoss::mse;
 
   static constexpr std::array describe{
-      OptionInfo{.name = "inputs", .help = "fields it reads, of any shape", .required = true},
-      OptionInfo{.name = "targets", .help = "fields it predicts, of any shape", .required = true},
+      OptionInfo{.name = "inputs", .help = "fields it reads, of any shape, and their forms", .required = true},
+      OptionInfo{.name = "targets", .help = "fields it predicts, of any shape, and what they count", .required = true},
       OptionInfo{.name = "hidden", .help = "widths of the hidden layers", .min = 1},
       OptionInfo{.name = "activation", .help = "silu, relu, gelu or tanh"},
       OptionInfo{
@@ -47,9 +47,11 @@ class Mlp : private detail::DenseLearner {
   explicit Mlp(MlpOptions options);
 
   using DenseLearner::class_probabilities;
+  using DenseLearner::count_components;
   using DenseLearner::embeddings;
   using DenseLearner::fit_scaling;
   using DenseLearner::gradient_features;
+  using DenseLearner::input_columns;
   using DenseLearner::inputs;
   using DenseLearner::layer_gradients;
   using DenseLearner::load;

@@ -3,7 +3,8 @@
 
 #include <assay/concepts/learner.hpp>
 #include <assay/learner/capability.hpp>
-#include <assay/learner/fields.hpp>
+#include <assay/learner/input_columns.hpp>
+#include <assay/learner/learner_targets.hpp>
 #include <assay/learner/losses.hpp>
 #include <assay/learner/recorded_linear.hpp>
 #include <assay/learner/scaler.hpp>
@@ -22,20 +23,24 @@
 namespace assay {
 
 struct ModuleLearnerOptions {
-  std::vector<std::string> inputs = {};
-  std::vector<std::string> targets = {};
+  LearnerInputs inputs = {};
+  LearnerTargets targets = {};
   std::int64_t classes = 0;
   bool standardise = true;
   std::string module = "";
+  bool one_hot = false;
+  bool refit_scaling = false;
 
   static constexpr std::array describe{
-      OptionInfo{.name = "inputs", .help = "fields it reads, of any shape", .required = true},
-      OptionInfo{.name = "targets", .help = "fields it predicts, of any shape", .required = true},
+      OptionInfo{.name = "inputs", .help = "fields it reads, of any shape, and their forms", .required = true},
+      OptionInfo{.name = "targets", .help = "fields it predicts, of any shape, and what they count", .required = true},
       OptionInfo{
           .name = "classes", .help = "0 for regression; else the one target holds class ids below this", .min = 0},
       OptionInfo{.name = "standardise",
                  .help = "scale inputs and regression targets to mean 0 and deviation 1 over the labeled pool"},
       OptionInfo{.name = "module", .help = "name under which the program registered the module and its loss"},
+      OptionInfo{.name = "one_hot", .help = "a category is a column for each of its values, not its index"},
+      OptionInfo{.name = "refit_scaling", .help = "also while fine-tuning: the module's function changes with it"},
   };
 };
 
@@ -56,10 +61,15 @@ struct AnyModule {
 
 /// Learns with any `torch::nn::Module` whose `forward` takes [n, inputs] and gives [n, outputs], and a loss.
 ///
-/// Inputs and targets are the fields flattened side by side. In a regression there is an output for every target
+/// Inputs and targets are the fields flattened side by side; inputs with a log scale as their logarithms, categories as
+/// their indices, or with `one_hot`, which changes how many columns the module gets, as a column for each value. In a
+/// regression there is an output for every target
 /// component. With `classes` the one target holds class ids, and the outputs are a logit for every class, or of two
 /// classes one logit, that of class 1: `cross_entropy_loss` takes both. Predictions are made in evaluation mode.
-/// While fine-tuning, the standardisation of the first training is kept: a module cannot be rescaled from outside.
+/// While fine-tuning, the standardisation of the first training is kept, since a module cannot be rescaled from
+/// outside, or refitted with `refit_scaling`, where the labels outgrow it: the module then starts from another
+/// function. Target components that are constant in all labels so far are predicted as that value. What fields count
+/// (`LearnerTargets`) holds for metrics and choices; the loss is yours.
 ///
 /// `reset` is a function of the seed, whatever the module is made of. With a function that makes the module
 /// (registered under a name, or given in place of the module) the parameters are those it makes when LibTorch's
@@ -94,6 +104,8 @@ class ModuleLearner {
   const std::vector<std::string>& inputs() const noexcept { return inputs_.names(); }
   const std::vector<std::string>& targets() const noexcept { return targets_.names(); }
   std::vector<TargetRule> target_rules() const;
+  void count_components() { counts_components_ = true; }
+  torch::Tensor input_columns(const Values& batch) const { return inputs_.unchecked(batch); }
   std::vector<torch::Tensor> parameters() const { return module_.module->parameters(); }
   std::vector<torch::Tensor> buffers() const { return module_.module->buffers(); }
   Batch pack(const Values& samples, std::span<const SampleId> ids) const;
@@ -147,14 +159,16 @@ class ModuleLearner {
   torch::Tensor standardised_inputs(const Values& batch) const;
   detail::Recording record(const Values& inputs, Capability wanted) const;
   torch::Tensor outputs(const Values& inputs) const;
-  torch::Tensor class_ids(const Values& samples) const;
+  /// What the columns of a regression count in its gradients.
+  torch::Tensor column_weights() const;
 
   AnyModule module_;
   Values given_;  // parameters and buffers as the module came
-  Fields inputs_;
+  InputColumns inputs_;
   Fields targets_;
   Standardizer x_;
   Standardizer y_;
+  bool counts_components_ = false;
   torch::Device device_ = torch::kCPU;
   torch::Dtype dtype_ = torch::kFloat32;
 };

@@ -50,7 +50,9 @@ bool has_recorded_layers(const torch::nn::Module& module);
 /// Runs `forward`, with gradients, and records it. Other threads are not recorded.
 Recording record(const std::function<torch::Tensor()>& forward);
 /// The layers' parts of the gradients of the recorded output. Each sample's output must depend on its own row alone.
-LayerGradients layer_gradients(const Recording& recording, const GradientOptions& options);
+/// \param weights of the outputs, as in `output_directions`.
+LayerGradients layer_gradients(const Recording& recording, const GradientOptions& options,
+                               const torch::Tensor& weights);
 
 }  // namespace detail
 

@@ -32,6 +32,8 @@ class Transformed {
   std::vector<std::string> targets() const { return learner_.targets(); }
   /// Those of the learner inside, and for transformed targets what the transform has values for.
   std::vector<TargetRule> target_rules() const;
+  void count_components() { learner_.count_components(); }
+  torch::Tensor input_columns(const Values& inputs) const { return learner_.input_columns(inputs); }
   std::vector<torch::Tensor> parameters() const { return learner_.parameters(); }
   std::vector<torch::Tensor> buffers() const { return learner_.buffers(); }
   Batch pack(const Values& samples, std::span<const SampleId> ids) const {

@@ -17,7 +17,8 @@ struct CoverageOptions {
 };
 
 /// Share of truths inside the central normal interval of the given level around the prediction: well calibrated
-/// uncertainty gives the level itself. `coverage` over all components, `coverage/TARGET` for each target.
+/// uncertainty gives the level itself. `coverage` over all components, which count as
+/// `LearnerTargets` says, `coverage/TARGET` for each target.
 ///
 /// Cost: one forward pass over the evaluation pool.
 struct Coverage {

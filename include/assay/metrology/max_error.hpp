@@ -10,9 +10,9 @@ namespace assay {
 
 /// Largest absolute error:  max |predicted - true|.
 ///
-/// `max_error` is over all components of all floating-point targets, each divided by its standard deviation over the
-/// evaluation pool (a constant one by 1); `max_error/TARGET` is of one target, over its components, in its unit.
-/// Nothing is measured on an empty evaluation pool. Cost: none beyond the round's shared predictions.
+/// `max_error` is over all components of all floating-point targets, each divided by its `error_scale` over the
+/// evaluation pool (its standard deviation, mostly); `max_error/TARGET` is of one target, over its components, in its
+/// unit. Nothing is measured on an empty evaluation pool. Cost: none beyond the round's shared predictions.
 struct MaxError {
   static constexpr std::string_view key = "max_error";
   static constexpr std::string_view summary = "largest absolute error";
