@@ -245,7 +245,7 @@ TEST_CASE("strategies measure distances in the inputs as the learner takes them"
         std::vector<std::int64_t>{2});
 }
 
-TEST_CASE("S5: a function of a logarithm is learnt from JSON over six decades", "[s5]") {
+TEST_CASE("S5: a function of a logarithm is learnt from JSON over six decades", "[s5][config]") {
   const Space space{{"size", 1e-6, 1, Scale::log}};
   const auto error = [&](const std::function<double(double)>& of_decade) {
     std::vector<double> errors;
@@ -260,7 +260,7 @@ TEST_CASE("S5: a function of a logarithm is learnt from JSON over six decades", 
   CHECK(error([](double decade) { return 1 / (1 + 0.1 * decade * decade); }) <= 0.03);
 }
 
-TEST_CASE("F14: six categories are learnt from JSON as the names they are", "[f14]") {
+TEST_CASE("F14: six categories are learnt from JSON as the names they are", "[f14][config]") {
   const Space six{{.name = "kind", .kind = Kind::category, .categories = {"a", "b", "c", "d", "e", "f"}}, {"x", 0, 1}};
   const std::vector<double> of_kind{3, -2, 0.5, 4, -1, 1.5};
   const auto f = [&](const Values& s) {

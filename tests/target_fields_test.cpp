@@ -158,7 +158,7 @@ TEST_CASE("L7: metrics over all targets, variance and distances of outputs count
   CHECK(torch::allclose(y, expected * std::sqrt(52.0 / 4), 1e-6, 1e-6));
 }
 
-TEST_CASE("L2: a clamped node is predicted exactly, in any unit, and marked", "[l2]") {
+TEST_CASE("L2: a clamped node is predicted exactly, in any unit, and marked", "[l2][learner]") {
   const Values samples = beam(32, 0, 0), test = beam(50, 100, 0);
   const toy::Folder folder;
   const auto check = [&](auto learner, double tolerance) {
@@ -194,7 +194,7 @@ TEST_CASE("L2: a clamped node is predicted exactly, in any unit, and marked", "[
   CHECK(load_learner(folder / "net", Registries()).predict(test)["u"].equal(learner.predict(test)["u"]));
 }
 
-TEST_CASE("L2: what is constant in the first labels and varies later is learnt without a reset", "[l2]") {
+TEST_CASE("L2: what is constant in the first labels and varies later is learnt without a reset", "[l2][learner]") {
   for (const double late : {1e-10, 1e-6, 1e-3}) {
     INFO(late);
     Ensemble learner = beam_learner();
@@ -210,7 +210,7 @@ TEST_CASE("L2: what is constant in the first labels and varies later is learnt w
   }
 }
 
-TEST_CASE("L2: a gaussian likelihood and a module begin anew with a component that begins to vary", "[l2]") {
+TEST_CASE("L2: a gaussian likelihood and a module begin anew with a component that begins to vary", "[l2][learner]") {
   Mlp gaussian({.inputs = {"a", "b"}, .targets = {"u"}, .hidden = {32}, .loss = RegressionLoss::gaussian});
   ModuleLearner module(torch::nn::Linear(2, nodes), {.inputs = {"a", "b"}, .targets = {"u"}}, assay::mse_loss);
   const auto last_error = [](auto& learner) {
@@ -257,7 +257,7 @@ TEST_CASE("F10: constant targets give errors in their own unit, whatever their n
   }
 }
 
-TEST_CASE("F10: what a campaign with constant labels says of itself is finite and zero", "[f10]") {
+TEST_CASE("F10: what a campaign with constant labels says of itself is finite and zero", "[f10][metrics]") {
   const toy::Folder folder;
   DriverOptions options = toy::options(folder / "c");
   Driver driver(
@@ -332,7 +332,7 @@ const Json declared = Json::parse(R"(["f", {"name": "u", "shape": [3, 17], "unit
 
 }  // namespace
 
-TEST_CASE("S3: a first curve beside a number is told as numbers one behind the other", "[s3]") {
+TEST_CASE("S3: a first curve beside a number is told as numbers one behind the other", "[s3][session]") {
   const toy::Folder folder;
   AnyDriver driver = start(folder, declared);
   REQUIRE(driver.target_schema().size() == 1);  // of f nothing is known yet
@@ -356,7 +356,7 @@ TEST_CASE("S3: a first curve beside a number is told as numbers one behind the o
   CHECK_FALSE(again.tell(id, done({{"f", 1.0}, {"u", torch::zeros({51}, torch::kFloat64)}})));
 }
 
-TEST_CASE("S3: without a declared shape the message says how to declare it", "[s3]") {
+TEST_CASE("S3: without a declared shape the message says how to declare it", "[s3][session]") {
   const toy::Folder folder;
   AnyDriver driver = start(folder, {"f", "u"});
   driver.advance();

@@ -49,6 +49,8 @@ struct CompareData {
 /// Errors: as `open_table`; `DataError` `assay.compare.data`, and `assay.table.cells` with every cell that is neither a
 /// number among numbers nor a text among texts.
 CompareData read_compare_data(const std::filesystem::path& file, const ColumnChoice& choice);
+/// Errors: `DataError` `assay.compare.data` for targets of equal numbers alone.
+void require_varying(const CompareData& data, const std::filesystem::path& file);
 
 /// What is run: strategies by name, learner and loop, as specifications; with what was asked for and the data's digest,
 /// so that results of something else are never taken for these.

@@ -5,6 +5,7 @@
 #include <assay/data/table.hpp>
 #include <assay/detail/restoring.hpp>
 #include <assay/error.hpp>
+#include <assay/learner/scaler.hpp>
 #include <assay/options.hpp>
 #include <assay/tools/labels.hpp>
 #include <assay/tools/status.hpp>
@@ -250,6 +251,16 @@ CompareData read_compare_data(const std::filesystem::path& file, const ColumnCho
   if (data.classes.size() == 1)
     fail(file.string(), "a target of at least two classes", "'" + data.classes.front() + "' alone");
   return data;
+}
+
+void require_varying(const CompareData& data, const std::filesystem::path& file) {
+  if (!data.classes.empty()) return;
+  const torch::Tensor known = data.y.index_select(0, data.done.nonzero().flatten());
+  if ((spread(known) > 0).any().item<bool>()) return;
+  std::string targets;
+  for (const std::string& name : data.targets) targets += (targets.empty() ? "" : ", ") + name;
+  fail(file.string(), "a target that varies", "equal numbers alone, of " + targets,
+       "errors are measured in units of the targets' deviation: there is nothing to compare by");
 }
 
 }  // namespace assay::app

@@ -176,6 +176,7 @@ std::string own_program() { return std::filesystem::canonical("/proc/self/exe").
 
 Json run_comparison(const CompareArguments& arguments, const std::vector<std::string>& command) {
   const CompareData data = read_compare_data(arguments.data, arguments.columns);
+  require_varying(data, arguments.data);
   say_columns(data);
   const Json plan = compare_plan(arguments, data);
   if (plan.at("strategies").empty()) {

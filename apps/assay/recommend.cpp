@@ -50,6 +50,7 @@ Trial trial_of(bool classify) {
 /// Compares learners and strategies on labeled samples, and says which to take.
 void recommend(const RecommendOptions& asked) {
   const CompareData data = read_compare_data(asked.data, asked.columns);
+  require_varying(data, asked.data);
   const Trial trial = trial_of(!data.classes.empty());
   detail::make_directories_durably(asked.dir);
   const std::filesystem::path config = asked.dir / "strategies.json";

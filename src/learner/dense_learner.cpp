@@ -285,7 +285,7 @@ void DenseLearner::load(const State& state) {
     Fields targets = targets_;
     inputs.load(state.json.at("inputs"));
     targets.load(state.json.at("targets"));
-    if (targets.known() && classifies()) require_one_id(targets.width(), options_.targets.front());
+    if (targets.known() && classifies()) require_one_id(targets.width(), targets_.names().front());
     const std::uint64_t seed = seed_from(state.json.at("seed").get<std::string>());
     if (inputs.known() || !state.tensors.empty()) {
       const Standardizer x = Standardizer::load(state.tensors, "inputs", inputs.width());

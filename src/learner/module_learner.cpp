@@ -301,7 +301,7 @@ void ModuleLearner::load(const State& state) {
     Fields targets = targets_;
     inputs.load(state.json.at("inputs"));
     targets.load(state.json.at("targets"));
-    if (targets.known() && classifies()) detail::require_one_id(targets.width(), options.targets.front());
+    if (targets.known() && classifies()) detail::require_one_id(targets.width(), targets_.names().front());
     Standardizer x, y;
     if (inputs.known()) {
       x = Standardizer::load(state.tensors, "inputs", inputs.width());
