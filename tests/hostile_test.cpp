@@ -138,6 +138,24 @@ TEST_CASE("a learner's state that lies is refused before anything is built", "[h
   CHECK_THROWS_AS(learner.load(missing), Error);
 }
 
+TEST_CASE("a classifier's state whose class ids are of many columns is refused", "[hostile]") {
+  for (const std::int64_t classes : {2, 3}) {
+    for (const char* type : {"mlp", "ensemble", "mc_dropout"}) {
+      const Json spec{{"type", type}, {"inputs", {"x"}}, {"targets", {"y"}}, {"hidden", {2}}, {"classes", classes}};
+      const Registries all;
+      AnyLearner learner = all.learner.make(spec, all);
+      learner.fit_scaling(Values{{"x", std::vector{1.0, 2.0}}, {"y", std::vector{0.0, 1.0}}}, false);
+      State state = learner.save();
+      learner.load(state);
+      for (const Json& shape : {Json{2}, Json{0}, Json{1, 101}}) {
+        CAPTURE(type, classes, shape.dump());
+        state.json["targets"][0]["shape"] = shape;
+        CHECK_THROWS_AS(learner.load(state), CheckpointError);
+      }
+    }
+  }
+}
+
 TEST_CASE("a training's state that lies is refused", "[hostile]") {
   State state;
   state.json = {

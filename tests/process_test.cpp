@@ -281,6 +281,18 @@ TEST_CASE("interrupted attempts are none of those that a sample has", "[label]")
   CHECK(queue.failures[1].verdict == Verdict::failed);
 }
 
+TEST_CASE("a simulation whose runner dies without a word while the campaign stops is given back", "[label]") {
+  const toy::Folder folder;
+  Queue queue(folder.path(), 1);
+  queue.on_start = [&] {
+    queue.stop = true;
+    ::kill(std::stoi(queue.handles.back().substr(std::string("process ").size())), SIGKILL);
+  };
+  run(ProcessLabel(guarded("sleep 1000"), {}, read_y), queue);
+  CHECK(queue.given_back == std::vector<SampleId>{0});
+  CHECK(queue.failures.empty());
+}
+
 TEST_CASE("an exception of one worker ends what the others run and what they would take", "[label][threads]") {
   const toy::Folder folder;
   Queue queue(folder.path(), 4);

@@ -27,8 +27,8 @@ DriverOptions options(const fs::path& dir, Storage storage) {
 TEST_CASE("a campaign that gets no thread for its checkpoints writes them itself", "[faults]") {
   const temporary::MemoryFolder folder;
   CHECK(child::run([&] {
-          const std::string expected =
-              disk_campaign::finish(options(folder / "whole", Storage::local), folder / "calls_of_whole");
+          const std::string expected = disk_campaign::finish(options(folder / "whole", Storage::local),
+                                                             folder / "calls_of_whole");
           threads::refuse(true);
           require(disk_campaign::finish(options(folder / "c", Storage::local), folder / "calls") == expected,
                   "the same hash");

@@ -32,7 +32,7 @@ assay::ProcessLabel simulations(std::int64_t parallel) {
 /// Of the cutoff, which spans decades, the logarithm is learnt: its relative error is what counts.
 assay::Transformed surrogate() {
   return assay::Transformed(
-      assay::Ensemble({.members = 5, .inputs = circuit::space().names(), .targets = circuit::outputs}),
+      assay::Ensemble({.members = 5, .inputs = circuit::space(), .targets = circuit::outputs}),
       {{"cutoff", assay::LogTransform()}});
 }
 
