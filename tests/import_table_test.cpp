@@ -51,6 +51,44 @@ TEST_CASE("each row that cannot be imported is refused for its own reason", "[to
              Contains("line 2: y: expected") && Contains("got 2 numbers"));
 }
 
+TEST_CASE("a label that the learner cannot learn is refused when it is imported, from a table and from a campaign",
+          "[tools][import]") {
+  const toy::Folder folder;
+  const Registries registries;
+  const auto campaign = [&](const char* name, const char* unit, Json targets) {
+    const Json space = Json::array({{{"name", "x"}, {"low", 0}, {"high", 4}, {"unit", unit}}});
+    return load_campaign({{"driver", {{"max_rounds", 1}, {"dir", (folder / name).string()}}},
+                          {"label", {{"type", "external"}, {"provides", {"y"}}}},
+                          {"pools",
+                           {{"labeled", {{"type", "sobol"}, {"count", 3}, {"space", space}}},
+                            {"unlabeled", {{"type", "sobol"}, {"count", 8}, {"skip", 8}, {"space", space}}}}},
+                          {"learner", {{"type", "gaussian_process"}, {"inputs", {"x"}}, {"targets", targets}}},
+                          {"query", {{"type", "random"}}}},
+                         registries);
+  };
+  campaign("log", "mm", Json::array({{{"name", "y"}, {"transform", "log"}}}));
+  assay::detail::write_file(folder / "old.csv", "x,y\n1,10\n2,-3\n0.5,0\n3,1e200\n");
+  const ImportReport report = import_table(folder / "log", folder / "old.csv");
+  CHECK(report.added == 1);
+  REQUIRE(report.refused.size() == 3);
+  CHECK(report.refused[0] == "line 3, 'y': expected numbers above 0.0, got -3.0");
+  CHECK(report.refused[1] == "line 4, 'y': expected numbers above 0.0, got 0.0");
+  CHECK(report.refused[2] == "line 5, 'y': expected numbers up to 1e150 in magnitude, got 1e+200");
+  {
+    AnyDriver paid = campaign("paid", "mm", Json::array({"y"}));
+    paid.advance();
+    for (const Sample& sample : paid.ask(3)) paid.tell(sample.id, done({{"y", sample.id == 1 ? -1.0 : 1.0}}));
+  }
+  const ImportReport from = import_labels(folder / "log", folder / "paid");
+  CHECK(from.added == 2);
+  REQUIRE(from.refused.size() == 1);
+  CHECK_THAT(from.refused[0], Contains("assay.label.domain") && Contains("sample 1"));
+  // What is a length in another unit is another design.
+  campaign("meters", "m", Json::array({"y"}));
+  CHECK_THROWS_WITH(import_labels(folder / "meters", folder / "paid"),
+                    Contains("assay.import.unit") && Contains("'x' in 'm'") && Contains("'mm'"));
+}
+
 TEST_CASE("each row of columns that cannot be imported is refused for its own reason", "[tools][import]") {
   const toy::Folder folder;
   DriverOptions none = toy::options(folder / "c");

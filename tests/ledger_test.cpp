@@ -83,6 +83,32 @@ TEST_CASE("a twin is answered with the labels that are there", "[ledger]") {
   CHECK(ledger.integrated(1) == std::vector<SampleId>{100});
 }
 
+TEST_CASE("a label from the archive that is refused or taken back is no simulation, and comes from there once",
+          "[ledger]") {
+  const toy::Folder folder;
+  Ledger ledger = Ledger::create(folder / "l.sqlite", "id", folder / "objects");
+  const auto batch = entries(2);
+  ledger.commit_batch(1, batch, {});
+  const Values labels{{"y", -3.0}};
+  std::vector<ArchivedLabel> old;
+  for (const NewEntry& entry : batch)
+    old.push_back({.fingerprint = entry.fingerprint, .inputs = entry.inputs, .labels = labels, .source = "a table"});
+  ledger.add_to_archive(old);
+  for (const NewEntry& entry : batch) REQUIRE(ledger.answer(entry.id, entry.fingerprint));
+  ledger.fail(100, 1, Failure("label refused"), 0, &labels);
+  ledger.withdraw(std::vector<SampleId>{101}, "wrong mesh", SampleState::queued);
+  CHECK(ledger.attempts(100).back().outcome == "imported");
+  CHECK(ledger.attempts(100).back().reason == "label refused");
+  CHECK(ledger.counts().simulations == 0);
+  CHECK(ledger.counts().failed == 1);
+  CHECK(ledger.problems().empty());
+  ledger.retry(std::vector<SampleId>{100});
+  for (const NewEntry& entry : batch) CHECK_FALSE(ledger.answer(entry.id, entry.fingerprint));
+  CHECK(ledger.start_attempt(100, "") == 2);
+  CHECK(ledger.counts().simulations == 1);
+  CHECK(ledger.problems().empty());
+}
+
 TEST_CASE("a file without a committed ledger is none", "[ledger]") {
   const toy::Folder folder;
   CHECK_FALSE(Ledger::exists(folder / "none.sqlite"));

@@ -103,6 +103,7 @@ TEST_CASE("schedules have their stated values", "[training]") {
   CHECK(at(CosineSchedule(), 5, 10) == Approx(0.5));
   CHECK(at(WarmupSchedule({.epochs = 4}), 0, 10) == Approx(0.2));
   CHECK(at(WarmupSchedule({.epochs = 4}), 4, 10) == 1);
+  CHECK(at(WarmupSchedule({.epochs = INT64_MAX}), 0, 10) == Approx(1 / 0x1p63));
 }
 
 TEST_CASE("the plateau schedule halves the rate after each wait, and not below its floor", "[training]") {

@@ -7,12 +7,14 @@
 #include <assay/error.hpp>
 #include <assay/ledger.hpp>
 #include <assay/query/random.hpp>
+#include <assay/tools/check.hpp>
 #include <assay/tools/labels.hpp>
 
 #include <fstream>
 #include <utility>
 
 using namespace assay;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -131,6 +133,45 @@ TEST_CASE("simulations with a handle are offered again after a stop, in the same
   CHECK(driver.counts().simulations == 12);
   toy::driver(toy::options(folder / "whole")).run();
   CHECK(campaign_hash(folder / "c") == campaign_hash(folder / "whole"));
+}
+
+TEST_CASE("a campaign that is renamed or deleted while it runs ends, and makes nothing under its old path",
+          "[driver][resuming]") {
+  const toy::Folder folder;
+  const std::string expected = [&] {
+    toy::driver(toy::options(folder / "whole")).run();
+    return campaign_hash(folder / "whole");
+  }();
+  const auto moved_at = [&](std::int64_t label, const std::function<void()>& move) {
+    std::int64_t labels = 0;
+    FunctionLabel solver({.provides = {"y"}, .function = "solve"}, [&](const Values& x) {
+      if (++labels == label) move();
+      return toy::solve(x);
+    });
+    Driver driver(going_on(folder / "c"), toy::pools(), toy::ensemble(), MaxVariance({.max_samples = 4}), solver,
+                  Metrics(Rmse(), R2()), toy::loop());
+    CHECK_THROWS_WITH(driver.run(), Contains("assay.campaign.moved"));
+    return labels;
+  };
+  SECTION("renamed, and it goes on where it is now") {
+    CHECK(moved_at(6, [&] { fs::rename(folder / "c", folder / "d"); }) == 6);
+    CHECK_FALSE(fs::exists(folder / "c"));
+    fs::rename(folder / "d", folder / "c");
+    toy::driver(going_on(folder / "c")).run();
+    CHECK(campaign_hash(folder / "c") == expected);
+  }
+  SECTION("renamed, and another one stands in its place") {
+    CHECK(moved_at(6, [&] {
+            fs::rename(folder / "c", folder / "d");
+            toy::driver(toy::options(folder / "c")).run();
+          }) == 6);
+    CHECK(campaign_hash(folder / "c") == expected);
+    CHECK(check_campaign(folder / "c").problems.empty());
+  }
+  SECTION("deleted") {
+    CHECK(moved_at(6, [&] { fs::remove_all(folder / "c"); }) == 6);
+    CHECK_FALSE(fs::exists(folder / "c"));
+  }
 }
 
 TEST_CASE("a finished campaign that is opened again measures its last rounds anew, once",

@@ -122,6 +122,34 @@ TEST_CASE("a campaign whose only labels are taken back labels them anew first", 
   CHECK(driver.labeled().size() == 2);
 }
 
+TEST_CASE("a file that is told again does not bring back the label that was taken back", "[driver][withdraw]") {
+  const toy::Folder folder;
+  const auto open = [&] {
+    return Driver(going_on(folder / "c"), toy::pools(), toy::ensemble(), Random({.max_samples = 4}),
+                  ExternalLabel({.provides = {"y"}}), NoMetrology(), toy::loop());
+  };
+  SampleId id = -1;
+  Values wrong;
+  {
+    auto driver = open();
+    driver.advance();
+    const Sample sample = driver.ask(1, Asked::until_told).front();
+    id = sample.id;
+    wrong = toy::solve(sample.values);
+    driver.tell(id, done(wrong));
+  }
+  withdraw_labels(folder / "c", {.ids = {id}, .reason = "wrong mesh"});
+  auto driver = open();
+  REQUIRE(driver.ask(1, Asked::until_told).front().id == id);
+  CHECK_THROWS_WITH(driver.tell(id, done(wrong)),
+                    Contains("assay.label.withdrawn") && Contains("wrong mesh") && Contains("attempt: 2"));
+  // Of the attempt before: nothing new. Computed anew, to the same: good.
+  const Told old{.id = id, .outcome = done(wrong), .attempt = 1}, anew{.id = id, .outcome = done(wrong), .attempt = 2};
+  CHECK(driver.tell_each({&old, 1}).front().kind == TellResult::Kind::known);
+  CHECK(driver.tell_each({&anew, 1}).front().kind == TellResult::Kind::taken);
+  driver.tell(id, done(wrong));  // again, as before
+}
+
 TEST_CASE("all labels of a bad version of the solver are taken back, and no others", "[driver][withdraw]") {
   const toy::Folder folder;
   DriverOptions options = toy::options(folder / "c");

@@ -21,7 +21,9 @@ void abandon(const std::filesystem::path& campaign, const std::vector<std::int64
   const std::int64_t given_up = when_free(wait, [&] { return abandon_samples(campaign, ids); });
   std::cout << given_up << " samples are given up\n";
   if (given_up < static_cast<std::int64_t>(ids.size()))
-    std::cout << "of samples with labels or under way none is: 'assay withdraw' takes labels back\n";
+    std::cout
+        << "of samples with labels or under way none is: 'assay withdraw' takes labels back; one that was asked for "
+           "is told as failed\n";
 }
 
 }  // namespace

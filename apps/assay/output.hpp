@@ -9,7 +9,8 @@
 
 namespace assay::app {
 
-/// Writes a file, or standard output if `out` is empty; whole when it returns.
+/// Writes a file, or standard output if `out` is empty; whole when it returns. A device or a pipe is written to;
+/// of a link, what it leads to.
 /// Errors: `CheckpointError` `assay.file`; `DataError` `assay.output`.
 void put(const std::filesystem::path& out, std::string_view text);
 

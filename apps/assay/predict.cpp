@@ -2,10 +2,12 @@
 #include "archives.hpp"
 #include "command.hpp"
 #include "output.hpp"
-#include "waiting.hpp"
 
+#include <assay/checkpoint.hpp>
 #include <assay/config.hpp>
 #include <assay/data/csv.hpp>
+#include <assay/detail/restoring.hpp>
+#include <assay/detail/state_parts.hpp>
 #include <assay/error.hpp>
 #include <assay/tools/campaign_space.hpp>
 
@@ -20,22 +22,36 @@ namespace {
 
 struct PredictOptions {
   std::filesystem::path campaign, inputs, out;
-  double wait = 5;
 };
+
+/// The learner of a campaign as its newest checkpoint has it, on the CPU. The campaign is only looked at: it may be
+/// another user's, or be running.
+AnyLearner learner_of(const std::filesystem::path& campaign, const Registries& registries) {
+  std::vector<std::string> damaged;
+  const std::optional<Checkpoint> checkpoint = newest_checkpoint(campaign, damaged);
+  for (const std::string& line : damaged) std::cerr << "assay: " << line << '\n';
+  if (!checkpoint) {
+    throw DataError({"assay.predict.untrained", campaign.string(),
+                     "a campaign with a checkpoint, or an exported learner", "none",
+                     "'assay run' or 'assay ask' trains its learner"});
+  }
+  const Json& json = checkpoint->json;
+  AnyLearner learner = registries.learner.make(json.at("slots").at("learner"), registries);
+  detail::restoring(campaign.string() + ", newest checkpoint", [&] {
+    Json state = json.at("state").at("learner");
+    for (Json* inside = &state; inside; inside = inside->contains("learner") ? &inside->at("learner") : nullptr)
+      inside->erase("device");
+    learner.load(detail::part_of(checkpoint->tensors, std::move(state), "learner/"));
+  });
+  return learner;
+}
 
 /// Writes what the surrogate of a campaign, or an exported one, says about inputs.
 void predict(const std::filesystem::path& campaign, const std::filesystem::path& inputs,
-             const std::filesystem::path& out, double wait) {
+             const std::filesystem::path& out) {
   const bool exported = std::filesystem::exists(campaign / "learner.json");
   const Registries registries;
-  std::optional<AnyDriver> driver;
-  std::optional<AnyLearner> loaded;
-  if (exported) {
-    loaded.emplace(load_learner(campaign, registries));
-  } else {
-    driver.emplace(when_free(wait, [&] { return open_campaign(campaign, registries); }));
-  }
-  const AnyLearner& learner = loaded ? *loaded : driver->learner();
+  const AnyLearner learner = exported ? load_learner(campaign, registries) : learner_of(campaign, registries);
   const std::optional<Space> space = exported ? std::nullopt : campaign_space(campaign);
   const std::map<std::string, WantedField> fields = wanted_fields(learner.inputs(), space ? &*space : nullptr);
   const Table table = open_table(inputs, learner.inputs());
@@ -65,9 +81,8 @@ Command add_predict(CLI::App& app) {
       ->required();
   command->add_option("INPUTS", options->inputs, "CSV with the inputs")->required();
   command->add_option("--out", options->out, "CSV file; without it standard output");
-  add_wait(command, options->wait);
   return {command, [options] {
-            predict(options->campaign, options->inputs, options->out, options->wait);
+            predict(options->campaign, options->inputs, options->out);
             return 0;
           }};
 }

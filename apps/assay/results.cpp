@@ -5,6 +5,7 @@
 
 #include <assay/detail/asked_campaign.hpp>
 #include <assay/error.hpp>
+#include <assay/tools/campaign_space.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -31,6 +32,16 @@ std::string id_column(const Table& table, const std::vector<std::string>& fields
                    "copy it from what 'assay ask' wrote"});
 }
 
+/// Of a target, as the learner's specification says; empty where it says none.
+std::string declared_unit(const AnyDriver& driver, const std::string& target) {
+  Json learner = driver.learner().spec();
+  while (learner.contains("learner")) learner = Json(learner.at("learner"));
+  for (const Json& declared : learner.value("targets", Json::array())) {
+    if (declared.is_object() && declared.value("name", "") == target) return declared.value("unit", "");
+  }
+  return "";
+}
+
 }  // namespace
 
 std::vector<std::string> fields_of(const AnyDriver& driver, const std::vector<Sample>& samples) {
@@ -48,19 +59,24 @@ std::string own_column(std::string_view name, const std::vector<std::string>& fi
   return (is_field ? "assay." : "") + std::string(name);
 }
 
-Results::Results(const AnyDriver& driver, const std::filesystem::path& file)
-    : Results(driver, file, fields_of(driver, driver.asked())) {}
+Results::Results(const AnyDriver& driver, const std::filesystem::path& file) : Results(driver, file, driver.asked()) {}
 
-Results::Results(const AnyDriver& driver, const std::filesystem::path& file, const std::vector<std::string>& fields)
-    : known_(driver.target_schema()), table_(open_table(file)), id_(id_column(table_, fields)) {
+Results::Results(const AnyDriver& driver, const std::filesystem::path& file, const std::vector<Sample>& asked)
+    : known_(driver.target_schema()), table_(open_table(file)) {
+  const std::vector<std::string> fields = fields_of(driver, asked);
+  id_ = id_column(table_, fields);
   attempt_ = table_.own("attempt", fields);
   solver_ = table_.own("solver", fields);
   status_ = table_.own("status", fields);
   reason_ = table_.own("reason", fields);
   if (has_labels()) {
     targets_ = wanted_fields(driver.learner().targets());
-    for (const auto& [name, wanted] : targets_) table_.require(wanted);
+    for (auto& [name, wanted] : targets_) {
+      wanted.unit = declared_unit(driver, name);
+      table_.require(wanted);
+    }
   }
+  know_inputs(driver, asked);
   superseded_.resize(static_cast<std::size_t>(size()));
   std::unordered_set<SampleId> later;
   for (std::int64_t row = size(); row-- > 0;) {
@@ -69,9 +85,56 @@ Results::Results(const AnyDriver& driver, const std::filesystem::path& file, con
   }
 }
 
+/// Inputs stand in tables that `ask` wrote: by them results of another campaign, or of other ids, are told apart.
+void Results::know_inputs(const AnyDriver& driver, const std::vector<Sample>& asked) {
+  const std::optional<Space> space = campaign_space(driver.dir());
+  for (const auto& [name, wanted] : wanted_fields(driver.learner().inputs(), space ? &*space : nullptr)) {
+    if (table_.contains(name)) inputs_.emplace(name, wanted);
+  }
+  if (inputs_.empty() || asked.empty()) return;
+  for (const Sample& sample : asked) asked_.emplace(sample.id, sample.values);
+  for (const auto& [name, wanted] : inputs_) {
+    table_.require(wanted);
+    double least = std::numeric_limits<double>::infinity(), most = -least;
+    for (const Sample& sample : asked) {
+      for (const double number : sample.values.numbers(name)) {
+        least = std::min(least, number);
+        most = std::max(most, number);
+      }
+    }
+    ranges_[name] = most - least;
+  }
+}
+
+/// Where a row's inputs are not those of its sample, but for what spreadsheets round. Cells that cannot be read say
+/// nothing.
+std::optional<std::string> Results::contradiction(std::int64_t row, SampleId id) const {
+  const auto sample = asked_.find(id);
+  if (sample == asked_.end()) return std::nullopt;
+  for (const auto& [name, wanted] : inputs_) {
+    std::vector<std::string> unreadable;
+    const std::optional<torch::Tensor> numbers = table_.numbers(row, wanted, unreadable);
+    const std::vector<double> own = sample->second.numbers(name);
+    if (!numbers || numbers->numel() != static_cast<std::int64_t>(own.size())) continue;
+    const torch::Tensor flat = numbers->contiguous();
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      const double there = flat.const_data_ptr<double>()[i];
+      if (std::abs(there - own[i]) <= 1e-3 * std::max(std::abs(there), std::abs(own[i])) + 1e-2 * ranges_.at(name))
+        continue;
+      return line(row) + name + ": expected " + Json(own[i]).dump() + ", as sample " + std::to_string(id) +
+             " has it, got " + Json(there).dump() + ": is it the result of another campaign, or of another sample?";
+    }
+  }
+  return std::nullopt;
+}
+
 std::optional<Told> Results::told(std::int64_t row, std::vector<std::string>& problems) const {
   const std::optional<std::int64_t> id = whole(row, id_, problems);
   if (!id) return std::nullopt;
+  if (std::optional<std::string> other = contradiction(row, *id)) {
+    problems.push_back(std::move(*other));
+    return std::nullopt;
+  }
   Told told{.id = *id, .outcome = {}};
   if (!cell(row, attempt_).empty()) {
     const std::optional<std::int64_t> attempt = whole(row, *attempt_, problems);

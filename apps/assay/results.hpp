@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace assay::app {
@@ -38,7 +39,9 @@ class Results {
   std::optional<Told> told(std::int64_t row, std::vector<std::string>& problems) const;
 
  private:
-  Results(const AnyDriver& driver, const std::filesystem::path& file, const std::vector<std::string>& fields);
+  Results(const AnyDriver& driver, const std::filesystem::path& file, const std::vector<Sample>& asked);
+  void know_inputs(const AnyDriver& driver, const std::vector<Sample>& asked);
+  std::optional<std::string> contradiction(std::int64_t row, SampleId id) const;
   std::string cell(std::int64_t row, const std::optional<std::string>& column) const;
   std::string status(std::int64_t row) const;
   bool has_labels() const;
@@ -51,7 +54,10 @@ class Results {
   std::string id_;
   std::optional<std::string> attempt_, solver_, status_, reason_;
   std::map<std::string, WantedField> targets_;
-  std::vector<bool> superseded_;  ///< by row
+  std::map<std::string, WantedField> inputs_;   ///< that stand in the table, too
+  std::map<std::string, double> ranges_;        ///< of each of them, over the samples that are out
+  std::unordered_map<SampleId, Values> asked_;  ///< what is out, where the table has inputs
+  std::vector<bool> superseded_;                ///< by row
 };
 
 }  // namespace assay::app

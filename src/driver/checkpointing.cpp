@@ -7,6 +7,7 @@
 
 #include "../data/row_stacker.hpp"
 #include "../round_agreement.hpp"
+#include "moved.hpp"
 
 #include <assay/data/safetensors.hpp>
 
@@ -105,6 +106,7 @@ std::string Campaign::records_text() {
 }
 
 void Campaign::save_checkpoint() {
+  if (!std::filesystem::is_directory(options_.dir)) fail_as_moved(options_.dir);
   lock_->check();
   ledger_->sync();  // no checkpoint may know of more than the ledger holds after a power cut
   Checkpoint checkpoint;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a campaign directory is opened: for a campaign that begins, or one that goes on.
 #include "../detail/current_ledger.hpp"
+#include "../label/simulation_files.hpp"
 #include "../store/hardening.hpp"
 #include "../round_agreement.hpp"
+#include "moved.hpp"
 
 #include <assay/detail/campaign.hpp>
 #include <assay/detail/file_system.hpp>
@@ -181,7 +183,10 @@ bool Campaign::open_ledger() {
     ledger_.emplace(Ledger::create(file, new_campaign_id(), objects, begun_configuration().dump(), journal));
     if (file != copy) ledger_->copy_to(copy);
   }
-  ledger_->set_guard([this] { lock_->check(); });
+  ledger_->set_guard([this, place = place_of(options_.dir)] {
+    if (place_of(options_.dir) != place) fail_as_moved(options_.dir);
+    lock_->check();
+  });
   return there;
 }
 

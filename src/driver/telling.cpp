@@ -54,14 +54,36 @@ TellResult again_in_one_call(const Told& first, const Told& again, const TellRes
                     .advice = {}});
 }
 
+/// A file that is told again holds the label that was taken back, too. Errors: `LabelError` for the same numbers.
+void require_not_withdrawn(const Told& told, const std::vector<LedgerAttempt>& attempts) {
+  if (!told.outcome.labels) return;
+  for (const LedgerAttempt& attempt : attempts) {
+    const bool taken_back = attempt.outcome == "withdrawn" || attempt.outcome == "imported" ||
+                            attempt.outcome == "copied";
+    if (!taken_back || !attempt.refused || !same_values(*attempt.refused, *told.outcome.labels)) continue;
+    throw LabelError({.id = "assay.label.withdrawn",
+                      .where = sample_name(told.id),
+                      .expected = "another label than the one that was taken back" +
+                                  (attempt.reason.empty() ? std::string() : " (" + attempt.reason + ")"),
+                      .got = "the same numbers, without an attempt",
+                      .advice = "if it was computed anew and came to the same, tell its attempt: " +
+                                std::to_string(attempts.back().attempt)});
+  }
+}
+
 }  // namespace
 
 /// What a sample's earlier outcome makes of this one, if it has one. Errors: `LabelError` `assay.label.told` for one
 /// that has another.
 std::optional<TellResult::Kind> Campaign::told_before(const Told& told) {
+  bool is_out = false;
   {
     const std::lock_guard lock(queue_mutex_);
-    if (running_.contains(told.id) || left_.contains(told.id)) return std::nullopt;
+    is_out = running_.contains(told.id) || left_.contains(told.id);
+  }
+  if (is_out) {
+    if (!told.attempt && attempts({&told.id, 1}).front() > 1) require_not_withdrawn(told, ledger_->attempts(told.id));
+    return std::nullopt;
   }
   const std::optional<LedgerEntry> entry = ledger_->find(told.id);
   if (!entry) return std::nullopt;

@@ -85,7 +85,8 @@ void Store::end(std::span<const Ended> ended) {
       const std::optional<AttemptRow> attempt = attempt_row(one.id, one.attempt);
       if (!attempt) throw_unknown(one.id);
       AttemptRow over = *attempt;
-      over.outcome = one.outcome;
+      // One that was answered was no simulation, whatever becomes of its label.
+      if (!is_answer(over)) over.outcome = one.outcome;
       over.seconds = one.seconds;
       over.exit_status = one.exit_status;
       over.reason = one.reason;
@@ -153,7 +154,9 @@ bool Store::answer(std::int64_t id, const std::string& fingerprint) {
       "SELECT id FROM sample INDEXED BY sample_by_content WHERE fingerprint = ? AND state = 'done' "
       "ORDER BY round, rank LIMIT 1";
   const std::vector<std::int64_t> twins = ids(twin_of, fingerprint);
-  const std::optional<ArchiveRow> found = twins.empty() ? archived(fingerprint) : std::nullopt;
+  // Not from the archive a second time: that label was refused, or taken back.
+  const bool again = number("SELECT EXISTS (SELECT 1 FROM attempt WHERE id = ? AND outcome = 'imported')", id) != 0;
+  const std::optional<ArchiveRow> found = twins.empty() && !again ? archived(fingerprint) : std::nullopt;
   if (twins.empty() && !found) return false;
   change([&] {
     Column labels;

@@ -204,7 +204,7 @@ void Store::insert(const AttemptRow& row, const std::optional<Column>& refused) 
   refused ? bind(insert, 15, *refused) : insert.bind_null(15);
   insert.run();
   add(digest);
-  if (row.outcome != "copied" && row.outcome != "imported") count("*", "simulations", 1);
+  if (!is_answer(row)) count("*", "simulations", 1);
 }
 
 void Store::insert(const RoundRow& row) {

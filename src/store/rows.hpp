@@ -54,6 +54,9 @@ struct AttemptRow {
   Digest digest{};  ///< likewise
 };
 
+/// Whether its label was known already: no simulation was run.
+inline bool is_answer(const AttemptRow& row) { return row.outcome == "copied" || row.outcome == "imported"; }
+
 /// What one round chose with, and the files that say so too.
 struct RoundRow {
   std::int64_t round = 0;

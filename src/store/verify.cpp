@@ -89,7 +89,7 @@ std::vector<Damage> Store::damage(std::size_t limit) const {
                        ": an altered label that was refused",
                    found.id);
     }
-    if (found.outcome != "copied" && found.outcome != "imported") ++simulations;
+    if (!is_answer(found)) ++simulations;
   });
   each(sql::all_rounds, [&](const Statement& row, std::optional<std::int64_t>&) {
     findings.see(digest_of(campaign_id_, round_from(row)));

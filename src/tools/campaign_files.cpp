@@ -10,6 +10,7 @@
 #include <assay/json.hpp>
 #include <assay/learner/learner_inputs.hpp>
 #include <assay/learner/learner_targets.hpp>
+#include <assay/registries.hpp>
 #include <assay/round_files.hpp>
 
 namespace assay::tools {
@@ -58,6 +59,16 @@ HeldLedger::HeldLedger(const fs::path& campaign)
     : lock(require_campaign(campaign), storage_of_campaign(campaign)),
       ledger(Ledger::open(lock.ledger(), objects_folder(campaign), journal_of(campaign))) {
   ledger.set_guard([this] { lock.check(); });
+}
+
+std::vector<TargetRule> label_rules(const Ledger& ledger) {
+  const Registries registries;
+  try {
+    const Json spec = parse_json(ledger.configuration(), "ledger").value("learner", Json());
+    return registries.learner.make(spec, registries).target_rules();
+  } catch (const Error&) {  // the campaign judges labels when it takes them
+    return {};
+  }
 }
 
 LearnerFields learner_fields(const Ledger& ledger) {

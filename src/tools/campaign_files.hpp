@@ -3,6 +3,7 @@
 
 #include <assay/data/schema.hpp>
 #include <assay/detail/campaign_lock.hpp>
+#include <assay/learner/target_rule.hpp>
 #include <assay/ledger.hpp>
 
 #include <filesystem>
@@ -41,5 +42,7 @@ struct LearnerFields {
   Schema declared;  ///< targets whose shape the specification says
 };
 LearnerFields learner_fields(const Ledger& ledger);
+/// What a campaign's labels have to be; nothing where its learner is a program's own.
+std::vector<TargetRule> label_rules(const Ledger& ledger);
 
 }  // namespace assay::tools

@@ -27,6 +27,7 @@ struct Shape {
   Schema inputs, targets;
   std::string label_version;
   std::optional<Space> space;
+  std::vector<TargetRule> rules;
 };
 
 /// Where there is no sample to look at yet: as declared, or one number each.
@@ -43,7 +44,9 @@ Shape shape_of(const fs::path& campaign, const Ledger& ledger) {
   const tools::LearnerFields fields = tools::learner_fields(ledger);
   Shape shape{.inputs = plain(fields.inputs),
               .targets = plain(fields.targets, fields.declared),
-              .label_version = detail::label_version_of(ledger)};
+              .label_version = detail::label_version_of(ledger),
+              .space = std::nullopt,
+              .rules = tools::label_rules(ledger)};
   const std::vector<SampleId> picked = ledger.picked();
   if (!picked.empty()) shape.inputs = schema_of_sample(ledger.inputs(picked.front()));
   if (const std::vector<SampleId> done = ledger.in_state(SampleState::done, 1); !done.empty())
@@ -92,6 +95,18 @@ struct Reading {
   }
 };
 
+/// Why a campaign could not use labels; nothing where it can.
+std::optional<std::string> unlearnable(const Values& targets, const std::vector<TargetRule>& rules,
+                                       const std::string& row) {
+  try {
+    require_learnable(targets, rules, row);
+  } catch (const DataError& error) {
+    const ErrorParts& parts = error.parts();
+    return parts.where + ": expected " + parts.expected + ", got " + parts.got;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 ImportReport import_table(const fs::path& campaign, const fs::path& source, const TableOpener& open,
@@ -120,6 +135,7 @@ ImportReport import_table(const fs::path& campaign, const fs::path& source, cons
       if (const std::optional<std::string> outside = shape.space->outside(inputs))
         problem = name + ": outside the space: " + *outside;
     }
+    if (!problem) problem = unlearnable(targets, shape.rules, name);
     if (problem) {
       report.refused.push_back(*problem);
       continue;

@@ -2,7 +2,9 @@
 #include "campaign_files.hpp"
 
 #include <assay/data/schema.hpp>
+#include <assay/data/table.hpp>
 #include <assay/error.hpp>
+#include <assay/tools/campaign_space.hpp>
 #include <assay/tools/labels.hpp>
 
 #include <algorithm>
@@ -50,7 +52,10 @@ WithdrawalReport withdraw_labels(const fs::path& campaign, const Withdrawal& wha
   for (const SampleId id : ids) {
     if (const SampleState state = held.ledger.entry(id).state; state != SampleState::done) {
       throw DataError({"assay.withdraw.label", "sample " + std::to_string(id), "a sample with a label",
-                       "one that is " + std::string(to_string(state)), "'assay abandon' gives up what has no label"});
+                       "one that is " + std::string(to_string(state)),
+                       state == SampleState::running
+                           ? "it is computed now, or was asked for: tell it as failed, or wait"
+                           : "'assay abandon' gives up what has no label"});
     }
   }
   if (!what.solver.empty()) {
@@ -72,10 +77,28 @@ namespace {
 
 /// Throws unless a label of another campaign would do here.
 void require_usable(const Values& labels, const std::vector<std::string>& targets, const Schema& schema,
-                    const std::string& where) {
+                    const std::vector<TargetRule>& rules, const std::string& where) {
   require_finite(labels, where);
+  for (const std::string& target : targets) {
+    if (labels.contains(target)) continue;
+    throw DataError({"assay.import.target", where, "'" + target + "'", "a label without it", ""});
+  }
   const Values picked = labels.pick(targets);
   if (!schema.empty()) require_fits(picked, schema, where);
+  require_learnable(picked, rules, where);
+}
+
+/// Errors: `DataError` for a variable whose unit is another one in the other campaign's space.
+void require_same_units(const fs::path& campaign, const fs::path& other) {
+  const std::optional<Space> own = campaign_space(campaign), theirs = campaign_space(other);
+  if (!own || !theirs) return;
+  for (const Variable& variable : own->variables()) {
+    for (const Variable& there : theirs->variables()) {
+      if (there.name != variable.name || same_unit(there.unit, variable.unit)) continue;
+      throw DataError({"assay.import.unit", other.string(), "'" + variable.name + "' in '" + variable.unit + "'",
+                       "'" + there.unit + "'", "export it, bring the numbers to one unit, and import the file"});
+    }
+  }
 }
 
 }  // namespace
@@ -84,7 +107,9 @@ ImportReport import_labels(const fs::path& campaign, const fs::path& other) {
   constexpr std::size_t batch = 1000;
   tools::HeldLedger held(campaign);
   const Ledger from = tools::open_to_read(other);
+  require_same_units(campaign, other);
   const std::vector<std::string> targets = tools::learner_fields(held.ledger).targets;
+  const std::vector<TargetRule> rules = tools::label_rules(held.ledger);
   Schema schema;
   if (const std::vector<SampleId> done = held.ledger.in_state(SampleState::done, 1); !done.empty()) {
     schema = schema_of_sample(held.ledger.labels(done.front()).pick(targets));
@@ -103,7 +128,7 @@ ImportReport import_labels(const fs::path& campaign, const fs::path& other) {
                           .inputs = from.inputs(id),
                           .labels = from.labels(id),
                           .source = source};
-      require_usable(label.labels, targets, schema, source);
+      require_usable(label.labels, targets, schema, rules, source);
       waiting.push_back(std::move(label));
       ++read;
     } catch (const Error& error) {

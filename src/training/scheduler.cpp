@@ -20,7 +20,7 @@ WarmupSchedule::WarmupSchedule(WarmupScheduleOptions options_) : options(std::mo
 
 double WarmupSchedule::factor(const ScheduleProgress& progress) const {
   if (progress.epoch < options.epochs) {
-    return static_cast<double>(progress.epoch + 1) / static_cast<double>(options.epochs + 1);
+    return static_cast<double>(progress.epoch + 1) / (static_cast<double>(options.epochs) + 1);
   }
   const auto warmed = static_cast<std::size_t>(options.epochs);
   return options.then.factor({.epoch = progress.epoch - options.epochs,
