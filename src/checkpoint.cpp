@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "driver/moved.hpp"
+
 #include <assay/checkpoint.hpp>
 #include <assay/data/safetensors.hpp>
 #include <assay/detail/files.hpp>
@@ -82,11 +84,14 @@ WrittenCheckpoint write_checkpoint(const fs::path& campaign, const EncodedCheckp
          std::to_string(checkpoint.number), "a folder there has a number that no campaign reaches: remove it"});
   }
   detail::require_no_link(root);
+  // Written behind the campaign's back, which may be moved away meanwhile.
+  if (!fs::is_directory(campaign)) detail::fail_as_moved(campaign);
   detail::make_directories_durably(root);
   const std::string name = folder_name(checkpoint.number);
   const fs::path temporary = root / ("writing_" + name), folder = root / name;
   detail::remove_all(temporary);
   detail::remove_all(folder);
+  if (!fs::is_directory(root)) detail::fail_as_moved(campaign);
   detail::make_directories_durably(temporary);
 
   const std::string digest = detail::sha256(checkpoint.tensors);

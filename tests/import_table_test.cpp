@@ -57,14 +57,14 @@ TEST_CASE("a label that the learner cannot learn is refused when it is imported,
   const Registries registries;
   const auto campaign = [&](const char* name, const char* unit, Json targets) {
     const Json space = Json::array({{{"name", "x"}, {"low", 0}, {"high", 4}, {"unit", unit}}});
-    return load_campaign({{"driver", {{"max_rounds", 1}, {"dir", (folder / name).string()}}},
-                          {"label", {{"type", "external"}, {"provides", {"y"}}}},
-                          {"pools",
-                           {{"labeled", {{"type", "sobol"}, {"count", 3}, {"space", space}}},
-                            {"unlabeled", {{"type", "sobol"}, {"count", 8}, {"skip", 8}, {"space", space}}}}},
-                          {"learner", {{"type", "gaussian_process"}, {"inputs", {"x"}}, {"targets", targets}}},
-                          {"query", {{"type", "random"}}}},
-                         registries);
+    const Json configuration = {{"driver", {{"max_rounds", 1}, {"dir", (folder / name).string()}}},
+                                {"label", {{"type", "external"}, {"provides", {"y"}}}},
+                                {"pools",
+                                 {{"labeled", {{"type", "sobol"}, {"count", 3}, {"space", space}}},
+                                  {"unlabeled", {{"type", "sobol"}, {"count", 8}, {"skip", 8}, {"space", space}}}}},
+                                {"learner", {{"type", "gaussian_process"}, {"inputs", {"x"}}, {"targets", targets}}},
+                                {"query", {{"type", "random"}}}};
+    return load_campaign(configuration, registries);
   };
   campaign("log", "mm", Json::array({{{"name", "y"}, {"transform", "log"}}}));
   assay::detail::write_file(folder / "old.csv", "x,y\n1,10\n2,-3\n0.5,0\n3,1e200\n");

@@ -59,9 +59,11 @@ std::string own_column(std::string_view name, const std::vector<std::string>& fi
   return (is_field ? "assay." : "") + std::string(name);
 }
 
-Results::Results(const AnyDriver& driver, const std::filesystem::path& file) : Results(driver, file, driver.asked()) {}
+Results::Results(const AnyDriver& driver, const std::filesystem::path& campaign, const std::filesystem::path& file)
+    : Results(driver, campaign, file, driver.asked()) {}
 
-Results::Results(const AnyDriver& driver, const std::filesystem::path& file, const std::vector<Sample>& asked)
+Results::Results(const AnyDriver& driver, const std::filesystem::path& campaign, const std::filesystem::path& file,
+                 const std::vector<Sample>& asked)
     : known_(driver.target_schema()), table_(open_table(file)) {
   const std::vector<std::string> fields = fields_of(driver, asked);
   id_ = id_column(table_, fields);
@@ -76,7 +78,7 @@ Results::Results(const AnyDriver& driver, const std::filesystem::path& file, con
       table_.require(wanted);
     }
   }
-  know_inputs(driver, asked);
+  know_inputs(driver, campaign, asked);
   superseded_.resize(static_cast<std::size_t>(size()));
   std::unordered_set<SampleId> later;
   for (std::int64_t row = size(); row-- > 0;) {
@@ -86,8 +88,9 @@ Results::Results(const AnyDriver& driver, const std::filesystem::path& file, con
 }
 
 /// Inputs stand in tables that `ask` wrote: by them results of another campaign, or of other ids, are told apart.
-void Results::know_inputs(const AnyDriver& driver, const std::vector<Sample>& asked) {
-  const std::optional<Space> space = campaign_space(driver.dir());
+void Results::know_inputs(const AnyDriver& driver, const std::filesystem::path& campaign,
+                          const std::vector<Sample>& asked) {
+  const std::optional<Space> space = campaign_space(campaign);
   for (const auto& [name, wanted] : wanted_fields(driver.learner().inputs(), space ? &*space : nullptr)) {
     if (table_.contains(name)) inputs_.emplace(name, wanted);
   }

@@ -28,7 +28,7 @@ class Results {
  public:
   /// Errors: as `open_table`; `DataError` `assay.table.column` for a table without ids, or without a target although
   /// there are labels in it.
-  Results(const AnyDriver& driver, const std::filesystem::path& file);
+  Results(const AnyDriver& driver, const std::filesystem::path& campaign, const std::filesystem::path& file);
 
   const Table& table() const { return table_; }
   std::int64_t size() const { return table_.rows(); }
@@ -39,8 +39,9 @@ class Results {
   std::optional<Told> told(std::int64_t row, std::vector<std::string>& problems) const;
 
  private:
-  Results(const AnyDriver& driver, const std::filesystem::path& file, const std::vector<Sample>& asked);
-  void know_inputs(const AnyDriver& driver, const std::vector<Sample>& asked);
+  Results(const AnyDriver& driver, const std::filesystem::path& campaign, const std::filesystem::path& file,
+          const std::vector<Sample>& asked);
+  void know_inputs(const AnyDriver& driver, const std::filesystem::path& campaign, const std::vector<Sample>& asked);
   std::optional<std::string> contradiction(std::int64_t row, SampleId id) const;
   std::string cell(std::int64_t row, const std::optional<std::string>& column) const;
   std::string status(std::int64_t row) const;

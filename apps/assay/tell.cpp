@@ -24,7 +24,7 @@ struct TellOptions {
 /// Errors: `DataError` with the rows that could not be told, when the others are.
 void tell(const std::filesystem::path& campaign, const std::filesystem::path& file, double wait) {
   AnyDriver driver = when_free(wait, [&] { return open_campaign(campaign, Registries()); });
-  const Results results(driver, file);
+  const Results results(driver, campaign, file);
   say_notes(results.table());
   std::vector<Told> told;
   std::vector<std::int64_t> rows;

@@ -181,7 +181,7 @@ bool Campaign::accept(const Job& job, const Values& labels) {
     const std::lock_guard lock(queue_mutex_);
     solver = solver_version_;
   }
-  return tell(Told{.id = job.id, .outcome = done(labels), .attempt = std::nullopt, .solver = std::move(solver)});
+  return tell(Told{.id = job.id, .outcome = done(labels), .attempt = job.attempt, .solver = std::move(solver)});
 }
 
 void Campaign::fail(const Job& job, const Failure& failure) {
