@@ -20,6 +20,7 @@ void refuse(bool all) { refused = all; }
 
 }  // namespace threads
 
-extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*work)(void*), void* argument) {
+extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*work)(void*),
+                              void* argument) {
   return refused ? EAGAIN : next_create(thread, attributes, work, argument);
 }
