@@ -28,8 +28,7 @@ assay::Values possible(const assay::Values& designs, std::int64_t most) {
 }
 
 assay::Ensemble surrogate() {
-  return assay::Ensemble(
-      {.members = 5, .inputs = plate::space(), .targets = plate::outputs, .hidden = {64, 64}});
+  return assay::Ensemble({.members = 5, .inputs = plate::space(), .targets = plate::outputs, .hidden = {64, 64}});
 }
 
 assay::DefaultTrainingLoop training(const PlateFlags& flags) {

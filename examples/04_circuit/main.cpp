@@ -31,9 +31,8 @@ assay::ProcessLabel simulations(std::int64_t parallel) {
 
 /// Of the cutoff, which spans decades, the logarithm is learnt: its relative error is what counts.
 assay::Transformed surrogate() {
-  return assay::Transformed(
-      assay::Ensemble({.members = 5, .inputs = circuit::space(), .targets = circuit::outputs}),
-      {{"cutoff", assay::LogTransform()}});
+  return assay::Transformed(assay::Ensemble({.members = 5, .inputs = circuit::space(), .targets = circuit::outputs}),
+                            {{"cutoff", assay::LogTransform()}});
 }
 
 assay::Json run_campaign(const example::SolverFlags& flags) {
