@@ -3,6 +3,7 @@
 #include "compare.hpp"
 
 #include <assay/data/table.hpp>
+#include <assay/detail/learner_spec.hpp>
 #include <assay/detail/restoring.hpp>
 #include <assay/error.hpp>
 #include <assay/learner/scaler.hpp>
@@ -150,8 +151,8 @@ Table campaign_table(const std::filesystem::path& campaign, std::vector<std::str
   std::vector<std::string> fields;
   const Json slots = campaign_status(campaign).value("slots", Json::object());
   detail::restoring(campaign.string() + ", newest checkpoint", [&] {
-    Json learner = slots.value("learner", Json::object());
-    while (learner.contains("learner")) learner = Json(learner.at("learner"));  // of transformed targets
+    const Json whole = slots.value("learner", Json::object());
+    const Json& learner = detail::innermost_learner(whole);
     if (targets.empty()) targets = field_names(learner.value("targets", Json::array()));
     fields = field_names(learner.value("inputs", Json::array()));
   });

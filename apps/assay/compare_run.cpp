@@ -4,6 +4,7 @@
 #include <assay/data/random.hpp>
 #include <assay/detail/campaign.hpp>
 #include <assay/detail/files.hpp>
+#include <assay/detail/learner_spec.hpp>
 #include <assay/detail/sha256.hpp>
 #include <assay/error.hpp>
 #include <assay/learner/module_learner.hpp>
@@ -252,11 +253,10 @@ Json compare_plan(const CompareArguments& arguments, const CompareData& data) {
     learner = Json{{"type", plain}};
   }
   if (learner.is_object()) {
-    Json* innermost = &learner;  // of transformed targets
-    while (innermost->contains("learner")) innermost = &innermost->at("learner");
-    (*innermost)["inputs"] = {"x"};
-    (*innermost)["targets"] = {"y"};
-    if (classify) (*innermost)["classes"] = data.classes.size();
+    Json& innermost = detail::innermost_learner(learner);
+    innermost["inputs"] = {"x"};
+    innermost["targets"] = {"y"};
+    if (classify) innermost["classes"] = data.classes.size();
     const AnyLearner made = registries.learner.make(learner, registries);
     learner = made.spec();
     if (loop.is_null()) loop = detail::own_loop(made.loop_maker()).spec();

@@ -6,6 +6,7 @@
 #include <assay/checkpoint.hpp>
 #include <assay/config.hpp>
 #include <assay/data/csv.hpp>
+#include <assay/detail/learner_spec.hpp>
 #include <assay/detail/restoring.hpp>
 #include <assay/detail/state_parts.hpp>
 #include <assay/error.hpp>
@@ -38,9 +39,7 @@ AnyLearner learner_of(const std::filesystem::path& campaign, const Registries& r
   const Json& json = checkpoint->json;
   AnyLearner learner = registries.learner.make(json.at("slots").at("learner"), registries);
   detail::restoring(campaign.string() + ", newest checkpoint", [&] {
-    Json state = json.at("state").at("learner");
-    for (Json* inside = &state; inside; inside = inside->contains("learner") ? &inside->at("learner") : nullptr)
-      inside->erase("device");
+    Json state = detail::without_device(json.at("state").at("learner"));
     learner.load(detail::part_of(checkpoint->tensors, std::move(state), "learner/"));
   });
   return learner;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learner_json.hpp"
 
+#include <assay/config.hpp>
 #include <assay/data/space.hpp>
-#include <assay/detail/files.hpp>
+#include <assay/detail/learner_spec.hpp>
 #include <assay/driver_options.hpp>
 #include <assay/learner/learner_inputs.hpp>
 #include <assay/learner/transformed.hpp>
@@ -23,15 +24,10 @@ Json* member(Json& json, const char* name) {
   return found == json.end() ? nullptr : &*found;
 }
 
-/// The learner, or the one that it holds, at any depth.
-Json* innermost_learner(Json& configuration) {
-  Json* learner = member(configuration, "learner");
-  while (learner) {
-    Json* const inside = member(*learner, "learner");
-    if (!inside) break;
-    learner = inside;
-  }
-  return learner;
+/// Nothing where there is none.
+Json* innermost_learner_of(Json& configuration) {
+  Json* const learner = member(configuration, "learner");
+  return learner ? &innermost_learner(*learner) : nullptr;
 }
 
 /// Whether a learner of this type takes inputs in forms.
@@ -56,7 +52,7 @@ void add_forms(const Json& inputs, Forms& forms) {
 /// Of a campaign that has begun: as its configuration says.
 Forms forms_in(Json campaign) {
   Forms forms;
-  Json* const learner = innermost_learner(campaign);
+  Json* const learner = innermost_learner_of(campaign);
   if (const Json* const inputs = learner ? member(*learner, "inputs") : nullptr) add_forms(*inputs, forms);
   return forms;
 }
@@ -106,7 +102,7 @@ Json take_transforms(Json& targets) {
 }  // namespace
 
 Json with_learner_resolved(Json configuration, const Registries& registries) {
-  Json* const learner = innermost_learner(configuration);
+  Json* const learner = innermost_learner_of(configuration);
   if (!learner || !takes_forms(*learner, registries)) return configuration;
   if (Json* const targets = member(*learner, "targets"); targets && targets->is_array()) {
     Json transforms = take_transforms(*targets);
@@ -119,16 +115,14 @@ Json with_learner_resolved(Json configuration, const Registries& registries) {
       outer = {{"type", Transformed::key}, {"learner", std::move(inside)}, {"targets", std::move(transforms)}};
     }
   }
-  Json* const inputs = member(*innermost_learner(configuration), "inputs");
+  Json* const inputs = member(*innermost_learner_of(configuration), "inputs");
   if (!inputs || !inputs->is_array()) return configuration;
   std::filesystem::path directory = DriverOptions().dir;
   if (Json* const driver = member(configuration, "driver")) {
     if (Json* const dir = member(*driver, "dir"); dir && dir->is_string()) directory = dir->get<std::string>();
   }
-  const std::filesystem::path begun = directory / "campaign.json";
-  give_forms(*inputs, std::filesystem::exists(begun)
-                          ? forms_in(parse_json(read_own_file(begun, longest_json), begun.string()))
-                          : forms_of(configuration));
+  const bool begun = std::filesystem::exists(directory / "campaign.json");
+  give_forms(*inputs, begun ? forms_in(kept_configuration(directory)) : forms_of(configuration));
   return configuration;
 }
 

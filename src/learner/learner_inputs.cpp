@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "named_fields.hpp"
+
 #include <assay/error.hpp>
 #include <assay/learner/learner_inputs.hpp>
 #include <assay/options.hpp>
@@ -67,23 +69,10 @@ Json detail::OptionCodec<LearnerInputs>::to_json(const LearnerInputs& inputs) {
 }
 
 void detail::OptionCodec<LearnerInputs>::read(const ConfigReader& reader, LearnerInputs& inputs) {
-  if (!reader.expect(reader.json().is_array(), type())) return;
-  std::vector<LearnerInput> read;
-  for (std::size_t i = 0; i < reader.json().size(); ++i) {
-    const ConfigReader child = reader.child(i);
-    if (child.json().is_string()) {
-      read.emplace_back(child.json().get<std::string>());
-    } else if (child.expect(child.json().is_object(), "a name, or an object with name, scale, categories")) {
-      Written written = options_from_json<Written>(child);
-      read.emplace_back(std::move(written.name), written.scale, std::move(written.categories));
-    }
-  }
-  try {
-    inputs = LearnerInputs(std::move(read));
-  } catch (const ConfigError& error) {
-    for (const ErrorParts& problem : error.problems())
-      reader.problem(problem.id, problem.expected, problem.got, problem.where);
-  }
+  read_named_fields<LearnerInput, Written>(
+      reader, inputs, "a name, or an object with name, scale, categories", [](Written written) {
+        return LearnerInput(std::move(written.name), written.scale, std::move(written.categories));
+      });
 }
 
 }  // namespace assay

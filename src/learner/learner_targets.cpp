@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "named_fields.hpp"
+
 #include <assay/error.hpp>
 #include <assay/learner/learner_targets.hpp>
 #include <assay/options.hpp>
@@ -58,23 +60,11 @@ Json detail::OptionCodec<LearnerTargets>::to_json(const LearnerTargets& targets)
 }
 
 void detail::OptionCodec<LearnerTargets>::read(const ConfigReader& reader, LearnerTargets& targets) {
-  if (!reader.expect(reader.json().is_array(), type())) return;
-  std::vector<LearnerTarget> read;
-  for (std::size_t i = 0; i < reader.json().size(); ++i) {
-    const ConfigReader child = reader.child(i);
-    if (child.json().is_string()) {
-      read.emplace_back(child.json().get<std::string>());
-    } else if (child.expect(child.json().is_object(), "a name, or an object with name, shape, weight, unit")) {
-      Written written = options_from_json<Written>(child);
-      read.emplace_back(std::move(written.name), std::move(written.shape), written.weight, std::move(written.unit));
-    }
-  }
-  try {
-    targets = LearnerTargets(std::move(read));
-  } catch (const ConfigError& error) {
-    for (const ErrorParts& problem : error.problems())
-      reader.problem(problem.id, problem.expected, problem.got, problem.where);
-  }
+  read_named_fields<LearnerTarget, Written>(reader, targets, "a name, or an object with name, shape, weight, unit",
+                                            [](Written written) {
+                                              return LearnerTarget(std::move(written.name), std::move(written.shape),
+                                                                   written.weight, std::move(written.unit));
+                                            });
 }
 
 }  // namespace assay

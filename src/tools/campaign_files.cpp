@@ -5,6 +5,7 @@
 #include "../detail/lease.hpp"
 
 #include <assay/detail/file_system.hpp>
+#include <assay/detail/learner_spec.hpp>
 #include <assay/detail/restoring.hpp>
 #include <assay/error.hpp>
 #include <assay/json.hpp>
@@ -74,8 +75,8 @@ std::vector<TargetRule> label_rules(const Ledger& ledger) {
 LearnerFields learner_fields(const Ledger& ledger) {
   LearnerFields fields;
   detail::restoring("the ledger's configuration", [&] {
-    Json spec = parse_json(ledger.configuration(), "ledger").value("learner", Json::object());
-    while (spec.contains("learner")) spec = Json(spec.at("learner"));
+    const Json learner = parse_json(ledger.configuration(), "ledger").value("learner", Json::object());
+    const Json& spec = detail::innermost_learner(learner);
     std::vector<ErrorParts> problems;
     const ConfigReader reader(spec, "/learner", problems, nullptr);
     LearnerInputs inputs;
