@@ -4,6 +4,7 @@
 #include "archives.hpp"
 
 #include <assay/detail/asked_campaign.hpp>
+#include <assay/detail/learner_spec.hpp>
 #include <assay/error.hpp>
 #include <assay/tools/campaign_space.hpp>
 
@@ -32,14 +33,15 @@ std::string id_column(const Table& table, const std::vector<std::string>& fields
                    "copy it from what 'assay ask' wrote"});
 }
 
-/// Of a target, as the learner's specification says; empty where it says none.
-std::string declared_unit(const AnyDriver& driver, const std::string& target) {
-  Json learner = driver.learner().spec();
-  while (learner.contains("learner")) learner = Json(learner.at("learner"));
-  for (const Json& declared : learner.value("targets", Json::array())) {
-    if (declared.is_object() && declared.value("name", "") == target) return declared.value("unit", "");
+/// What of the targets is to be read, with their units as the learner's specification says.
+std::map<std::string, WantedField> wanted_targets(const AnyLearner& learner) {
+  std::map<std::string, WantedField> wanted = wanted_fields(learner.targets());
+  const Json spec = learner.spec();
+  for (const Json& declared : assay::detail::innermost_learner(spec).value("targets", Json::array())) {
+    const auto target = declared.is_object() ? wanted.find(declared.value("name", "")) : wanted.end();
+    if (target != wanted.end()) target->second.unit = declared.value("unit", "");
   }
-  return "";
+  return wanted;
 }
 
 }  // namespace
@@ -72,11 +74,8 @@ Results::Results(const AnyDriver& driver, const std::filesystem::path& campaign,
   status_ = table_.own("status", fields);
   reason_ = table_.own("reason", fields);
   if (has_labels()) {
-    targets_ = wanted_fields(driver.learner().targets());
-    for (auto& [name, wanted] : targets_) {
-      wanted.unit = declared_unit(driver, name);
-      table_.require(wanted);
-    }
+    targets_ = wanted_targets(driver.learner());
+    for (const auto& [name, wanted] : targets_) table_.require(wanted);
   }
   know_inputs(driver, campaign, asked);
   superseded_.resize(static_cast<std::size_t>(size()));
@@ -91,21 +90,26 @@ Results::Results(const AnyDriver& driver, const std::filesystem::path& campaign,
 void Results::know_inputs(const AnyDriver& driver, const std::filesystem::path& campaign,
                           const std::vector<Sample>& asked) {
   const std::optional<Space> space = campaign_space(campaign);
-  for (const auto& [name, wanted] : wanted_fields(driver.learner().inputs(), space ? &*space : nullptr)) {
-    if (table_.contains(name)) inputs_.emplace(name, wanted);
-  }
-  if (inputs_.empty() || asked.empty()) return;
-  for (const Sample& sample : asked) asked_.emplace(sample.id, sample.values);
-  for (const auto& [name, wanted] : inputs_) {
-    table_.require(wanted);
+  std::map<std::string, WantedField> inputs = wanted_fields(driver.learner().inputs(), space ? &*space : nullptr);
+  std::erase_if(inputs, [&](const auto& input) { return !table_.contains(input.first); });
+  if (inputs.empty() || asked.empty()) return;
+  for (std::size_t i = 0; i < asked.size(); ++i) asked_.emplace(asked[i].id, i);
+  for (const auto& [name, wanted] : inputs) {
+    std::vector<std::string> unreadable;
+    Input& input = inputs_.emplace_back(Input{.name = name, .there = table_.numbers(wanted, unreadable).contiguous()});
     double least = std::numeric_limits<double>::infinity(), most = -least;
     for (const Sample& sample : asked) {
       for (const double number : sample.values.numbers(name)) {
+        input.own.push_back(number);
         least = std::min(least, number);
         most = std::max(most, number);
       }
     }
-    ranges_[name] = most - least;
+    input.range = most - least;
+    // Of another number of numbers than the samples have: no such input.
+    if (input.there.numel() * static_cast<std::int64_t>(asked.size()) !=
+        static_cast<std::int64_t>(input.own.size()) * size())
+      inputs_.pop_back();
   }
 }
 
@@ -114,18 +118,15 @@ void Results::know_inputs(const AnyDriver& driver, const std::filesystem::path& 
 std::optional<std::string> Results::contradiction(std::int64_t row, SampleId id) const {
   const auto sample = asked_.find(id);
   if (sample == asked_.end()) return std::nullopt;
-  for (const auto& [name, wanted] : inputs_) {
-    std::vector<std::string> unreadable;
-    const std::optional<torch::Tensor> numbers = table_.numbers(row, wanted, unreadable);
-    const std::vector<double> own = sample->second.numbers(name);
-    if (!numbers || numbers->numel() != static_cast<std::int64_t>(own.size())) continue;
-    const torch::Tensor flat = numbers->contiguous();
-    for (std::size_t i = 0; i < own.size(); ++i) {
-      const double there = flat.const_data_ptr<double>()[i];
-      if (std::abs(there - own[i]) <= 1e-3 * std::max(std::abs(there), std::abs(own[i])) + 1e-2 * ranges_.at(name))
-        continue;
-      return line(row) + name + ": expected " + Json(own[i]).dump() + ", as sample " + std::to_string(id) +
-             " has it, got " + Json(there).dump() + ": is it the result of another campaign, or of another sample?";
+  for (const Input& input : inputs_) {
+    const std::size_t width = input.own.size() / asked_.size();
+    const double* own = input.own.data() + sample->second * width;
+    const double* there = input.there.const_data_ptr<double>() + static_cast<std::size_t>(row) * width;
+    for (std::size_t i = 0; i < width; ++i) {
+      const double allowed = 1e-3 * std::max(std::abs(there[i]), std::abs(own[i])) + 1e-2 * input.range;
+      if (std::isnan(there[i]) || std::abs(there[i] - own[i]) <= allowed) continue;
+      return line(row) + input.name + ": expected " + Json(own[i]).dump() + ", as sample " + std::to_string(id) +
+             " has it, got " + Json(there[i]).dump() + ": is it the result of another campaign, or of another sample?";
     }
   }
   return std::nullopt;

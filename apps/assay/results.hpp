@@ -39,6 +39,14 @@ class Results {
   std::optional<Told> told(std::int64_t row, std::vector<std::string>& problems) const;
 
  private:
+  /// An input that stands in the table, too.
+  struct Input {
+    std::string name;
+    torch::Tensor there;           ///< by row; NaN where a cell cannot be read
+    std::vector<double> own = {};  ///< of the samples that are out
+    double range = 0;              ///< of these
+  };
+
   Results(const AnyDriver& driver, const std::filesystem::path& campaign, const std::filesystem::path& file,
           const std::vector<Sample>& asked);
   void know_inputs(const AnyDriver& driver, const std::filesystem::path& campaign, const std::vector<Sample>& asked);
@@ -55,10 +63,9 @@ class Results {
   std::string id_;
   std::optional<std::string> attempt_, solver_, status_, reason_;
   std::map<std::string, WantedField> targets_;
-  std::map<std::string, WantedField> inputs_;   ///< that stand in the table, too
-  std::map<std::string, double> ranges_;        ///< of each of them, over the samples that are out
-  std::unordered_map<SampleId, Values> asked_;  ///< what is out, where the table has inputs
-  std::vector<bool> superseded_;                ///< by row
+  std::vector<Input> inputs_;
+  std::unordered_map<SampleId, std::size_t> asked_;  ///< places of what is out, where the table has inputs
+  std::vector<bool> superseded_;                     ///< by row
 };
 
 }  // namespace assay::app

@@ -6,6 +6,7 @@
 #include <assay/error.hpp>
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/isnan.h>
 #include <ATen/ops/stack.h>
@@ -108,7 +109,7 @@ torch::Tensor Table::read_all(const WantedField& wanted, bool as_they_are, std::
   }
   std::vector<std::int64_t> sizes = shape(wanted);
   sizes.insert(sizes.begin(), rows_);
-  torch::Tensor numbers = at::empty(sizes, torch::kFloat64);
+  torch::Tensor numbers = at::full(sizes, std::nan(""), torch::kFloat64);  // which cells that cannot be read stay
   auto* out = numbers.mutable_data_ptr<double>();
   for (std::int64_t row = 0; row < rows_; ++row, out += found.columns.size()) read(row, found, wanted, out, problems);
   return numbers;
