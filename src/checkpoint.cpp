@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "driver/moved.hpp"
+#include "detail/moved.hpp"
 
 #include <assay/checkpoint.hpp>
 #include <assay/data/safetensors.hpp>

@@ -9,7 +9,9 @@
 #include <assay/ledger.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
+#include <thread>
 
 using namespace assay;
 using namespace jobs;
@@ -137,6 +139,90 @@ TEST_CASE("a function's exceptions become failures", "[label][threads]") {
   CHECK(queue.accepted.size() == 39);
   REQUIRE(queue.failures.size() == 1);
   CHECK(queue.failures[0].reason == "seven");
+}
+
+namespace {
+
+/// Keeps how many ended together.
+class CountingQueue final : public Queue {
+ public:
+  using Queue::Queue;
+  std::vector<bool> tell(std::span<const Ended> ended) override {
+    {
+      const std::lock_guard lock(mutex_);
+      told.push_back(ended.size());
+    }
+    return LabelQueue::tell(ended);
+  }
+  std::vector<std::size_t> told;
+
+ private:
+  std::mutex mutex_;
+};
+
+FunctionLabel twice(std::int64_t threads, std::chrono::milliseconds takes) {
+  return FunctionLabel({.provides = {"y"}, .threads = threads}, [takes](const Values& x) -> Values {
+    std::this_thread::sleep_for(takes);
+    return {{"y", 2 * x.scalar("x")}};
+  });
+}
+
+}  // namespace
+
+TEST_CASE("calls that take microseconds are told together, each as its own", "[label]") {
+  const toy::Folder folder;
+  CountingQueue queue(folder.path(), 400);
+  run(FunctionLabel({.provides = {"y"}},
+                    [](const Values& x) -> Values {
+                      if (x.scalar("x") == 7) throw std::runtime_error("seven");
+                      return {{"y", 2 * x.scalar("x")}};
+                    }),
+      queue);
+  CHECK(queue.accepted.size() == 399);
+  for (const auto& [id, labels] : queue.accepted) CHECK(labels.scalar("y") == 2.0 * static_cast<double>(id));
+  REQUIRE(queue.failures.size() == 1);
+  CHECK(queue.failures[0].reason == "seven");
+  CHECK(queue.told.front() == 1);
+  CHECK(*std::max_element(queue.told.begin(), queue.told.end()) > 1);
+}
+
+TEST_CASE("calls that are worth a commit are told one by one, as are those of several threads", "[label][threads]") {
+  const toy::Folder folder;
+  CountingQueue slow(folder.path(), 5), shared(folder.path(), 40);
+  run(twice(1, std::chrono::milliseconds(6)), slow);
+  CHECK(slow.told == std::vector<std::size_t>(5, 1));
+  run(twice(2, std::chrono::milliseconds(0)), shared);
+  CHECK(shared.told == std::vector<std::size_t>(40, 1));
+}
+
+TEST_CASE("a stop between quick calls leaves the samples that were reserved as if nobody had", "[label]") {
+  const toy::Folder folder;
+  int calls = 0;
+  std::atomic<bool> stop{false};
+  const auto stopping = [&](const Values& x) {
+    if (++calls == 3) stop = true;
+    return toy::solve(x);
+  };
+  DriverOptions options = toy::options(folder / "c");
+  options.resume = Resume::if_present;
+  Pools pools = toy::pools();
+  pools.labeled = Values(sobol(toy::space(), 16));
+  const auto run_once = [&](FunctionLabel label) {
+    Driver driver(options, pools, toy::ensemble(), MaxVariance({.max_samples = 4}), std::move(label), Metrics(Rmse()),
+                  toy::loop());
+    driver.stop_when(stop);
+    return driver.run();
+  };
+  CHECK(run_once({{.provides = {"y"}}, stopping}) == RunStatus::stopped);
+  CHECK(calls == 3);
+  {
+    const Ledger ledger = Ledger::open_read_only(folder / "c" / "ledger.sqlite", folder / "c" / "labels" / "objects");
+    CHECK(ledger.counts().simulations == 3);
+    CHECK(ledger.count(SampleState::queued) == 13);
+    for (const SampleId id : ledger.in_state(SampleState::queued)) CHECK(ledger.attempts(id).empty());
+  }
+  stop = false;
+  CHECK(run_once(toy::label()) == RunStatus::finished);
 }
 
 TEST_CASE("a function says that a design is infeasible, and that is no failure", "[label]") {

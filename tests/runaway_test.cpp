@@ -220,6 +220,20 @@ TEST_CASE("R12: a full disk ends the phase with the sample queued", "[label][r12
   });
 }
 
+TEST_CASE("R12: a simulation that ended on a full disk, with its output, is not simulated again", "[label][r12]") {
+  const toy::Folder folder;
+  with_a_small_disk(folder / "disk", [&] {
+    Queue queue(folder / "disk", 1);
+    ProcessLabelOptions options = guarded(
+        "echo '{\"y\": 3}' > out.json; head -c 100000 /dev/zero | tr '\\0' x; "
+        "head -c 10000000 /dev/zero > big 2>/dev/null; exit 0");
+    options.outputs = {{"y", "out.json#/y"}};
+    run(ProcessLabel(options), queue);
+    child::require(queue.accepted.size() == 1, "the label is taken");
+    child::require(queue.accepted.begin()->second.scalar("y") == 3, "as it was computed");
+  });
+}
+
 TEST_CASE("R12: input files that do not fit on the disk end the phase with the sample queued", "[label][r12]") {
   const toy::Folder folder;
   with_a_small_disk(folder / "disk", [&] {

@@ -50,7 +50,7 @@ std::unique_ptr<Store> filled(const fs::path& folder) {
     const store::Start start{.id = 100 + i, .directory = "simulations/" + std::to_string(i), .handle = "h"};
     ledger->start({&start, 1}, Durable::now);
     const std::string label = label_of(100 + i);
-    Ended ended{.id = 100 + i, .seconds = 1.5, .solver = "9.1"};
+    store::Ended ended{.id = 100 + i, .seconds = 1.5, .solver = "9.1"};
     if (i % 4 == 3) {
       ended.state = SampleState::failed;
       ended.outcome = "refused";
@@ -90,9 +90,10 @@ std::string content_of(const Store& store) {
     const RoundRow row = *store.round(round);
     all << row.round << row.state_json << row.state_tensors << row.picks_file << row.labels_file << '\n';
   }
-  store.for_each_archived([&](const ArchiveRow& row, std::string_view inputs, std::string_view labels) {
-    all << row.fingerprint << row.source << inputs << labels << '\n';
-  });
+  store.for_each_archived(/*unused=*/false,
+                          [&](const ArchiveRow& row, std::string_view inputs, std::string_view labels) {
+                            all << row.fingerprint << row.source << inputs << labels << '\n';
+                          });
   for (const auto& [round, seconds] : store.clock()) all << round << ' ' << seconds << '\n';
   return all.str();
 }
@@ -346,12 +347,12 @@ TEST_CASE("what was read of the queue is known to be old when the queue was chan
   const store::Start labeled_one{.id = 201, .directory = "d"};
   ledger->start({&labeled_one, 1}, Durable::now);
   const std::string label = label_of(201);
-  const Ended done{.id = 201, .seconds = 1, .labels = label};
+  const store::Ended done{.id = 201, .seconds = 1, .labels = label};
   has_changed();
   ledger->end({&done, 1});
   CHECK_FALSE(has_changed());
   ledger->start({&start, 1}, Durable::now);
-  const Ended again{.id = 200, .attempt = 2, .state = SampleState::queued, .outcome = "failed", .seconds = 1};
+  const store::Ended again{.id = 200, .attempt = 2, .state = SampleState::queued, .outcome = "failed", .seconds = 1};
   has_changed();
   ledger->end({&again, 1});
   CHECK(has_changed());

@@ -102,25 +102,6 @@ struct Pools {
   AnyPool test = {};        ///< only ever measured
 };
 
-/// What came of one simulation, for `Driver::tell`.
-struct Outcome {
-  std::optional<Values> labels;
-  std::string reason = {};            ///< without labels: why there are none
-  Verdict verdict = Verdict::failed;  ///< and what that means
-};
-
-/// A simulation that gave its labels.
-inline Outcome done(Values labels) { return {.labels = std::move(labels)}; }
-/// A simulation that gave none. \param retry puts the sample back into the queue.
-inline Outcome failed(std::string reason, bool retry = false) {
-  return {.labels = std::nullopt, .reason = std::move(reason), .verdict = retry ? Verdict::retry : Verdict::failed};
-}
-
-/// A simulation that found its design impossible: the sample is set aside for good, and is no failure.
-inline Outcome infeasible(std::string reason) {
-  return {.labels = std::nullopt, .reason = std::move(reason), .verdict = Verdict::infeasible};
-}
-
 /// The outcome of one sample that was asked for.
 struct Told {
   SampleId id = -1;

@@ -115,6 +115,13 @@ struct SampleRecord {
   std::vector<LedgerAttempt> attempts;
 };
 
+/// A sample that has labels.
+struct LabeledSample {
+  LedgerEntry entry;
+  Values inputs;
+  Values labels;
+};
+
 /// A sample in the order of integration, its tensors as the bytes of safetensors files.
 struct IntegratedRow {
   SampleId id;
@@ -156,8 +163,9 @@ class Ledger {
  public:
   static constexpr int format = 3;
   /// Of the rules by which a campaign chooses, as this version has them. Grows when a campaign would choose otherwise;
-  /// before 3 every component of a target counted as one, now every target does.
-  static constexpr std::int64_t current_behavior = 3;
+  /// before 3 every component of a target counted as one, now every target does; before 4 imported labels answered
+  /// candidates alone.
+  static constexpr std::int64_t current_behavior = 4;
   /// Tensors of a sample that need more bytes than this go to a file of their own.
   static constexpr std::size_t largest_inline = 64 * 1024;
 
@@ -260,6 +268,8 @@ class Ledger {
   /// Adds labels from elsewhere. \return how many were new.
   std::int64_t add_to_archive(std::span<const ArchivedLabel> labels);
   std::int64_t archive_size() const;
+  /// By fingerprint. \param unused only those whose inputs no sample has.
+  std::vector<ArchivedLabel> archived_labels(bool unused = false) const;
   /// Whether there is any label that could answer another sample.
   bool has_answers() const;
   /// Whether a sample of this content would be answered.
@@ -299,6 +309,8 @@ class Ledger {
   std::vector<Values> inputs(std::span<const SampleId> ids) const;
   /// Errors: `CheckpointError` for a sample without labels.
   Values labels(SampleId id) const;
+  /// These samples, in their order, from one look at each. Errors: `CheckpointError` for one without labels.
+  std::vector<LabeledSample> labeled(std::span<const SampleId> ids) const;
   std::vector<LedgerAttempt> attempts(SampleId id) const;
   /// The last attempt of each sample in a state, by id, without what was refused.
   std::vector<std::pair<SampleId, LedgerAttempt>> last_attempts(SampleState state) const;
@@ -328,7 +340,6 @@ class Ledger {
   void restore_counters(std::int64_t sequence, std::int64_t next_place);
   /// Recorded times, by round.
   std::vector<std::pair<std::int64_t, double>> recorded_seconds() const;
-  std::vector<ArchivedLabel> archived_labels() const;
   /// @}
 
  private:

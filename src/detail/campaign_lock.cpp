@@ -2,6 +2,7 @@
 #include "current_ledger.hpp"
 #include "database_copy.hpp"
 #include "lease.hpp"
+#include "moved.hpp"
 
 #include "../store/sqlite.hpp"
 
@@ -11,6 +12,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -73,7 +75,11 @@ void settle(const fs::path& copy, const fs::path& of) {
 CampaignLock::CampaignLock(const fs::path& directory, Storage storage, Damaged damaged)
     : CampaignLock(directory, storage, damaged, LeaseRules()) {}
 
-CampaignLock::CampaignLock(const fs::path& directory, Storage storage, Damaged damaged, const LeaseRules& rules) {
+CampaignLock::CampaignLock(const fs::path& directory, Storage storage, Damaged damaged, const LeaseRules& rules)
+    : path_(fs::absolute(directory)) {
+  Descriptor place(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (place.get() < 0)
+    throw CheckpointError({"assay.file", directory.string(), "to open the directory", std::strerror(errno), ""});
   const fs::path file = directory / "lock";
   Descriptor opened(::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644));
   if (opened.get() < 0) throw CheckpointError({"assay.file", file.string(), "to open it", std::strerror(errno), ""});
@@ -98,9 +104,13 @@ CampaignLock::CampaignLock(const fs::path& directory, Storage storage, Damaged d
     throw CheckpointError({"assay.file", file.string(), "to write the holder's name to it", std::strerror(errno), ""});
   }
   descriptor_ = opened.release();
+  directory_ = place.release();
 }
 
-CampaignLock::~CampaignLock() { ::close(descriptor_); }
+CampaignLock::~CampaignLock() {
+  ::close(descriptor_);
+  ::close(directory_);
+}
 
 /// Its writer is gone: it is gone on with. It may live: it keeps its file, and what stands in it now is copied.
 void CampaignLock::take_ledger(const fs::path& directory, Damaged damaged) {
@@ -127,6 +137,12 @@ void CampaignLock::take_ledger(const fs::path& directory, Damaged damaged) {
 }
 
 void CampaignLock::check() const {
+  struct stat opened {
+  }, there{};
+  const bool is_there = ::stat(path_.c_str(), &there) == 0;
+  if (!is_there && (errno == ENOENT || errno == ENOTDIR)) fail_as_moved(path_);
+  if (is_there && ::fstat(directory_, &opened) == 0 && (there.st_dev != opened.st_dev || there.st_ino != opened.st_ino))
+    fail_as_moved(path_);
   if (lease_) lease_->check();
 }
 

@@ -7,7 +7,6 @@
 
 #include "../data/row_stacker.hpp"
 #include "../round_agreement.hpp"
-#include "moved.hpp"
 
 #include <assay/data/safetensors.hpp>
 
@@ -106,7 +105,6 @@ std::string Campaign::records_text() {
 }
 
 void Campaign::save_checkpoint() {
-  if (!std::filesystem::is_directory(options_.dir)) fail_as_moved(options_.dir);
   lock_->check();
   ledger_->sync();  // no checkpoint may know of more than the ledger holds after a power cut
   Checkpoint checkpoint;
@@ -317,7 +315,8 @@ void Campaign::stack_pools(std::int64_t integrated, bool labels_may_differ) {
 /// Those that are still in play where the campaign stands.
 void Campaign::restore_candidates() {
   renew_candidates();
-  const std::int64_t last = position_.round - (position_.phase > Phase::query ? 0 : 1);
+  const std::int64_t last = last_chosen_round();
+  drop_near_imported(last);
   if (last < 1) return;
   const std::vector<SampleId> ids = ledger_->picked(1, last);
   const std::unordered_set<SampleId> picked(ids.begin(), ids.end());

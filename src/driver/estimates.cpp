@@ -63,7 +63,7 @@ std::optional<ErrorInterval> interval_of(const ErrorSum& sum) {
 
 /// Before labels are folded in they are new to the learner: a free estimate of its error, biased by the selection but
 /// for those that were drawn uniformly.
-void Campaign::measure_prequentially(const std::vector<Sample>& samples) {
+void Campaign::measure_prequentially(const std::vector<Sample>& samples, const std::vector<LedgerEntry>& entries) {
   if (!position_.trained || options_.skip_metrology || position_.round == 0 || samples.empty()) return;
   const Values variance = target_variance(labeled_, learner_->targets());
   if (variance.empty()) return;
@@ -77,7 +77,7 @@ void Campaign::measure_prequentially(const std::vector<Sample>& samples) {
   MetricRecord found{position_.round, labeled_.size(), {{"prequential_rmse", errors.mean().sqrt().item<double>()}}};
   ErrorSum uniform;
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    if (ledger_->entry(samples[i].id).strategy != RandomShare::key) continue;
+    if (entries[i].strategy != RandomShare::key) continue;
     uniform.add({.count = 1, .mean = errors.const_data_ptr<double>()[i]});
   }
   if (uniform.count > 0) {

@@ -74,19 +74,19 @@ bool Campaign::fits_targets(const Values& labels) const {
   return known.empty() || schema_of_sample(labels.pick(learner_->targets())) == known;
 }
 
-/// Labels that are about to be folded in and cannot be learned, taken by a version that did not judge them: refused
-/// now. \return the others.
-std::vector<SampleId> Campaign::refuse_unusable(std::vector<SampleId> ids) {
-  std::erase_if(ids, [&](SampleId id) {
-    const Values labels = ledger_->labels(id);
-    const std::optional<std::string> reason = refusal(id, labels);
+/// Takes out labels that are about to be folded in and cannot be learned, taken by a version that did not judge them:
+/// they are refused now.
+void Campaign::refuse_unusable(std::vector<LabeledSample>& samples) {
+  std::erase_if(samples, [&](const LabeledSample& sample) {
+    const SampleId id = sample.entry.id;
+    const std::optional<std::string> reason = refusal(id, sample.labels);
     if (!reason) return false;
     const LedgerAttempt attempt = ledger_->attempts(id).back();
-    ledger_->fail(id, attempt.attempt, Failure("label refused: " + *reason), attempt.seconds.value_or(0), &labels);
+    ledger_->fail(id, attempt.attempt, Failure("label refused: " + *reason), attempt.seconds.value_or(0),
+                  &sample.labels);
     warn("sample " + std::to_string(id) + ": its label is refused: " + *reason);
     return true;
   });
-  return ids;
 }
 
 void Campaign::warn_of_left_out(const std::vector<SampleId>& ids) {

@@ -110,14 +110,26 @@ void Campaign::abandon_phase() {
   checkpoints_->flush();
 }
 
-std::optional<Job> Campaign::next() {
-  if (stop_requested()) return std::nullopt;
+/// Queues again what an earlier process left behind and this one did not take up.
+void Campaign::queue_what_was_left() {
   if (const std::int64_t lost = queue_left_again(/*asked_ones=*/false); lost > 0)
     warn(std::to_string(lost) + " interrupted simulations are queued again");
+}
+
+std::optional<Job> Campaign::next() {
+  if (stop_requested()) return std::nullopt;
+  queue_what_was_left();
   // What a power cut takes it takes the simulation with, unless that has a handle: that is synced, and this with it.
   std::vector<Job> jobs = start(1, Durable::with_next);
   if (jobs.empty()) return std::nullopt;
   return std::move(jobs.front());
+}
+
+std::vector<Job> Campaign::reserve(std::int64_t count) {
+  if (stop_requested()) return {};
+  queue_what_was_left();
+  std::vector<QueuedSample> claimed = claim(count);
+  return jobs_of(claimed);
 }
 
 bool Campaign::fits(std::chrono::duration<double> time_limit) {
@@ -262,15 +274,11 @@ void Campaign::release(std::span<const SampleId> ids) {
   }
 }
 
-/// Claims up to `count` samples and marks them as running, in one commit. \param handle of each.
-std::vector<Job> Campaign::start(std::int64_t count, Durable durable, const std::string& handle) {
-  std::vector<QueuedSample> claimed = claim(count);
-  std::vector<SampleId> ids;
-  for (const QueuedSample& sample : claimed) ids.push_back(sample.entry.id);
+/// Claimed samples as jobs. Where that fails they are released.
+std::vector<Job> Campaign::jobs_of(std::vector<QueuedSample>& claimed) {
   std::vector<Job> jobs;
   try {
     const SimulationFolders folders(options_.dir, options_.scratch, ledger_->campaign_id());
-    std::vector<Start> starts;
     std::vector<Values> inputs = inputs_of(claimed);
     for (const auto& [entry, taken] : claimed) {
       jobs.push_back({.id = entry.id,
@@ -280,17 +288,59 @@ std::vector<Job> Campaign::start(std::int64_t count, Durable durable, const std:
                       .directory = folders.directory(entry.id, entry.attempts + 1),
                       .seed = random_.with("simulation").with(entry.id).bits(),
                       .purpose = entry.purpose});
-      starts.push_back({entry.id, folders.in_ledger(jobs.back().directory), handle});
     }
-    if (!starts.empty()) ledger_->start_attempts(starts, durable);
   } catch (...) {
-    const std::lock_guard lock(queue_mutex_);
-    release(ids);
-    ahead_as_of_ = -1;  // they still stand in the queue
+    std::vector<SampleId> ids;
+    for (const QueuedSample& sample : claimed) ids.push_back(sample.entry.id);
+    unclaim(ids);
     throw;
   }
-  have_started(ids);
   return jobs;
+}
+
+/// Releases samples that still stand in the queue.
+void Campaign::unclaim(std::span<const SampleId> ids) {
+  const std::lock_guard lock(queue_mutex_);
+  release(ids);
+  ahead_as_of_ = -1;
+}
+
+/// Claims up to `count` samples and marks them as running, in one commit. \param handle of each.
+std::vector<Job> Campaign::start(std::int64_t count, Durable durable, const std::string& handle) {
+  std::vector<QueuedSample> claimed = claim(count);
+  std::vector<Job> jobs = jobs_of(claimed);
+  std::vector<SampleId> ids;
+  for (const Job& job : jobs) ids.push_back(job.id);
+  try {
+    start_reserved(ids, durable, handle);
+  } catch (...) {
+    unclaim(ids);
+    throw;
+  }
+  return jobs;
+}
+
+/// Marks those that are only reserved as running, in one commit. \return the others.
+std::vector<SampleId> Campaign::start_reserved(std::span<const SampleId> ids, Durable durable,
+                                               const std::string& handle) {
+  const SimulationFolders folders(options_.dir, options_.scratch, ledger_->campaign_id());
+  std::vector<SampleId> reserved, others;
+  std::vector<Start> starts;
+  {
+    const std::lock_guard lock(queue_mutex_);
+    for (const SampleId id : ids) {
+      const auto running = running_.find(id);
+      if (running == running_.end() || running->second.started) {
+        others.push_back(id);
+        continue;
+      }
+      reserved.push_back(id);
+      starts.push_back({id, folders.in_ledger(folders.directory(id, running->second.attempt)), handle});
+    }
+  }
+  if (!starts.empty()) ledger_->start_attempts(starts, durable);
+  have_started(reserved);
+  return others;
 }
 
 void Campaign::have_started(std::span<const SampleId> ids) {

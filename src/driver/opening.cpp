@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a campaign directory is opened: for a campaign that begins, or one that goes on.
 #include "../detail/current_ledger.hpp"
-#include "../label/simulation_files.hpp"
 #include "../store/hardening.hpp"
 #include "../round_agreement.hpp"
-#include "moved.hpp"
 
 #include <assay/detail/campaign.hpp>
 #include <assay/detail/file_system.hpp>
@@ -114,7 +112,7 @@ void Campaign::open() {
     learner_->count_components();
     rules_ = learner_->target_rules();
   }
-  checkpoints_.emplace(options_.dir, options_.keep_checkpoints);
+  checkpoints_.emplace(options_.dir, options_.keep_checkpoints, [this] { lock_->check(); });
   log_.emplace(options_.dir / "log.jsonl", ledger_->campaign_id());
   bool continued = false;
   if (ledger_was_there) {
@@ -183,10 +181,7 @@ bool Campaign::open_ledger() {
     ledger_.emplace(Ledger::create(file, new_campaign_id(), objects, begun_configuration().dump(), journal));
     if (file != copy) ledger_->copy_to(copy);
   }
-  ledger_->set_guard([this, place = place_of(options_.dir)] {
-    if (place_of(options_.dir) != place) fail_as_moved(options_.dir);
-    lock_->check();
-  });
+  ledger_->set_guard([this] { lock_->check(); });
   return there;
 }
 

@@ -175,6 +175,7 @@ std::vector<NewEntry> Campaign::choose(const std::function<Selection(const Query
                          .inputs = sample.values,
                          .fingerprint = content_of(sample.values)});
     }
+    append_imported(entries);
     return entries;
   }
   const GuestScope scope;
@@ -184,6 +185,7 @@ std::vector<NewEntry> Campaign::choose(const std::function<Selection(const Query
   if (inputs.remaining_budget && static_cast<std::int64_t>(entries.size()) > *inputs.remaining_budget) {
     entries.erase(entries.begin() + *inputs.remaining_budget, entries.end());
   }
+  append_imported(entries);
   return entries;
 }
 
@@ -207,47 +209,51 @@ void Campaign::query(const std::function<Selection(const QueryInputs&)>& select)
   std::unordered_set<std::int64_t> picked;
   for (const SampleId id : ids) picked.insert(id - first_candidate_id_);
   std::erase_if(live_, [&](std::int64_t row_in_pool) { return picked.contains(row_in_pool); });
+  drop_near_imported(position_.round);
   say(std::to_string(ids.size()) + " samples picked");
   end_phase(Phase::labeling, position_.round);
 }
 
-/// A sample as the pools hold it: inputs as they were chosen, targets as they were simulated.
-Values Campaign::sample_values(SampleId id) const {
-  Values values = ledger_->inputs(id).pick(learner_->inputs());
-  return values.merge(ledger_->labels(id).pick(learner_->targets()));
+/// What is to be folded in: what the ledger already has of this round beyond what the pools hold, where the round is
+/// gone through again; else what has labels by now. \param recorded which of the two.
+std::vector<LabeledSample> Campaign::to_integrate(bool& recorded) {
+  std::vector<SampleId> ids;
+  for (const LedgerEntry& entry : ledger_->entries(ledger_->integrated(integrated_))) {
+    if (entry.integrated_in == position_.round) ids.push_back(entry.id);
+  }
+  recorded = !ids.empty();
+  if (recorded) return ledger_->labeled(ids);
+  for (const LedgerEntry& entry : ledger_->entries(ledger_->not_integrated())) {
+    if (entry.round <= position_.round) ids.push_back(entry.id);
+  }
+  std::vector<LabeledSample> labeled = ledger_->labeled(ids);
+  refuse_unusable(labeled);
+  return labeled;
 }
 
 void Campaign::integrate() {
   begin_phase();
-  // What the ledger already has of this round beyond what the pools hold: the round is gone through again.
-  std::vector<SampleId> ids;
-  for (const SampleId id : ledger_->integrated(integrated_)) {
-    if (ledger_->entry(id).integrated_in == position_.round) ids.push_back(id);
-  }
-  const bool recorded = !ids.empty();
-  if (!recorded) {
-    for (const SampleId id : ledger_->not_integrated()) {
-      if (ledger_->entry(id).round <= position_.round) ids.push_back(id);
+  bool recorded = false;
+  std::vector<LabeledSample> labeled = to_integrate(recorded);
+  std::vector<SampleId> ids, left_out;
+  std::vector<Sample> samples;  // as the pools hold them: inputs as they were chosen, targets as they were simulated
+  std::vector<LedgerEntry> entries;
+  for (auto& [entry, inputs, labels] : labeled) {
+    ids.push_back(entry.id);
+    if (recorded && !fits_targets(labels)) {
+      left_out.push_back(entry.id);
+      continue;
     }
-    ids = refuse_unusable(std::move(ids));
-  }
-  std::vector<Sample> samples;
-  std::vector<SampleId> left_out;
-  for (const SampleId id : ids) {
-    Sample sample{id, sample_values(id)};
-    if (recorded && !fits_targets(sample.values)) {
-      left_out.push_back(id);
-    } else {
-      samples.push_back(std::move(sample));
-    }
+    samples.push_back({entry.id, inputs.pick(learner_->inputs()).merge(labels.pick(learner_->targets()))});
+    entries.push_back(std::move(entry));
   }
   warn_of_left_out(left_out);
   warn_of_outliers(samples);
-  measure_prequentially(samples);
+  measure_prequentially(samples, entries);
   // The file first: what the ledger calls integrated can be rebuilt from it.
   if (!recorded)
     ledger_->integrate(position_.round, ids, write_labels_file(options_.dir, *ledger_, position_.round, ids));
-  for (const Sample& sample : samples) pool_of(ledger_->entry(sample.id).purpose).append({&sample, 1});
+  for (std::size_t i = 0; i < samples.size(); ++i) pool_of(entries[i].purpose).append({&samples[i], 1});
   if (!ids.empty()) integrated_ = *ledger_->entry(ids.back()).integrated + 1;
   pooled_ += static_cast<std::int64_t>(ids.size());
   end_phase(Phase::training, position_.round + 1);

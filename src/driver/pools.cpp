@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../data/row_stacker.hpp"
+#include "pool_rows.hpp"
 
 #include <assay/detail/campaign.hpp>
 #include <assay/detail/sha256.hpp>
@@ -16,36 +17,8 @@ namespace assay::detail {
 
 namespace {
 
-constexpr std::int64_t block_rows = 16384;
-
-std::vector<std::int64_t> counting(std::int64_t first, std::int64_t count) {
-  std::vector<std::int64_t> rows(static_cast<std::size_t>(count));
-  std::iota(rows.begin(), rows.end(), first);
-  return rows;
-}
-
-/// Calls `use(batch, first row)` for blocks of a pool.
-template <class Use>
-void for_each_block(const AnyPool& pool, Use use) {
-  for (std::int64_t first = 0; first < pool.size(); first += block_rows) {
-    use(pool.gather(counting(first, std::min(block_rows, pool.size() - first))), first);
-  }
-}
-
 std::span<const std::byte> bytes_of(const torch::Tensor& tensor) {
   return {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()};
-}
-
-/// The bytes of every row of a batch, field by field: equal strings are equal samples.
-std::vector<std::string> row_bytes(const Values& batch) {
-  std::vector<std::string> keys(static_cast<std::size_t>(batch_size(batch)));
-  for (const auto& [name, tensor] : batch) {
-    const torch::Tensor contiguous = tensor.contiguous();
-    const std::size_t width = keys.empty() ? 0 : contiguous.nbytes() / keys.size();
-    const char* data = static_cast<const char*>(contiguous.const_data_ptr());
-    for (std::size_t i = 0; i < keys.size(); ++i) keys[i].append(data + i * width, width);
-  }
-  return keys;
 }
 
 void require_fields(const AnyPool& pool, const std::vector<std::string>& fields, std::string_view name) {
@@ -156,6 +129,7 @@ void Campaign::renew_candidates() {
   first_candidate_id_ = first_fresh_id_ + (round - 1) * fresh_.size();
   drawn_for_ = position_.round;
   drop_known_candidates();
+  drop_near_imported(last_chosen_round());
 }
 
 /// What no candidate is to be again: samples with labels, and of those drawn anew what was chosen in earlier rounds.

@@ -175,13 +175,31 @@ void Campaign::know_duration(const Job& job) {
 }
 
 bool Campaign::accept(const Job& job, const Values& labels) {
-  know_duration(job);
+  const Ended ended{job, done(labels)};
+  return tell({&ended, 1}).front();
+}
+
+std::vector<bool> Campaign::tell(std::span<const Ended> ended) {
+  std::vector<Told> outcomes;
+  std::vector<SampleId> ids;
   std::string solver;
   {
     const std::lock_guard lock(queue_mutex_);
     solver = solver_version_;
   }
-  return tell(Told{.id = job.id, .outcome = done(labels), .attempt = job.attempt, .solver = std::move(solver)});
+  for (const auto& [job, outcome] : ended) {
+    know_duration(job);
+    ids.push_back(job.id);
+    outcomes.push_back({.id = job.id, .outcome = outcome, .attempt = job.attempt, .solver = solver});
+  }
+  start_reserved(ids, Durable::with_next, {});
+  std::vector<TellResult> results = tell_each(outcomes);
+  std::vector<bool> taken;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (results[i].error) throw LabelError(std::move(*results[i].error));
+    taken.push_back(outcomes[i].outcome.labels && results[i].kind != TellResult::Kind::refused);
+  }
+  return taken;
 }
 
 void Campaign::fail(const Job& job, const Failure& failure) {
@@ -275,23 +293,7 @@ std::vector<Sample> Campaign::ask(std::int64_t count, Asked asked) {
 
 void Campaign::keep_asked(std::span<const SampleId> ids) {
   const std::string handle(asked_handle);
-  const SimulationFolders folders(options_.dir, options_.scratch, ledger_->campaign_id());
-  std::vector<SampleId> reserved, started;
-  std::vector<Start> starts;
-  {
-    const std::lock_guard lock(queue_mutex_);
-    for (const SampleId id : ids) {
-      const auto running = running_.find(id);
-      if (running == running_.end() || running->second.started) {
-        started.push_back(id);
-        continue;
-      }
-      reserved.push_back(id);
-      starts.push_back({id, folders.in_ledger(folders.directory(id, running->second.attempt)), handle});
-    }
-  }
-  if (!starts.empty()) ledger_->start_attempts(starts, Durable::now);
-  have_started(reserved);
+  const std::vector<SampleId> started = start_reserved(ids, Durable::now, handle);
   if (!started.empty()) ledger_->set_handle(started, handle);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulation_files.hpp"
+#include "valid_utf8.hpp"
 
 #include <assay/detail/files.hpp>
 #include <assay/error.hpp>
@@ -17,6 +18,7 @@
 #include <cstring>
 #include <fstream>
 #include <string_view>
+#include <utility>
 
 namespace assay::detail {
 
@@ -146,7 +148,9 @@ SimulationOrder read_order(const fs::path& directory) {
   }
 }
 
-void write_outcome(const fs::path& directory, const SimulationOutcome& outcome, const std::string& mark) {
+namespace {
+
+std::string text_of(const SimulationOutcome& outcome, const std::string& mark) {
   const Json json{{"format", format},
                   {"mark", mark},
                   {"end", kinds.at(static_cast<std::size_t>(outcome.kind))},
@@ -154,11 +158,59 @@ void write_outcome(const fs::path& directory, const SimulationOutcome& outcome, 
                   {"seconds", outcome.seconds},
                   {"problem", outcome.problem},
                   {"output", outcome.tail}};
+  // A path in `problem` may hold any bytes.
+  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+void write_outcome(const fs::path& directory, const SimulationOutcome& outcome, const std::string& mark) {
   const fs::path file = directory / own_folder / outcome_file;
   detail::remove_all(file);
   detail::remove_all(file.string() + ".writing");
-  // A path in `problem` may hold any bytes.
-  write_file(file, json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  write_file(file, text_of(outcome, mark));
+}
+
+OutcomeRoom::OutcomeRoom(fs::path directory)
+    : directory_(std::move(directory)), file_(directory_ / own_folder / "outcome_room") {
+  fd_ = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+  if (fd_ < 0) return;
+  const std::string bytes(room, ' ');  // written, not only asked for: no file system forgets those
+  if (::write(fd_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()) && ::fsync(fd_) == 0) return;
+  ::close(std::exchange(fd_, -1));
+  ::unlink(file_.c_str());
+}
+
+OutcomeRoom::~OutcomeRoom() {
+  if (fd_ < 0) return;
+  ::close(fd_);
+  std::error_code gone;  // by `write`, or by the program
+  fs::remove(file_, gone);
+}
+
+void OutcomeRoom::write(SimulationOutcome outcome, const std::string& mark) {
+  try {
+    return write_outcome(directory_, outcome, mark);
+  } catch (const CheckpointError&) {
+    std::string text = text_of(outcome, mark);
+    while (text.size() > room && !outcome.tail.empty()) {
+      outcome.tail = valid_utf8(outcome.tail.substr(outcome.tail.size() - outcome.tail.size() / 2));
+      text = text_of(outcome, mark);
+    }
+    if (!write_into_room(text)) throw;
+  }
+}
+
+/// Over the bytes that are there, and given its name. \return whether it could be.
+bool OutcomeRoom::write_into_room(const std::string& text) {
+  struct stat held {
+  }, there{};
+  const bool is_ours = fd_ >= 0 && ::fstat(fd_, &held) == 0 && ::lstat(file_.c_str(), &there) == 0 &&
+                       held.st_dev == there.st_dev && held.st_ino == there.st_ino;
+  if (!is_ours || text.size() > room) return false;
+  return ::pwrite(fd_, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()) &&
+         ::ftruncate(fd_, static_cast<off_t>(text.size())) == 0 &&
+         ::rename(file_.c_str(), (directory_ / own_folder / outcome_file).c_str()) == 0;
 }
 
 std::optional<SimulationOutcome> read_outcome(const fs::path& directory, const std::string& mark) {

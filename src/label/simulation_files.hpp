@@ -69,6 +69,23 @@ SimulationOrder read_order(const std::filesystem::path& directory);
 
 /// Under a temporary name, renamed: it is there whole, or not at all. Whatever the program left under these names goes.
 void write_outcome(const std::filesystem::path& directory, const SimulationOutcome& outcome, const std::string& mark);
+/// Room for that on the disk, taken before a program fills it: what it came to is known all the same.
+class OutcomeRoom {
+ public:
+  /// No room is no error, until it is needed.
+  explicit OutcomeRoom(std::filesystem::path directory);
+  OutcomeRoom(const OutcomeRoom&) = delete;
+  OutcomeRoom& operator=(const OutcomeRoom&) = delete;
+  ~OutcomeRoom();
+  /// As `write_outcome`; on a full disk with as much of the program's output as there is room for.
+  void write(SimulationOutcome outcome, const std::string& mark);
+
+ private:
+  bool write_into_room(const std::string& text);
+
+  std::filesystem::path directory_, file_;
+  int fd_ = -1;
+};
 /// Nothing while there is none with this mark.
 std::optional<SimulationOutcome> read_outcome(const std::filesystem::path& directory, const std::string& mark);
 

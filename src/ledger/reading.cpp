@@ -220,6 +220,23 @@ void Ledger::for_each_pick(
 
 Values Ledger::labels(SampleId id) const { return detail::tensors_from(impl_->store->labels(id), id); }
 
+std::vector<LabeledSample> Ledger::labeled(std::span<const SampleId> ids) const {
+  std::vector<LabeledSample> found;
+  detail::RunStacker inputs, labels;
+  impl_->store->for_each_labeled(ids, [&](const store::SampleRow& row, std::span<const std::byte> of_inputs,
+                                          std::span<const std::byte> of_labels) {
+    found.push_back({.entry = detail::entry_from(row), .inputs = {}, .labels = {}});
+    inputs.add(of_inputs, detail::place_of(row.id));
+    labels.add(of_labels, detail::place_of(row.id));
+  });
+  std::vector<Values> input_rows = detail::rows_of(inputs.take()), label_rows = detail::rows_of(labels.take());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    found[i].inputs = std::move(input_rows[i]);
+    found[i].labels = std::move(label_rows[i]);
+  }
+  return found;
+}
+
 std::optional<std::string> Ledger::label_object(SampleId id) const { return impl_->store->label_object(id); }
 std::vector<std::string> Ledger::objects_in_use() const { return impl_->store->objects_in_use(); }
 
@@ -249,14 +266,15 @@ SampleRecord Ledger::record(SampleId id) const {
 
 std::vector<std::pair<std::int64_t, double>> Ledger::recorded_seconds() const { return impl_->store->clock(); }
 
-std::vector<ArchivedLabel> Ledger::archived_labels() const {
+std::vector<ArchivedLabel> Ledger::archived_labels(bool unused) const {
   std::vector<ArchivedLabel> labels;
-  impl_->store->for_each_archived([&](const store::ArchiveRow& row, std::string_view inputs, std::string_view columns) {
-    labels.push_back({.fingerprint = row.fingerprint,
-                      .inputs = from_safetensors(std::as_bytes(std::span(inputs)), row.source),
-                      .labels = from_safetensors(std::as_bytes(std::span(columns)), row.source),
-                      .source = row.source});
-  });
+  impl_->store->for_each_archived(
+      unused, [&](const store::ArchiveRow& row, std::string_view inputs, std::string_view columns) {
+        labels.push_back({.fingerprint = row.fingerprint,
+                          .inputs = from_safetensors(std::as_bytes(std::span(inputs)), row.source),
+                          .labels = from_safetensors(std::as_bytes(std::span(columns)), row.source),
+                          .source = row.source});
+      });
   return labels;
 }
 

@@ -38,6 +38,9 @@ inline constexpr const char* round_by_number =
 inline constexpr const char* all_archived =
     "SELECT fingerprint, source, inputs_digest, labels_digest, digest, inputs, labels FROM archive ORDER BY "
     "fingerprint";
+inline constexpr const char* unused_archived =
+    "SELECT fingerprint, source, inputs_digest, labels_digest, digest, inputs, labels FROM archive WHERE NOT EXISTS "
+    "(SELECT 1 FROM sample WHERE sample.fingerprint = archive.fingerprint) ORDER BY fingerprint";
 inline constexpr const char* archived_by_content =
     "SELECT fingerprint, source, inputs_digest, labels_digest, digest, inputs, labels FROM archive WHERE fingerprint = "
     "?";

@@ -121,7 +121,7 @@ std::string Store::labels(std::int64_t id) const {
     const SampleRow sample = sample_from(row);
     if (sample.labels) return tensors(row, 15, *sample.labels, name_of(id));
   }
-  throw CheckpointError({"assay.ledger.labels", file().string(), "labels of sample " + std::to_string(id), "none", ""});
+  throw_unlabeled(id);
 }
 
 std::vector<std::pair<AttemptRow, std::optional<std::string>>> Store::attempts(std::int64_t id) const {
@@ -152,9 +152,9 @@ std::optional<ArchiveRow> Store::archived(const std::string& fingerprint) const 
 }
 
 void Store::for_each_archived(
-    const std::function<void(const ArchiveRow&, std::string_view, std::string_view)>& use) const {
+    bool unused, const std::function<void(const ArchiveRow&, std::string_view, std::string_view)>& use) const {
   const std::lock_guard lock(mutex_);
-  Statement rows = database_.prepare(sql::all_archived);
+  Statement rows = database_.prepare(unused ? sql::unused_archived : sql::all_archived);
   while (rows.next()) {
     const ArchiveRow row = archive_from(rows);
     use(row, tensors(rows, 5, row.inputs, row.source), tensors(rows, 6, row.labels, row.source));
@@ -209,21 +209,33 @@ std::int64_t Store::answered_after(std::int64_t round) const {
   return row.integer(0);
 }
 
-void Store::for_each_integrated(
-    std::int64_t first, std::int64_t last,
-    const std::function<void(const SampleRow&, std::span<const std::byte>, std::span<const std::byte>)>& use) const {
+/// Shows a row of all columns, inputs and labels.
+void Store::show_labeled(const Statement& row, const SampleRow& sample, const LabeledUse& use) const {
+  const std::string name = name_of(sample.id);
+  const std::string inputs = tensors(row, 14, sample.inputs, name), labels = tensors(row, 15, *sample.labels, name);
+  use(sample, std::as_bytes(std::span(inputs)), std::as_bytes(std::span(labels)));
+}
+
+void Store::for_each_integrated(std::int64_t first, std::int64_t last, const LabeledUse& use) const {
   const std::lock_guard lock(mutex_);
   Statement rows = database_.prepare(sql::integrated_with_tensors);
   rows.all(first, last);
-  std::string inputs, labels;
-  const auto bytes = [&](int column, const Digest& digest, std::int64_t id, std::string& large) {
-    large = tensors(rows, column, digest, name_of(id));
-    return std::as_bytes(std::span(std::as_const(large)));
-  };
   while (rows.next()) {
     const SampleRow row = sample_from(rows);
     if (!row.labels) throw_damaged("sample " + std::to_string(row.id) + " was folded in and has no label");
-    use(row, bytes(14, row.inputs, row.id, inputs), bytes(15, *row.labels, row.id, labels));
+    show_labeled(rows, row, use);
+  }
+}
+
+void Store::for_each_labeled(std::span<const std::int64_t> ids, const LabeledUse& use) const {
+  const std::lock_guard lock(mutex_);
+  const Reading reading(database_);
+  for (const std::int64_t id : ids) {
+    Statement rows = database_.prepare(sql::sample_with_tensors);
+    if (!rows.all(id).next()) throw_unknown(id);
+    const SampleRow row = sample_from(rows);
+    if (!row.labels) throw_unlabeled(id);
+    show_labeled(rows, row, use);
   }
 }
 

@@ -208,6 +208,10 @@ void Store::throw_unknown(std::int64_t id) const {
       {"assay.ledger.sample", file().string(), "an entry for sample " + std::to_string(id), "none", ""});
 }
 
+void Store::throw_unlabeled(std::int64_t id) const {
+  throw CheckpointError({"assay.ledger.labels", file().string(), "labels of sample " + std::to_string(id), "none", ""});
+}
+
 bool Store::exists(const std::filesystem::path& file) {
   require_own_files(file);
   std::error_code error;

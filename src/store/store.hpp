@@ -148,6 +148,8 @@ class Store {
   std::vector<SampleRow> samples(std::span<const std::int64_t> ids) const;
   std::vector<SampleRow> samples_of(std::int64_t round) const;
   /// Samples with their inputs, checked; what is shown lives until `use` returns.
+  using LabeledUse =
+      std::function<void(const SampleRow&, std::span<const std::byte> inputs, std::span<const std::byte> labels)>;
   using InputsUse = std::function<void(const SampleRow&, std::string_view inputs)>;
   void for_each_inputs(std::span<const std::int64_t> ids, const InputsUse& use) const;
   /// By rank.
@@ -165,7 +167,9 @@ class Store {
   std::vector<std::pair<AttemptRow, std::optional<std::string>>> attempts(std::int64_t id) const;
   WholeSample whole(std::int64_t id) const;
   std::optional<ArchiveRow> archived(const std::string& fingerprint) const;
+  /// \param unused only those whose inputs no sample has.
   void for_each_archived(
+      bool unused,
       const std::function<void(const ArchiveRow&, std::string_view inputs, std::string_view labels)>& use) const;
   std::vector<std::pair<std::int64_t, double>> clock() const;
   /// Ids that a query gives; its parameters are `values`.
@@ -196,9 +200,9 @@ class Store {
   /// Samples folded in until a round whose labels are copied or imported.
   std::int64_t answered_after(std::int64_t round) const;
   /// Samples in the order of integration, from place `first` to before `last`, with their tensors, checked.
-  void for_each_integrated(std::int64_t first, std::int64_t last,
-                           const std::function<void(const SampleRow&, std::span<const std::byte> inputs,
-                                                    std::span<const std::byte> labels)>& use) const;
+  void for_each_integrated(std::int64_t first, std::int64_t last, const LabeledUse& use) const;
+  /// These samples in their order, with their tensors, checked. Errors: `CheckpointError` for one without labels.
+  void for_each_labeled(std::span<const std::int64_t> ids, const LabeledUse& use) const;
   std::vector<std::string> objects_in_use() const;
   /// The digest of the object file that holds a sample's labels, if they are in one.
   std::optional<std::string> label_object(std::int64_t id) const;
@@ -217,6 +221,7 @@ class Store {
   void write_campaign(const CampaignRow& row);
   [[noreturn]] void throw_damaged(const std::string& what) const;
   [[noreturn]] void throw_unknown(std::int64_t id) const;
+  [[noreturn]] void throw_unlabeled(std::int64_t id) const;
 
   // group_commit.cpp
   struct Waiting {
@@ -249,6 +254,7 @@ class Store {
   std::string tensors(const Statement& row, int column, const Digest& digest, const std::string& where) const;
   static void require_tensors(const Statement& row, int column, const Digest& digest, std::int64_t id);
   void show_inputs(const Statement& row, const InputsUse& use) const;
+  void show_labeled(const Statement& row, const SampleRow& sample, const LabeledUse& use) const;
   SampleRow sample_from(const Statement& row, bool check = true) const;
   AttemptRow attempt_from(const Statement& row, bool check = true) const;
   RoundRow round_from(const Statement& row, bool check = true) const;

@@ -22,7 +22,7 @@ namespace jobs {
 using namespace assay;
 
 /// A queue in memory that keeps what came of every job.
-class Queue final : public LabelQueue {
+class Queue : public LabelQueue {
  public:
   struct Waiting {
     assay::SampleId id;

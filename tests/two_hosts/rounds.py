@@ -6,9 +6,12 @@ was reported twice; the samples of a writer stand together (no two wrote at the 
 """
 import argparse
 import concurrent.futures
+import json
 import os
+import pathlib
 import random
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -16,6 +19,7 @@ import xmlrpc.client
 
 VERSIONS = ("v3", "v3_nolock", "v4")
 FAULTS = ("undisturbed", "readers", "kill", "race", "clock", "pause")
+WITH_COMMAND = "campaign"  # only where --assay names the command, and the hosts have memory for it
 ADDRESSES = {"alpha": "10.77.0.11", "beta": "10.77.0.12"}
 LEASE_MS = 2000
 PATIENCE = 600  # seconds that anything may take, on a machine that has much else to do
@@ -26,14 +30,15 @@ class Broken(Exception):
 
 
 class Process:
-    def __init__(self, host, *arguments, step_at=0, step_signal=signal.SIGSTOP, folder=""):
+    def __init__(self, host, *arguments, step_at=0, step_signal=signal.SIGSTOP, folder="",
+                 program="/mnt/files/two_hosts_writer"):
         self.host = xmlrpc.client.ServerProxy(f"http://{ADDRESSES[host]}:7000", allow_none=True)
         environment = {}
         if step_at:
             environment = {"LD_PRELOAD": "/mnt/files/libtwo_hosts_steps.so", "STEP_AT": str(step_at),
                            "STEP_SIGNAL": str(int(step_signal)), "STEP_FOLDER": folder}
         self.what = f"{host}: {' '.join(map(str, arguments))} {environment.get('STEP_AT', '')}"
-        self.number = self.host.start(["/mnt/files/two_hosts_writer", *map(str, arguments)], environment)
+        self.number = self.host.start([program, *map(str, arguments)], environment)
 
     def lines(self):
         return self.host.lines(self.number)
@@ -196,11 +201,95 @@ def pause(folder, n):
     return judge(folder, [a, b, c], 15)
 
 
-def one(version, fault, n):
+SOLVER = """#!/bin/sh
+read x y <in.txt
+echo "$x $y" >>{folder}/calls
+sleep 0.3
+awk -v x="$x" -v y="$y" 'BEGIN {{ printf "{{\\"drag\\": %.17g}}\\n", sin(3 * x) * y }}' >out.json
+"""
+SAMPLES = 8 + 3 * 6
+
+
+def campaign_files(folder, seed):
+    """A campaign of 26 simulations whose solver writes down what it was called for."""
+    space = [{"name": "x", "low": -1, "high": 1}, {"name": "y", "low": 0, "high": 2}]
+    folder = pathlib.Path(folder)
+    (folder / "solver").write_text(SOLVER.format(folder=folder))
+    (folder / "solver").chmod(0o755)
+    (folder / "in.txt.in").write_text("{{x}} {{y}}\n")
+    (folder / "config.json").write_text(json.dumps({
+        "driver": {"max_rounds": 3, "seed": seed},
+        "pools": {"labeled": {"type": "sobol", "count": 8, "space": space},
+                  "unlabeled": {"type": "sobol", "count": 200, "skip": 8, "space": space}},
+        "learner": {"type": "ensemble", "inputs": ["x", "y"], "targets": ["drag"], "members": 2, "hidden": [8]},
+        "query": {"type": "variance", "max_samples": 6},
+        "label": {"type": "process", "command": [str(folder / "solver")], "provides": ["drag"], "parallel": 2,
+                  "templates": {"in.txt": str(folder / "in.txt.in")}, "outputs": {"drag": "out.json#/drag"}},
+        "loop": {"type": "default", "epochs": 4, "fine_tuning_epochs": 3}}))
+
+
+def command(assay, *arguments):
+    return subprocess.run([assay, *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def campaign(folder, n, seen, assay):
+    """The whole command: a campaign is killed on one host, gone on with on the other, killed there, and ended on the
+    first. \param folder as the hosts see it, and `seen` as the server does."""
+    first, second = ("alpha", "beta") if n % 2 else ("beta", "alpha")
+    seen.mkdir()
+    whole = seen.parent.parent / "files" / seen.name  # the same without any fault, on the server
+    for place in (whole, seen):
+        place.mkdir(exist_ok=True)
+        campaign_files(place, seed=n)
+    text = (seen / "config.json").read_text()  # the hosts have it elsewhere
+    (seen / "config.json").write_text(text.replace(str(seen), folder))
+    solver = (seen / "solver").read_text()
+    (seen / "solver").write_text(solver.replace(str(seen), folder))
+    command(assay, "new", whole / "c", "--config", whole / "config.json")
+    command(assay, "run", whole / "c")
+    Process(first, "new", f"{folder}/c", "--config", f"{folder}/config.json", program=assay).finish(0)
+    calls = seen / "calls"
+
+    def called():
+        return calls.read_text().count("\n") if calls.exists() else 0
+
+    def run(host, until):
+        """Until so many calls, then it is killed; without, until it ends. The lease of who was killed has to age."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            process = Process(host, "run", f"{folder}/c", program=assay)
+            while process.ended() is None and time.monotonic() < end:
+                if until and called() >= until:
+                    process.signal(signal.SIGKILL)
+                time.sleep(0.1)
+            if process.ended() in (0, -9):
+                return
+            if time.monotonic() > end or not any("assay.campaign.locked" in line for line in process.lines()):
+                raise Broken(f"{process.what}: ended with {process.ended()}: {process.lines()}")
+            Process(first, "show", f"{folder}/c", program=assay).finish(0)
+            time.sleep(1)
+
+    run(first, 5 + n % 7)
+    run(second, 14 + n % 9)
+    run(first, None)
+    lines = calls.read_text().splitlines()
+    if len(lines) != SAMPLES or len(set(lines)) != SAMPLES:
+        raise Broken(f"{SAMPLES} simulations, {len(lines)} calls of the solver for {len(set(lines))} designs")
+    command(assay, "check", seen / "c")
+    hashes = {command(assay, "hash", place / "c").split()[0] for place in (whole, seen)}
+    if len(hashes) != 1:
+        raise Broken(f"the campaign that was killed is another: {hashes}")
+    return len(lines)
+
+
+def one(version, fault, n, options):
     folder = f"/mnt/{version}/{version}_{fault}_{n}"
     began = time.monotonic()
     try:
-        accepted = globals()[fault](folder, n)
+        if fault == WITH_COMMAND:
+            accepted = campaign(folder, n, pathlib.Path(options.work) / "export" / f"{version}_{fault}_{n}", options.assay)
+        else:
+            accepted = globals()[fault](folder, n)
         return version, fault, n, accepted, None, time.monotonic() - began
     except Exception as error:  # pylint: disable=broad-except
         what = f"{type(error).__name__}: {error}"
@@ -232,17 +321,18 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--work", required=True)
     parser.add_argument("--versions", nargs="+", default=VERSIONS, choices=VERSIONS)
-    parser.add_argument("--faults", nargs="+", default=FAULTS, choices=FAULTS)
+    parser.add_argument("--faults", nargs="+", default=FAULTS, choices=(*FAULTS, WITH_COMMAND))
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--first", type=int, default=1, help="the first step that is stopped at")
     parser.add_argument("--every", type=int, default=1, help="steps from one round to the next")
+    parser.add_argument("--assay", help="the command, as hosts and server see it: for the fault 'campaign'")
     parser.add_argument("--at-once", type=int, default=4)
     options = parser.parse_args()
     wait_for_hosts()
     table = {}
     with concurrent.futures.ThreadPoolExecutor(options.at_once) as pool:
         # One of each before the second of any: a run that is cut short has tried them all.
-        waiting = [pool.submit(one, version, fault, options.first + options.every * i)
+        waiting = [pool.submit(one, version, fault, options.first + options.every * i, options)
                    for i in range(options.rounds) for fault in options.faults for version in options.versions
                    if i < 5 or fault not in ("undisturbed", "readers")]
         for done in concurrent.futures.as_completed(waiting):

@@ -187,6 +187,8 @@ class Campaign final : private LabelQueue {
 
   // labeling.cpp: the queue
   std::optional<Job> next() override;
+  std::vector<Job> reserve(std::int64_t count) override;
+  std::vector<bool> tell(std::span<const Ended> ended) override;
   bool accept(const Job& job, const Values& labels) override;
   void fail(const Job& job, const Failure& failure) override;
   void set_handle(const Job& job, const std::string& handle) override;
@@ -197,14 +199,18 @@ class Campaign final : private LabelQueue {
   std::vector<QueuedSample> claim(std::int64_t count);
   void read_ahead(std::int64_t count);
   std::vector<Values> inputs_of(std::vector<QueuedSample>& claimed) const;
+  std::vector<Job> jobs_of(std::vector<QueuedSample>& claimed);
   std::vector<Job> start(std::int64_t count, Durable durable, const std::string& handle = {});
+  std::vector<SampleId> start_reserved(std::span<const SampleId> ids, Durable durable, const std::string& handle);
+  void unclaim(std::span<const SampleId> ids);
+  void queue_what_was_left();
   void have_started(std::span<const SampleId> ids);
   void know_left_fingerprints();
   std::string fingerprint_of_left(SampleId id);
   void release(std::span<const SampleId> ids);
   std::optional<std::string> refusal(SampleId id, const Values& labels);
   void learn_target_schema();
-  std::vector<SampleId> refuse_unusable(std::vector<SampleId> ids);
+  void refuse_unusable(std::vector<LabeledSample>& samples);
   bool fits_targets(const Values& labels) const;
   void warn_of_left_out(const std::vector<SampleId>& ids);
   void warn_of_outliers(const std::vector<Sample>& samples);
@@ -224,12 +230,18 @@ class Campaign final : private LabelQueue {
   void end_telling(std::span<const SampleId> ids, const std::function<void()>& write);
   void simulation_ended(Event::Kind kind, std::string text);
 
+  // imported.cpp: labels that were paid for elsewhere, at inputs of their own
+  void append_imported(std::vector<NewEntry>& entries);
+  std::vector<ArchivedLabel> imported_elsewhere();
+  void drop_near_imported(std::int64_t last_round);
+  std::int64_t last_chosen_round() const;
+
   // phases.cpp
   std::vector<NewEntry> choose(const std::function<Selection(const QueryInputs&)>& select, const std::string& strategy);
   std::vector<NewEntry> entries_from(const Selection& selection, const std::string& strategy);
   Selection checked(Selection selection);
-  void measure_prequentially(const std::vector<Sample>& samples);
-  Values sample_values(SampleId id) const;
+  std::vector<LabeledSample> to_integrate(bool& recorded);
+  void measure_prequentially(const std::vector<Sample>& samples, const std::vector<LedgerEntry>& entries);
 
   DriverOptions options_;
   LearnerRef learner_;

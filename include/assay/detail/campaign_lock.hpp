@@ -35,14 +35,17 @@ class CampaignLock {
 
   /// The ledger of the campaign, which nobody else writes to; it may not exist yet.
   const std::filesystem::path& ledger() const noexcept { return ledger_; }
-  /// Throws `CheckpointError` `assay.campaign.lease_lost` if this process may no longer write. Behind a commit it says
-  /// whether the commit counts. Cost: nothing on local storage, else one read at the server of the files.
+  /// Throws `CheckpointError` if this process may no longer write: `assay.campaign.moved` where the directory stands no
+  /// longer where it was opened, `assay.campaign.lease_lost`. Behind a commit it says whether the commit counts. May be
+  /// called from any thread. Cost: a look at the directory; on shared storage one read at the server of the files.
   void check() const;
 
  private:
   void take_ledger(const std::filesystem::path& directory, Damaged damaged);
 
-  int descriptor_ = -1;
+  std::filesystem::path path_;
+  int directory_ = -1;   // of the directory, which has its place as long as this is open
+  int descriptor_ = -1;  // of the lock
   std::unique_ptr<Lease> lease_;
   std::filesystem::path ledger_;
 };

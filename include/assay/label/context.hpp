@@ -2,11 +2,13 @@
 #pragma once
 
 #include <assay/data/sample.hpp>
+#include <assay/label/outcome.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -28,13 +30,6 @@ struct Job {
       std::nullopt;  ///< it took, where the strategy knows better than the clock since `next`
 };
 
-/// What a simulation without a label means for its sample.
-enum class Verdict {
-  failed,      ///< set aside, until somebody asks for another attempt
-  retry,       ///< failed, and back in the queue for another attempt
-  infeasible,  ///< the design cannot be: no failure, and nothing to try again
-};
-
 /// Why a simulation gave no label.
 struct Failure {
   std::string reason;
@@ -53,6 +48,12 @@ class Infeasible : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// How a job ended.
+struct Ended {
+  Job job;
+  Outcome outcome;
+};
+
 /// Where jobs come from and outcomes go to: implemented by the campaign, and by tests.
 class LabelQueue {
  public:
@@ -66,6 +67,23 @@ class LabelQueue {
   virtual std::vector<Job> unfinished() { return {}; }
   virtual void give_back(const Job&) {}
   virtual void set_solver_version(const std::string&) {}
+  virtual std::vector<Job> reserve(std::int64_t count) {
+    std::vector<Job> jobs;
+    while (static_cast<std::int64_t>(jobs.size()) < count) {
+      std::optional<Job> job = next();
+      if (!job) break;
+      jobs.push_back(std::move(*job));
+    }
+    return jobs;
+  }
+  virtual std::vector<bool> tell(std::span<const Ended> ended) {
+    std::vector<bool> taken;
+    for (const auto& [job, outcome] : ended) {
+      taken.push_back(outcome.labels && accept(job, *outcome.labels));
+      if (!outcome.labels) fail(job, Failure(outcome.reason, outcome.verdict));
+    }
+    return taken;
+  }
 };
 
 /// What a label strategy is given: a durable queue of simulations. Every member may be called from any thread.
@@ -78,6 +96,9 @@ class LabelContext {
   std::optional<Job> next(std::chrono::duration<double> time_limit = {}) {
     return queue_->fits(time_limit) ? queue_->next() : std::nullopt;
   }
+  /// Up to `count` at once, for simulations so short that to mark each as running would cost more than they do: they
+  /// are reserved in this process alone, and the campaign remembers them when they are told.
+  std::vector<Job> reserve(std::int64_t count) { return queue_->reserve(count); }
   /// Simulations that an earlier process of this campaign had started, with a handle, and never ended: each is to be
   /// accepted, failed, or given back. To be asked before the first `next`, which queues them again.
   std::vector<Job> unfinished() { return queue_->unfinished(); }
@@ -88,6 +109,9 @@ class LabelContext {
   bool accept(const Job& job, const Values& labels) { return queue_->accept(job, labels); }
   /// Records that a simulation gave no label; durable when it returns.
   void fail(const Job& job, const Failure& failure) { queue_->fail(job, failure); }
+  /// How many simulations ended, durable in one commit when it returns. \return which of them gave labels that were
+  /// taken.
+  std::vector<bool> tell(std::span<const Ended> ended) { return queue_->tell(ended); }
   /// Remembers where the simulation runs (a process or scheduler id), so that a restart can find it: it is then among
   /// the `unfinished` ones.
   void set_handle(const Job& job, const std::string& handle) { queue_->set_handle(job, handle); }

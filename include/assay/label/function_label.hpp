@@ -35,6 +35,8 @@ struct FunctionLabelOptions {
 ///
 /// What the function throws becomes a failed simulation, with the text of the exception as the reason; an
 /// `assay::Infeasible` says that the design cannot be.
+/// Labels are durable one by one, but for calls that take microseconds: with one thread as many as take 5 ms together
+/// share a commit, and what a kill loses of them is called again.
 /// Errors: `LabelError` `assay.label.refused` at the end of a phase if the campaign refused most labels so far.
 class FunctionLabel {
  public:

@@ -33,13 +33,14 @@ int main(int argc, char** argv) {
     if (::chdir(argv[1]) != 0) throw std::system_error(errno, std::generic_category(), argv[1]);
     const std::filesystem::path directory = ".";
     const SimulationOrder order = read_order(directory);
+    OutcomeRoom room(directory);
     SimulationOutcome outcome;
     try {
       outcome = run_process(order, directory, [] { return told_to_end != 0; });
     } catch (const std::system_error& error) {
       outcome = {.kind = SimulationOutcome::Kind::not_started, .problem = error.what()};
     }
-    write_outcome(directory, outcome, order.mark);
+    room.write(outcome, order.mark);
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "assay_simulation: %s\n", error.what());

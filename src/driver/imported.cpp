@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// Labels that were paid for elsewhere, at inputs that are no candidate's: they are learned from as samples of their
+// own.
+#include "pool_rows.hpp"
+
+#include <assay/detail/campaign.hpp>
+
+#include <ATen/ops/cat.h>
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_set>
+
+namespace assay::detail {
+
+namespace {
+
+/// Their ids: no pool holds so many samples.
+constexpr SampleId first_imported_id = SampleId{1} << 52;
+/// Numbers that differ by less, in parts of the larger, are one that was rounded.
+constexpr double closeness = 1e-5;
+/// So are those that differ by less in parts of what the candidates span.
+constexpr double closeness_of_span = 1e-6;
+
+/// Rows of numbers, [rows, numbers of a sample].
+torch::Tensor numbers_of(const Values& batch) {
+  std::vector<torch::Tensor> columns;
+  for (const NamedTensor& field : batch)
+    columns.push_back(field.tensor.reshape({batch_size(batch), -1}).to(torch::kFloat64));
+  return at::cat(columns, 1).contiguous();
+}
+
+/// Which of those numbers may have been rounded; the others are equal, or different.
+std::vector<bool> may_be_rounded(const Values& batch) {
+  std::vector<bool> may;
+  for (const NamedTensor& field : batch)
+    may.insert(may.end(), static_cast<std::size_t>(field.tensor.numel() / std::max<std::int64_t>(1, batch_size(batch))),
+               field.tensor.is_floating_point());
+  return may;
+}
+
+/// Finds rows that are one of some samples, rounded.
+class Nearby {
+ public:
+  /// \param span of each number among the candidates.
+  Nearby(const Values& samples, torch::Tensor span)
+      : samples_(numbers_of(samples)), span_(std::move(span)), rounded_(may_be_rounded(samples)) {
+    const std::int64_t count = samples_.size(0);
+    for (std::int64_t i = 0; i < count; ++i) order_.push_back(row(samples_, i));
+    std::sort(order_.begin(), order_.end(), [](const double* a, const double* b) { return a[0] < b[0]; });
+  }
+
+  std::vector<std::int64_t> among(const Values& batch) const {
+    const torch::Tensor rows = numbers_of(batch);
+    std::vector<std::int64_t> found;
+    for (std::int64_t i = 0; i < rows.size(0); ++i) {
+      if (is_near(row(rows, i))) found.push_back(i);
+    }
+    return found;
+  }
+
+ private:
+  static const double* row(const torch::Tensor& rows, std::int64_t i) {
+    return rows.const_data_ptr<double>() + i * rows.size(1);
+  }
+  /// Of what was rounded to a candidate's number; one that is whole, as those of integers are, is written as it is.
+  double tolerance(std::size_t number, double value) const {
+    if (!rounded_[number] || std::nearbyint(value) == value) return 0;
+    return std::max(closeness * std::abs(value), closeness_of_span * span_.const_data_ptr<double>()[number]);
+  }
+  bool is_near(const double* candidate) const {
+    const double width = tolerance(0, candidate[0]);
+    auto sample = std::lower_bound(order_.begin(), order_.end(), candidate[0] - width,
+                                   [](const double* a, double first) { return a[0] < first; });
+    for (; sample != order_.end() && (*sample)[0] <= candidate[0] + width; ++sample) {
+      std::size_t number = 0;
+      while (number < rounded_.size() &&
+             std::abs((*sample)[number] - candidate[number]) <= tolerance(number, candidate[number]))
+        ++number;
+      if (number == rounded_.size()) return true;
+    }
+    return false;
+  }
+
+  torch::Tensor samples_, span_;
+  std::vector<bool> rounded_;
+  std::vector<const double*> order_;  // rows of samples_, by their first number
+};
+
+torch::Tensor span_of(const AnyPool& pool, const std::vector<std::string>& fields) {
+  torch::Tensor low, high;
+  for_each_block(pool, [&](const Values& batch, std::int64_t) {
+    const torch::Tensor rows = numbers_of(batch.pick(fields));
+    const torch::Tensor least = rows.amin(0), most = rows.amax(0);
+    low = low.defined() ? low.minimum(least) : least;
+    high = high.defined() ? high.maximum(most) : most;
+  });
+  return (high - low).contiguous();
+}
+
+}  // namespace
+
+/// The last round whose samples are chosen where the campaign stands.
+std::int64_t Campaign::last_chosen_round() const { return position_.round - (position_.phase > Phase::query ? 0 : 1); }
+
+/// Imported labels that answer nothing: no sample, no candidate and no sample of the pools has their inputs.
+std::vector<ArchivedLabel> Campaign::imported_elsewhere() {
+  std::vector<ArchivedLabel> imported;
+  // Campaigns of earlier behaviors go on as they began; where equal designs are replicates, none answers another.
+  if (ledger_->behavior() < 4 || options_.duplicates != Duplicates::reuse || ledger_->archive_size() == 0)
+    return imported;
+  imported = ledger_->archived_labels(/*unused=*/true);
+  const std::vector<std::string> inputs = learner_->inputs();
+  std::unordered_set<std::string> known;
+  const auto know = [&](const Values& batch) {
+    for (std::string& key : row_bytes(batch.pick(inputs))) known.insert(std::move(key));
+  };
+  std::optional<Schema> schema;
+  for (const TensorPool* pool : {&labeled_, &validation_, &test_}) {
+    if (pool->empty()) continue;
+    know(pool->all());
+    schema = schema_of_batch(pool->all().pick(inputs));
+  }
+  for_each_block(candidates_, [&](const Values& batch, std::int64_t) {
+    know(batch);
+    schema = schema_of_batch(batch.pick(inputs));
+  });
+  for (const auto& [purpose, sample] : unlabeled_at_start_) {
+    know(stack({sample.values}));
+    schema = schema_of_sample(sample.values.pick(inputs));
+  }
+  std::int64_t other = 0;
+  std::erase_if(imported, [&](const ArchivedLabel& label) {
+    const Values own = label.inputs.pick(inputs);
+    if (schema && schema_of_sample(own) != *schema) return ++other > 0;
+    return known.contains(row_bytes(stack({own})).front());
+  });
+  if (other > 0)
+    warn(std::to_string(other) + " imported labels have inputs of another shape or type, and are not used");
+  return imported;
+}
+
+/// Puts them behind what was chosen: the archive answers them when they are asked for.
+void Campaign::append_imported(std::vector<NewEntry>& entries) {
+  const std::vector<ArchivedLabel> imported = imported_elsewhere();
+  if (imported.empty()) return;
+  SampleId id = first_imported_id;
+  for (const SampleId picked : ledger_->picked()) id = std::max(id, picked + 1);
+  for (const ArchivedLabel& label : imported) {
+    entries.push_back({.id = id++,
+                       .purpose = position_.round == 0 ? Purpose::initial : Purpose::training,
+                       .rank = static_cast<std::int64_t>(entries.size()),
+                       .score = std::nullopt,
+                       .strategy = "imported",
+                       .inputs = label.inputs,
+                       .fingerprint = label.fingerprint});
+  }
+  say(std::to_string(imported.size()) + " imported labels at other inputs than the candidates' are learned from");
+}
+
+/// Takes candidates out of play that are imported samples, rounded. \param last_round that counts.
+void Campaign::drop_near_imported(std::int64_t last_round) {
+  if (last_round < 0 || candidates_.size() == 0 || ledger_->archive_size() == 0) return;
+  std::vector<SampleId> ids = ledger_->picked(0, last_round);
+  std::erase_if(ids, [](SampleId id) { return id < first_imported_id; });
+  if (ids.empty()) return;
+  const std::vector<std::string> inputs = learner_->inputs();
+  std::vector<Values> samples;
+  for (const Values& sample : ledger_->inputs(ids)) samples.push_back(sample.pick(inputs));
+  const Nearby nearby(stack(samples), span_of(candidates_, inputs));
+  std::unordered_set<std::int64_t> near;
+  for_each_block(candidates_, [&](const Values& batch, std::int64_t first) {
+    for (const std::int64_t row : nearby.among(batch.pick(inputs))) near.insert(first + row);
+  });
+  const std::size_t dropped = std::erase_if(live_, [&](std::int64_t row) { return near.contains(row); });
+  if (dropped > 0)
+    say(std::to_string(dropped) + " candidates are imported samples, to within rounding, and were left out");
+}
+
+}  // namespace assay::detail
