@@ -9,6 +9,7 @@
 #include <assay/round_files.hpp>
 #include <assay/tools/check.hpp>
 #include <assay/tools/import_table.hpp>
+#include <assay/tools/labels.hpp>
 
 #include <algorithm>
 #include <iomanip>
@@ -185,6 +186,27 @@ TEST_CASE("an imported result at a test sample's inputs is not learned from", "[
   toy::Driver driver = counting(folder / "c", 2, calls);
   driver.run();
   CHECK(driver.labeled().size() == 16 + 8);
+}
+
+TEST_CASE("imported labels of another version are not learned from", "[tools][import]") {
+  const toy::Folder folder;
+  const auto campaign = [&](const char* name, const char* version, std::int64_t seed, std::int64_t rounds) {
+    DriverOptions options = toy::options(folder / name);
+    options.resume = Resume::if_present;
+    options.max_rounds = rounds;
+    options.label_version = version;
+    Pools pools = toy::pools();
+    pools.unlabeled = uniform(toy::space(), 60, RandomKey(static_cast<std::uint64_t>(seed)));
+    return toy::Driver(std::move(options), std::move(pools), toy::ensemble(), MaxVariance({.max_samples = 4}),
+                       toy::label(), Metrics(Rmse(), R2()), toy::loop());
+  };
+  campaign("old", "1", 1, 2).run();
+  for (const char* version : {"1", "2"}) {
+    campaign(version, version, 2, 1).run();
+    CHECK(import_labels(folder / version, folder / "old").added == 8);
+    campaign(version, version, 2, 2).run();
+    CHECK(imported(folder / version).size() == (version == std::string("1") ? 8 : 0));
+  }
 }
 
 TEST_CASE("an imported label that is taken back is computed, and no other candidate", "[tools][import]") {

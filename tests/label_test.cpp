@@ -7,6 +7,7 @@
 #include <assay/label/process_label.hpp>
 
 #include <assay/ledger.hpp>
+#include <assay/round_files.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -223,6 +224,41 @@ TEST_CASE("a stop between quick calls leaves the samples that were reserved as i
   }
   stop = false;
   CHECK(run_once(toy::label()) == RunStatus::finished);
+}
+
+namespace {
+
+/// Takes three at once, and ends each in another way.
+struct Reserving {
+  bool first = true;
+  std::vector<std::string> provides() const { return {"y"}; }
+  void label(LabelContext& context) {
+    if (std::exchange(first, false)) {
+      const std::vector<Job> jobs = context.reserve(3);
+      context.accept(jobs.at(0), toy::solve(jobs[0].inputs));
+      context.fail(jobs.at(1), Failure("diverged"));
+      context.give_back(jobs.at(2));
+    }
+    while (const std::optional<Job> job = context.next()) context.accept(*job, toy::solve(job->inputs));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("what was reserved is accepted, failed or given back as what was handed out one by one", "[label]") {
+  const toy::Folder folder;
+  DriverOptions options = toy::options(folder / "c");
+  options.max_rounds = 0;
+  Driver driver(std::move(options),
+                Pools{.labeled = Values(sobol(toy::space(), 16)), .unlabeled = sobol(toy::space(), 60, {.skip = 16})},
+                toy::ensemble(), MaxVariance({.max_samples = 4}), Reserving(), Metrics(Rmse()), toy::loop());
+  driver.run();
+  CHECK(driver.labeled().size() == 15);
+  CHECK(driver.report()["simulations"] == 16);
+  const Ledger ledger = Ledger::open_read_only(folder / "c/ledger.sqlite", objects_folder(folder / "c"));
+  CHECK(ledger.in_state(SampleState::failed) == std::vector<SampleId>{1});
+  CHECK(ledger.attempts(1).size() == 1);
+  CHECK(ledger.attempts(2).size() == 1);
 }
 
 TEST_CASE("a function says that a design is infeasible, and that is no failure", "[label]") {

@@ -110,6 +110,9 @@ std::vector<ArchivedLabel> Campaign::imported_elsewhere() {
   if (ledger_->behavior() < 4 || options_.duplicates != Duplicates::reuse || ledger_->archive_size() == 0)
     return imported;
   imported = ledger_->archived_labels(/*unused=*/true);
+  // Those of another label version never count; of those that a repair found without their sample no inputs are known.
+  std::erase_if(imported, [&](const ArchivedLabel& label) { return content_of(label.inputs) != label.fingerprint; });
+  if (imported.empty()) return imported;
   const std::vector<std::string> inputs = learner_->inputs();
   std::unordered_set<std::string> known;
   const auto know = [&](const Values& batch) {

@@ -204,6 +204,7 @@ std::vector<bool> Campaign::tell(std::span<const Ended> ended) {
 
 void Campaign::fail(const Job& job, const Failure& failure) {
   know_duration(job);
+  start_reserved({&job.id, 1}, Durable::with_next, {});
   const Ending ending{.id = job.id, .running = begin_telling(job.id), .labels = std::nullopt, .failure = failure};
   end_telling({&job.id, 1}, [&] { write({&ending, 1}); });
   say_ending(ending);
