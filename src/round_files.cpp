@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/row_stacker.hpp"
+#include "round_agreement.hpp"
 #include "store/object_store.hpp"
 
 #include <assay/data/safetensors.hpp>
@@ -236,7 +237,7 @@ void take_labels(const Json& json, const Values& tensors, const fs::path& file, 
         sample.labels = get_row(groups, "labels", place++, number);
       }
     } else {
-      sample.entry.state = item.at("state") == "infeasible" ? SampleState::infeasible : SampleState::failed;
+      sample.entry.state = sample_state_from_string(item.at("state").get<std::string>());
     }
     if (known == samples.end() && sample.labels)
       unclaimed.push_back(unclaimed_label(item, std::move(sample.labels), file));
@@ -327,7 +328,10 @@ std::string write_labels_file(const fs::path& campaign, const Ledger& ledger, st
   }
   if (const std::optional<CommittedBatch> batch = ledger.batch(round)) {
     for (const LedgerEntry& entry : batch->entries) {
-      if (entry.state != SampleState::failed && entry.state != SampleState::infeasible) continue;
+      const bool waits = entry.state == SampleState::queued || entry.state == SampleState::abandoned;
+      const bool is_told = entry.state == SampleState::failed || entry.state == SampleState::infeasible ||
+                           (waits && detail::was_withdrawn(ledger.attempts(entry.id)));
+      if (!is_told) continue;
       samples.push_back(
           {{"id", entry.id}, {"state", to_string(entry.state)}, {"attempts", attempts_json(ledger, entry.id)}});
     }

@@ -30,6 +30,9 @@ toy::Driver counting(const fs::path& dir, std::int64_t rounds, int& calls) {
   options.resume = Resume::if_present;
   Pools pools = toy::pools();
   pools.unlabeled = candidates();
+  Values tests = uniform(toy::space(), 20, RandomKey(9));
+  const torch::Tensor y = (tests["a"] * 3).sin() * tests["b"] + 10;
+  pools.test = tests.set("y", y);
   return toy::Driver(std::move(options), std::move(pools), toy::ensemble(), MaxVariance({.max_samples = 4}),
                      FunctionLabel({.provides = {"y"}},
                                    [&calls](const Values& x) {
@@ -112,9 +115,10 @@ TEST_CASE("F21: results at candidates' inputs that were rounded retire these can
   driver.run();
   const Ledger ledger = Ledger::open_read_only(folder / "c/ledger.sqlite", objects_folder(folder / "c"));
   if (digits == 6) {
-    // Four were chosen before the import, and four with it; then no candidate is left.
+    // Four were chosen before the import, and four with it; then no candidate is left. Of the first the table's are
+    // copies.
     CHECK(calls == 8);
-    CHECK(driver.labeled().size() == 16 + 8 + 60);
+    CHECK(driver.labeled().size() == 16 + 8 + 56);
   } else {
     CHECK(calls == 60);  // too coarse to be the same designs
   }
@@ -181,11 +185,40 @@ TEST_CASE("an imported result at a test sample's inputs is not learned from", "[
   const toy::Folder folder;
   int calls = 0;
   counting(folder / "c", 1, calls).run();
-  write_results(folder / "old.csv", toy::labeled(20, 200).pick({"a", "b"}), 17);
+  write_results(folder / "old.csv", uniform(toy::space(), 20, RandomKey(9)), 17);
   CHECK(import_table(folder / "c", folder / "old.csv").added == 20);
   toy::Driver driver = counting(folder / "c", 2, calls);
   driver.run();
   CHECK(driver.labeled().size() == 16 + 8);
+}
+
+TEST_CASE("F21: results at inputs of samples that are there, rounded, are no samples of their own", "[tools][import]") {
+  const toy::Folder folder;
+  int calls = 0;
+  counting(folder / "c", 1, calls).run();
+  Values designs;
+  SECTION("a test sample is not learned from") { designs = uniform(toy::space(), 20, RandomKey(9)); }
+  SECTION("nor is one that was chosen learned from twice") {
+    const Ledger ledger = Ledger::open_read_only(folder / "c/ledger.sqlite", objects_folder(folder / "c"));
+    designs = stack(ledger.inputs(ledger.picked()));
+  }
+  write_results(folder / "old.csv", designs, 6);
+  CHECK(import_table(folder / "c", folder / "old.csv").added == batch_size(designs));
+  toy::Driver driver = counting(folder / "c", 2, calls);
+  driver.run();
+  CHECK(driver.labeled().size() == 16 + 8);
+}
+
+TEST_CASE("F21: two tables of the same results, rounded otherwise, are one", "[tools][import]") {
+  const toy::Folder folder;
+  int calls = 0;
+  counting(folder / "c", 1, calls).run();
+  for (const int digits : {6, 7, 17}) {
+    write_results(folder / "old.csv", uniform(toy::space(), 5, RandomKey(11)), digits);
+    CHECK(import_table(folder / "c", folder / "old.csv").added == 5);
+  }
+  counting(folder / "c", 2, calls).run();
+  CHECK(imported(folder / "c").size() == 5);
 }
 
 TEST_CASE("imported labels of another version are not learned from", "[tools][import]") {
@@ -207,6 +240,14 @@ TEST_CASE("imported labels of another version are not learned from", "[tools][im
     campaign(version, version, 2, 2).run();
     CHECK(imported(folder / version).size() == (version == std::string("1") ? 8 : 0));
   }
+}
+
+TEST_CASE("a campaign is not imported into itself", "[tools][import]") {
+  const toy::Folder folder;
+  int calls = 0;
+  counting(folder / "c", 1, calls).run();
+  std::filesystem::create_directory_symlink(folder / "c", folder / "link");
+  CHECK_THROWS_WITH(import_labels(folder / "c", folder / "link"), Contains("assay.import.itself"));
 }
 
 TEST_CASE("an imported label that is taken back is computed, and no other candidate", "[tools][import]") {

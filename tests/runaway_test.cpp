@@ -234,6 +234,25 @@ TEST_CASE("R12: a simulation that ended on a full disk, with its output, is not 
   });
 }
 
+TEST_CASE("R12: a program that failed on a full disk is tried again, although there is room by then", "[label][r12]") {
+  const toy::Folder folder;
+  with_a_small_disk(folder / "disk", [&] {
+    Queue queue(folder / "disk", 1);
+    try {
+      run(ProcessLabel(guarded("head -c 10000000 /dev/zero > big; exit 4"), {}, read_y), queue);
+      child::require(false, "a full disk must be told");
+    } catch (const LabelError& error) {
+      child::require(error.id() == "assay.label.disk", error.what());
+    }
+    fs::remove(folder / "disk/0_1/big");
+    Queue later(folder / "disk", 0);
+    later.left.push_back(left_job(folder / "disk/0_1"));
+    run(ProcessLabel(guarded("echo 1 > y.txt"), {}, read_y), later);
+    child::require(later.failures.empty(), "the sample has not failed");
+    child::require(later.given_back.size() == 1 && later.accepted.size() == 1, "it is simulated again");
+  });
+}
+
 TEST_CASE("R12: input files that do not fit on the disk end the phase with the sample queued", "[label][r12]") {
   const toy::Folder folder;
   with_a_small_disk(folder / "disk", [&] {

@@ -192,6 +192,31 @@ TEST_CASE("copies of a label that is taken back are taken back with it", "[drive
   CHECK(now[1] == now[2]);
 }
 
+TEST_CASE("a label that was taken back does not come back with a ledger that is rebuilt", "[driver][withdraw]") {
+  const toy::Folder folder;
+  toy::driver(toy::options(folder / "c")).run();
+  const SampleId id = look(folder / "c").picked(2, 2).front();
+  const bool abandon = GENERATE(false, true), late = GENERATE(false, true);
+  withdraw_labels(folder / "c", {.ids = {id}, .reason = "wrong mesh", .abandon = abandon});
+  CHECK(check_campaign(folder / "c").problems.empty());
+  DriverOptions more = going_on(folder / "c");
+  more.max_rounds = 4;
+  if (late && abandon) toy::driver(more).run();
+  for (const char* file : {"ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"})
+    std::filesystem::remove(folder / "c" / file);
+  repair_campaign(folder / "c");
+  {
+    const Ledger ledger = look(folder / "c");
+    CHECK(ledger.entry(id).state == (abandon ? SampleState::abandoned : SampleState::queued));
+    REQUIRE(!ledger.attempts(id).empty());
+    CHECK(ledger.attempts(id).back().outcome == "withdrawn");
+    CHECK(ledger.attempts(id).back().reason == "wrong mesh");
+  }
+  CHECK(check_campaign(folder / "c").problems.empty());
+  toy::driver(more).run();
+  CHECK(look(folder / "c").entry(id).state == (abandon ? SampleState::abandoned : SampleState::done));
+}
+
 TEST_CASE("only labels can be taken back", "[driver][withdraw]") {
   const toy::Folder folder;
   DriverOptions options = toy::options(folder / "c");

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <unordered_set>
 
 namespace assay::detail {
@@ -50,42 +51,45 @@ class Nearby {
     std::sort(order_.begin(), order_.end(), [](const double* a, const double* b) { return a[0] < b[0]; });
   }
 
-  std::vector<std::int64_t> among(const Values& batch) const {
+  /// Calls `use(row of the batch, sample)` for every pair of a row and a sample that is this row, rounded.
+  void each_pair(const Values& batch, const std::function<void(std::int64_t, std::int64_t)>& use) const {
     const torch::Tensor rows = numbers_of(batch);
-    std::vector<std::int64_t> found;
     for (std::int64_t i = 0; i < rows.size(0); ++i) {
-      if (is_near(row(rows, i))) found.push_back(i);
+      const double* whole = row(rows, i);
+      const double width = tolerance(0, whole[0]);
+      auto sample = std::lower_bound(order_.begin(), order_.end(), whole[0] - width,
+                                     [](const double* a, double first) { return a[0] < first; });
+      for (; sample != order_.end() && (*sample)[0] <= whole[0] + width; ++sample) {
+        if (is_rounded(whole, *sample)) use(i, (*sample - samples_.const_data_ptr<double>()) / samples_.size(1));
+      }
     }
-    return found;
   }
 
  private:
   static const double* row(const torch::Tensor& rows, std::int64_t i) {
     return rows.const_data_ptr<double>() + i * rows.size(1);
   }
-  /// Of what was rounded to a candidate's number; one that is whole, as those of integers are, is written as it is.
+  /// How far off a number is that was rounded; one that is whole, as those of integers are, is written as it is.
   double tolerance(std::size_t number, double value) const {
     if (!rounded_[number] || std::nearbyint(value) == value) return 0;
     return std::max(closeness * std::abs(value), closeness_of_span * span_.const_data_ptr<double>()[number]);
   }
-  bool is_near(const double* candidate) const {
-    const double width = tolerance(0, candidate[0]);
-    auto sample = std::lower_bound(order_.begin(), order_.end(), candidate[0] - width,
-                                   [](const double* a, double first) { return a[0] < first; });
-    for (; sample != order_.end() && (*sample)[0] <= candidate[0] + width; ++sample) {
-      std::size_t number = 0;
-      while (number < rounded_.size() &&
-             std::abs((*sample)[number] - candidate[number]) <= tolerance(number, candidate[number]))
-        ++number;
-      if (number == rounded_.size()) return true;
+  bool is_rounded(const double* whole, const double* sample) const {
+    for (std::size_t number = 0; number < rounded_.size(); ++number) {
+      if (!(std::abs(sample[number] - whole[number]) <= tolerance(number, whole[number]))) return false;
     }
-    return false;
+    return true;
   }
 
   torch::Tensor samples_, span_;
   std::vector<bool> rounded_;
   std::vector<const double*> order_;  // rows of samples_, by their first number
 };
+
+torch::Tensor span_of(const Values& batch) {
+  const torch::Tensor rows = numbers_of(batch);
+  return (rows.amax(0) - rows.amin(0)).contiguous();
+}
 
 torch::Tensor span_of(const AnyPool& pool, const std::vector<std::string>& fields) {
   torch::Tensor low, high;
@@ -96,6 +100,19 @@ torch::Tensor span_of(const AnyPool& pool, const std::vector<std::string>& field
     high = high.defined() ? high.maximum(most) : most;
   });
   return (high - low).contiguous();
+}
+
+/// Which samples are copies, rounded, of samples that are `there`, or of one another.
+std::unordered_set<std::int64_t> rounded_copies(const Values& samples, const torch::Tensor& span,
+                                                const std::vector<Values>& there) {
+  const Nearby nearby(samples, span);
+  std::unordered_set<std::int64_t> copies;
+  for (const Values& batch : there)
+    nearby.each_pair(batch, [&](std::int64_t, std::int64_t sample) { copies.insert(sample); });
+  nearby.each_pair(samples, [&](std::int64_t row, std::int64_t sample) {
+    if (row < sample && !copies.contains(row)) copies.insert(sample);
+  });
+  return copies;
 }
 
 }  // namespace
@@ -140,6 +157,25 @@ std::vector<ArchivedLabel> Campaign::imported_elsewhere() {
   });
   if (other > 0)
     warn(std::to_string(other) + " imported labels have inputs of another shape or type, and are not used");
+  if (imported.empty()) return imported;
+  // Nor do those count whose inputs are a sample's, rounded: a test sample in a table is not to be learned from.
+  std::vector<Values> own, samples;
+  for (const ArchivedLabel& label : imported) own.push_back(label.inputs.pick(inputs));
+  for (const auto& [purpose, sample] : unlabeled_at_start_) samples.push_back(sample.values.pick(inputs));
+  for (const Values& sample : ledger_->inputs(ledger_->picked())) samples.push_back(sample.pick(inputs));
+  std::vector<Values> there;
+  if (!samples.empty()) there.push_back(stack(samples));
+  for (const TensorPool* pool : {&labeled_, &validation_, &test_}) {
+    if (!pool->empty()) there.push_back(pool->all().pick(inputs));
+  }
+  const Values batch = stack(own);
+  const std::unordered_set<std::int64_t> copies = rounded_copies(
+      batch, candidates_.size() > 0 ? span_of(candidates_, inputs) : span_of(batch), there);
+  std::int64_t place = 0;
+  std::erase_if(imported, [&](const ArchivedLabel&) { return copies.contains(place++); });
+  if (!copies.empty())
+    say(std::to_string(copies.size()) +
+        " imported labels are at inputs of samples that are there, to within rounding, and are not used");
   return imported;
 }
 
@@ -173,7 +209,7 @@ void Campaign::drop_near_imported(std::int64_t last_round) {
   const Nearby nearby(stack(samples), span_of(candidates_, inputs));
   std::unordered_set<std::int64_t> near;
   for_each_block(candidates_, [&](const Values& batch, std::int64_t first) {
-    for (const std::int64_t row : nearby.among(batch.pick(inputs))) near.insert(first + row);
+    nearby.each_pair(batch.pick(inputs), [&](std::int64_t row, std::int64_t) { near.insert(first + row); });
   });
   const std::size_t dropped = std::erase_if(live_, [&](std::int64_t row) { return near.contains(row); });
   if (dropped > 0)

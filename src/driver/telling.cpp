@@ -275,6 +275,8 @@ void Campaign::simulation_ended(Event::Kind kind, std::string text) {
 
 void Campaign::set_handle(const Job& job, const std::string& handle) {
   ledger_->set_handle(job.id, job.attempt, handle);
+  const std::lock_guard lock(queue_mutex_);
+  if (const auto running = running_.find(job.id); running != running_.end()) running->second.handle = handle;
 }
 
 std::vector<Sample> Campaign::ask(std::int64_t count, Asked asked) {

@@ -207,20 +207,22 @@ void ProcessLabel::settle(LabelContext& context, Job job, const detail::Simulati
   Failure failure(in_words(outcome, options));
   failure.output = outcome.tail;
   if (outcome.kind == Kind::exited) failure.exit_status = outcome.status;
+  // Nothing that a program comes to on a full disk says anything of its sample.
+  const auto fail_unless_disk_was_full = [&] {
+    detail::require_room(job.directory);
+    return outcome.disk_was_full ? context.give_back(job) : fail(context, job, std::move(failure));
+  };
   switch (outcome.kind) {
     case Kind::stopped: return context.give_back(job);
     case Kind::not_started:
       throw LabelError(
           {"assay.label.program", options.command.front(), "a program that can be started", outcome.problem, ""});
     case Kind::timed_out: return fail(context, job, std::move(failure));
-    case Kind::signaled: detail::require_room(job.directory); return fail(context, job, std::move(failure));
+    case Kind::signaled: return fail_unless_disk_was_full();
     case Kind::exited:
       if (outcome.status == 0) break;
-      if (outcome.status == options.infeasible_status) {
-        failure.verdict = Verdict::infeasible;
-      } else {
-        detail::require_room(job.directory);
-      }
+      if (outcome.status != options.infeasible_status) return fail_unless_disk_was_full();
+      failure.verdict = Verdict::infeasible;
       return fail(context, job, std::move(failure));
   }
   Values labels;
@@ -234,9 +236,8 @@ void ProcessLabel::settle(LabelContext& context, Job job, const detail::Simulati
     return fail(context, job, std::move(failure));
   } catch (const std::exception& error) {
     if (!files_are_whole) return context.give_back(job);
-    detail::require_room(job.directory);
     failure.reason = "output cannot be read: " + what(error);
-    return fail(context, job, std::move(failure));
+    return fail_unless_disk_was_full();
   }
   const bool accepted = refusals_.held->count(context.accept(job, labels));
   if (options.keep == KeepDirectories::none || (accepted && options.keep == KeepDirectories::failed)) {

@@ -157,7 +157,8 @@ std::string text_of(const SimulationOutcome& outcome, const std::string& mark) {
                   {"status", outcome.status},
                   {"seconds", outcome.seconds},
                   {"problem", outcome.problem},
-                  {"output", outcome.tail}};
+                  {"output", outcome.tail},
+                  {"disk_was_full", outcome.disk_was_full}};
   // A path in `problem` may hold any bytes.
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -192,6 +193,7 @@ void OutcomeRoom::write(SimulationOutcome outcome, const std::string& mark) {
   try {
     return write_outcome(directory_, outcome, mark);
   } catch (const CheckpointError&) {
+    outcome.disk_was_full = true;
     std::string text = text_of(outcome, mark);
     while (text.size() > room && !outcome.tail.empty()) {
       outcome.tail = valid_utf8(outcome.tail.substr(outcome.tail.size() - outcome.tail.size() / 2));
@@ -232,7 +234,8 @@ std::optional<SimulationOutcome> read_outcome(const fs::path& directory, const s
                              .status = integer_from_json<int>(json.at("status")),
                              .tail = json.at("output").get<std::string>(),
                              .problem = json.at("problem").get<std::string>(),
-                             .seconds = seconds_from(json.at("seconds"), file).count()};
+                             .seconds = seconds_from(json.at("seconds"), file).count(),
+                             .disk_was_full = json.value("disk_was_full", false)};
   } catch (const Json::exception&) {
   } catch (const Error&) {
   }

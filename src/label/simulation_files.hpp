@@ -53,6 +53,7 @@ struct SimulationOutcome {
   std::string tail;     ///< of what it printed, as UTF-8
   std::string problem;  ///< why it was not started
   double seconds = 0;
+  bool disk_was_full = false;  ///< when it ended: what it came to may be the disk's doing
 };
 
 /// The folder of assay's files in a simulation's directory: `.assay`, or the directory itself where a version before

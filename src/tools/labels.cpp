@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "../round_agreement.hpp"
 #include "campaign_files.hpp"
 
 #include <assay/data/schema.hpp>
@@ -68,8 +69,15 @@ WithdrawalReport withdraw_labels(const fs::path& campaign, const Withdrawal& wha
   report.copies = static_cast<std::int64_t>(copies.size());
   report.ids.assign(ids.begin(), ids.end());
   report.ids.insert(report.ids.end(), copies.begin(), copies.end());
-  for (const SampleId id : report.ids) report.folded_in += held.ledger.entry(id).integrated.has_value();
+  std::set<std::int64_t> rounds;
+  for (const LedgerEntry& entry : held.ledger.entries(report.ids)) {
+    if (!entry.integrated) continue;
+    ++report.folded_in;
+    rounds.insert({entry.round, *entry.integrated_in});
+  }
   held.ledger.withdraw(report.ids, what.reason, what.abandon ? SampleState::abandoned : SampleState::queued);
+  // Else a ledger that is rebuilt from the files would have them again.
+  detail::write_round_files(campaign, held.ledger, rounds);
   return report;
 }
 
@@ -106,6 +114,10 @@ void require_same_units(const fs::path& campaign, const fs::path& other) {
 ImportReport import_labels(const fs::path& campaign, const fs::path& other) {
   constexpr std::size_t batch = 1000;
   tools::HeldLedger held(campaign);
+  if (std::error_code error; fs::equivalent(campaign, other, error)) {
+    throw DataError({"assay.import.itself", other.string(), "another campaign", "this one",
+                     "a label that it has answers samples of the same inputs already"});
+  }
   const Ledger from = tools::open_to_read(other);
   require_same_units(campaign, other);
   const std::vector<std::string> targets = tools::learner_fields(held.ledger).targets;
