@@ -51,6 +51,27 @@ TEST_CASE("each row that cannot be imported is refused for its own reason", "[to
              Contains("line 2: y: expected") && Contains("got 2 numbers"));
 }
 
+TEST_CASE("results are imported before a campaign has begun whose candidates come from a file", "[tools][import]") {
+  const toy::Folder folder;
+  assay::detail::write_file(folder / "candidates.csv", "x\n0.5\n1.5\n2.5\n");
+  const Json configuration = {
+      {"driver", {{"max_rounds", 1}, {"dir", (folder / "c").string()}}},
+      {"space", Json::array({{{"name", "x"}, {"low", 0}, {"high", 4}}})},
+      {"label", {{"type", "external"}, {"provides", {"y"}}}},
+      {"pools",
+       {{"labeled", {{"type", "sobol"}, {"count", 2}}},
+        {"unlabeled", {{"type", "csv"}, {"file", (folder / "candidates.csv").string()}}}}},
+      {"learner", {{"type", "ensemble"}, {"inputs", {"x"}}, {"targets", {"y"}}, {"members", 2}, {"hidden", {2}}}},
+      {"query", {{"type", "random"}}}};
+  const Registries registries;
+  assay::detail::load_campaign(configuration, registries);
+  assay::detail::write_file(folder / "old.csv", "x,y\n1,10\n5,50\n");
+  const ImportReport report = import_table(folder / "c", folder / "old.csv");
+  CHECK(report.added == 1);
+  REQUIRE(report.refused.size() == 1);
+  CHECK_THAT(report.refused[0], Contains("line 3: outside the space: x = 5.0 is not in 0.0 to 4.0"));
+}
+
 TEST_CASE("a label that the learner cannot learn is refused when it is imported, from a table and from a campaign",
           "[tools][import]") {
   const toy::Folder folder;

@@ -10,7 +10,8 @@ std::optional<Space> campaign_space(const std::filesystem::path& campaign) {
     return json.is_object() && json.contains(name) ? Json(json.at(name)) : Json();
   };
   const Json pool = of(of(configuration, "pools"), "unlabeled"), constraints = of(pool, "constraints");
-  const Json space = of(pool, "space");
+  Json space = of(pool, "space");
+  if (space.is_null()) space = of(configuration, "space");  // of all pools, those from files too
   if (space.is_null()) return std::nullopt;
   return space_from_json({{"variables", space}, {"constraints", constraints.is_null() ? Json::array() : constraints}});
 }
