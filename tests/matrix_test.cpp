@@ -212,3 +212,16 @@ TEST_CASE("a flipped bit in any part changes nothing that the campaign comes to"
     require_same_end(cell.dir);
   }
 }
+
+TEST_CASE("flipped bits of the database's header, which says how it is to be read, change nothing", "[matrix][r8]") {
+  // Page size, versions of the format, format of the schema, encoding of text, number of the application.
+  const std::size_t byte = GENERATE(16, 18, 19, 21, 44, 47, 56, 59, 68, 71);
+  const int bit = GENERATE(0, 7);
+  const Cell cell(moments().at[1]);
+  const fs::path file = cell.dir / "ledger.sqlite";
+  std::string bytes = assay::detail::read_file(file);
+  bytes.at(byte) = static_cast<char>(bytes.at(byte) ^ (1 << bit));
+  std::ofstream(file, std::ios::binary) << bytes;
+  CAPTURE(byte, bit);
+  require_same_end(cell.dir);
+}

@@ -126,8 +126,13 @@ void Database::fail(std::string_view doing) const {
   if (code == SQLITE_FULL) advice = "free some space; the campaign can then be resumed";
   if (code == SQLITE_INTERRUPT)
     advice = "it takes far longer than the file is large: the file was made to harm, or is damaged";
-  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+  // No statement of ours is wrong but in a file whose format or tables are no longer what they were.
+  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR)
     advice = "the file is damaged: 'assay check --repair' rebuilds it from labels/";
+  if (code == SQLITE_READONLY)
+    advice =
+        "let the file be written to; if it may be, its header is damaged: 'assay check --repair' rebuilds it from "
+        "labels/";
   throw CheckpointError({"assay.ledger", file_.string(), "to run '" + std::string(doing) + "'", sqlite3_errmsg(handle_),
                          std::move(advice)});
 }

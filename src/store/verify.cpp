@@ -7,6 +7,9 @@
 
 #include <assay/error.hpp>
 
+#include <array>
+#include <filesystem>
+#include <fstream>
 #include <map>
 
 namespace assay::store {
@@ -37,11 +40,19 @@ class Findings {
   std::int64_t rows_ = 0;
 };
 
+/// Whether a database's header says, by a version that no SQLite has written, that it may only be read.
+bool says_only_to_read(const std::filesystem::path& file) {
+  std::array<char, 20> header{};
+  std::ifstream in(file, std::ios::binary);
+  return in.read(header.data(), header.size()) && header[18] != header[19];
+}
+
 }  // namespace
 
 std::vector<Damage> Store::damage(std::size_t limit) const {
   const std::lock_guard lock(mutex_);
   Findings findings(limit);
+  if (says_only_to_read(file())) findings.add("its header has other versions for reading and for writing");
   for (const char* check : {"PRAGMA integrity_check", "PRAGMA foreign_key_check"}) {
     Statement rows = database_.prepare(check);
     while (rows.next()) {
