@@ -233,3 +233,47 @@ TEST_CASE("a training that was interrupted starts anew under another loop", "[dr
   make(going_on(folder / "whole"), 6).run();
   CHECK(campaign_hash(folder / "c") == campaign_hash(folder / "whole"));
 }
+
+namespace {
+
+/// Starts a simulation elsewhere and dies of something else; the next session finds it there.
+struct Leaving {
+  bool dies;
+  std::vector<SampleId>* found;
+  std::vector<std::string> provides() const { return {"y"}; }
+  void label(LabelContext& context) {
+    for (const Job& job : context.unfinished()) {
+      found->push_back(job.id);
+      context.accept(job, toy::solve(job.inputs));
+    }
+    while (const std::optional<Job> job = context.next()) {
+      if (dies) {
+        context.set_handle(*job, "job 17");
+        throw std::runtime_error("the disk is full");
+      }
+      context.accept(*job, toy::solve(job->inputs));
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("what runs elsewhere when a label strategy throws is found again, not begun anew", "[driver]") {
+  const toy::Folder folder;
+  std::vector<SampleId> found;
+  const auto session = [&](bool dies) {
+    DriverOptions options = toy::options(folder / "c");
+    options.resume = Resume::if_present;
+    Driver driver(std::move(options), toy::pools(), toy::ensemble(), MaxVariance({.max_samples = 4}),
+                  Leaving{dies, &found}, Metrics(Rmse(), R2()), toy::loop());
+    return driver.run();
+  };
+  CHECK_THROWS_WITH(session(true), Contains("the disk is full"));
+  CHECK(found.empty());
+  CHECK(session(false) == RunStatus::finished);
+  REQUIRE(found.size() == 1);
+  const Ledger ledger = Ledger::open_read_only(folder / "c/ledger.sqlite", folder / "c/labels/objects");
+  CHECK(ledger.attempts(found.front()).size() == 1);
+  toy::driver(toy::options(folder / "whole")).run();
+  CHECK(campaign_hash(folder / "c") == campaign_hash(folder / "whole"));
+}

@@ -38,26 +38,6 @@ struct Slow {
   }
 };
 
-/// Starts a simulation elsewhere and dies of something else; the next session finds it there.
-struct Leaving {
-  bool dies;
-  std::vector<SampleId>* found;
-  std::vector<std::string> provides() const { return {"y"}; }
-  void label(LabelContext& context) {
-    for (const Job& job : context.unfinished()) {
-      found->push_back(job.id);
-      context.accept(job, toy::solve(job.inputs));
-    }
-    while (const std::optional<Job> job = context.next()) {
-      if (dies) {
-        context.set_handle(*job, "job 17");
-        throw std::runtime_error("the disk is full");
-      }
-      context.accept(*job, toy::solve(job->inputs));
-    }
-  }
-};
-
 auto slow_driver(const std::filesystem::path& dir, Slow label, std::optional<std::chrono::duration<double>> wall_time) {
   DriverOptions options = toy::options(dir);
   options.resume = Resume::if_present;
@@ -78,25 +58,6 @@ std::string whole_hash(const toy::Folder& folder) {
 }
 
 }  // namespace
-
-TEST_CASE("what runs elsewhere when a label strategy throws is found again, not begun anew", "[session]") {
-  const toy::Folder folder;
-  std::vector<SampleId> found;
-  const auto run = [&](bool dies) {
-    DriverOptions options = toy::options(folder / "c");
-    options.resume = Resume::if_present;
-    Driver driver(std::move(options), toy::pools(), toy::ensemble(), MaxVariance({.max_samples = 4}),
-                  Leaving{dies, &found}, Metrics(Rmse(), R2()), toy::loop());
-    return driver.run();
-  };
-  CHECK_THROWS_WITH(run(true), Contains("the disk is full"));
-  CHECK(found.empty());
-  CHECK(run(false) == RunStatus::finished);
-  REQUIRE(found.size() == 1);
-  const Ledger ledger = Ledger::open_read_only(folder / "c/ledger.sqlite", objects_folder(folder / "c"));
-  CHECK(ledger.attempts(found.front()).size() == 1);
-  CHECK(campaign_hash(folder / "c") == whole_hash(folder));
-}
 
 TEST_CASE("lengths of time are read as people and schedulers write them", "[session]") {
   const std::map<std::string, double> good{

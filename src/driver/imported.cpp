@@ -199,7 +199,8 @@ void Campaign::append_imported(std::vector<NewEntry>& entries) {
 
 /// Takes candidates out of play that are imported samples, rounded. \param last_round that counts.
 void Campaign::drop_near_imported(std::int64_t last_round) {
-  if (last_round < 0 || candidates_.size() == 0 || ledger_->archive_size() == 0) return;
+  // Whether any was imported: the ledger may have been rebuilt without the archive that they came from.
+  if (last_round < 0 || candidates_.size() == 0 || !ledger_->find(first_imported_id)) return;
   std::vector<SampleId> ids = ledger_->picked(0, last_round);
   std::erase_if(ids, [](SampleId id) { return id < first_imported_id; });
   if (ids.empty()) return;

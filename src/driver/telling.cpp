@@ -54,6 +54,16 @@ TellResult again_in_one_call(const Told& first, const Told& again, const TellRes
                     .advice = {}});
 }
 
+/// Which outcomes gave labels that were taken. Errors: `LabelError` for the first that cannot be one of its sample.
+std::vector<bool> labels_taken(std::span<const Told> outcomes, std::vector<TellResult> results) {
+  std::vector<bool> taken;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (results[i].error) throw LabelError(std::move(*results[i].error));
+    taken.push_back(outcomes[i].outcome.labels && results[i].kind != TellResult::Kind::refused);
+  }
+  return taken;
+}
+
 /// A file that is told again holds the label that was taken back, too. Errors: `LabelError` for the same numbers.
 void require_not_withdrawn(const Told& told, const std::vector<LedgerAttempt>& attempts) {
   if (!told.outcome.labels) return;
@@ -193,13 +203,7 @@ std::vector<bool> Campaign::tell(std::span<const Ended> ended) {
     outcomes.push_back({.id = job.id, .outcome = outcome, .attempt = job.attempt, .solver = solver});
   }
   start_reserved(ids, Durable::with_next, {});
-  std::vector<TellResult> results = tell_each(outcomes);
-  std::vector<bool> taken;
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    if (results[i].error) throw LabelError(std::move(*results[i].error));
-    taken.push_back(outcomes[i].outcome.labels && results[i].kind != TellResult::Kind::refused);
-  }
-  return taken;
+  return labels_taken(outcomes, tell_each(outcomes));
 }
 
 void Campaign::fail(const Job& job, const Failure& failure) {
@@ -340,13 +344,8 @@ bool Campaign::tell(const Told& told) {
 }
 
 std::int64_t Campaign::tell(std::span<const Told> outcomes) {
-  std::int64_t known = 0;
-  std::vector<TellResult> results = tell_each(outcomes);
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    if (results[i].error) throw LabelError(std::move(*results[i].error));
-    known += outcomes[i].outcome.labels && results[i].kind != TellResult::Kind::refused;
-  }
-  return known;
+  const std::vector<bool> taken = labels_taken(outcomes, tell_each(outcomes));
+  return std::count(taken.begin(), taken.end(), true);
 }
 
 std::vector<TellResult> Campaign::tell_each(std::span<const Told> outcomes) {
