@@ -10,6 +10,9 @@
 #include <assay/round_files.hpp>
 #include <assay/tools/import_table.hpp>
 
+#include <iomanip>
+#include <sstream>
+
 using namespace assay;
 namespace fs = std::filesystem;
 
@@ -130,4 +133,48 @@ TEST_CASE("each row of columns that cannot be imported is refused for its own re
   write_safetensors(file, {{"a", torch::ones({2, 3})}, {"b", torch::ones({2})}, {"y", torch::ones({2})}});
   CHECK_THAT(import_table(folder / "c", file).refused.at(0),
              Contains("row 0: a: expected") && Contains("got 3 numbers"));
+}
+
+TEST_CASE("a row that contradicts a label the campaign has is refused, with where that label came from",
+          "[tools][import]") {
+  const toy::Folder folder;
+  toy::driver(toy::options(folder / "c")).run();
+  const fs::path file = folder / "old.csv";
+  assay::detail::write_file(file, "a,b,y\n0.125,1,5\n0.25,1,6\n");
+  CHECK(import_table(folder / "c", file).added == 2);
+  // One as it is there, one to fewer digits, one contradicted, one that is new.
+  assay::detail::write_file(folder / "new.csv", "a,b,y\n0.125,1,5\n0.25,1,6.00001\n0.125,1.5,7\n");
+  CHECK(import_table(folder / "c", folder / "new.csv").known == 2);
+  assay::detail::write_file(folder / "other.csv", "a,b,y\n0.125,1,5.5\n0.375,1,8\n");
+  const ImportReport report = import_table(folder / "c", folder / "other.csv");
+  CHECK(report.added == 1);
+  REQUIRE(report.refused.size() == 1);
+  CHECK(report.refused[0] == "line 2: other labels than those of old.csv, line 2, at the same inputs");
+  // So is one that contradicts a simulation.
+  const Ledger ledger = Ledger::open_read_only(folder / "c/ledger.sqlite", objects_folder(folder / "c"));
+  const SampleId id = ledger.in_state(SampleState::done, 1).front();
+  std::ostringstream text;
+  const Values x = ledger.inputs(id);
+  text << std::setprecision(17) << "a,b,y\n" << x.scalar("a") << ',' << x.scalar("b") << ",-1\n";
+  assay::detail::write_file(file, text.str());
+  CHECK(import_table(folder / "c", file).refused.at(0) ==
+        "line 2: other labels than those of sample " + std::to_string(id) + ", at the same inputs");
+  CHECK(ledger.archive_size() == 4);
+}
+
+TEST_CASE("a campaign in which no label answers another sample takes no imported ones", "[tools][import]") {
+  const toy::Folder folder;
+  const Json space = Json::array({{{"name", "x"}, {"low", 0}, {"high", 4}}});
+  const Json configuration = {
+      {"driver", {{"max_rounds", 1}, {"dir", (folder / "c").string()}, {"duplicates", "replicate"}}},
+      {"label", {{"type", "external"}, {"provides", {"y"}}}},
+      {"space", space},
+      {"pools", {{"labeled", {{"type", "sobol"}, {"count", 2}}}, {"unlabeled", {{"type", "sobol"}, {"count", 8}}}}},
+      {"learner", {{"type", "ensemble"}, {"inputs", {"x"}}, {"targets", {"y"}}, {"members", 2}, {"hidden", {2}}}},
+      {"query", {{"type", "random"}}}};
+  const Registries registries;
+  load_campaign(configuration, registries);
+  assay::detail::write_file(folder / "old.csv", "x,y\n1,10\n");
+  CHECK_THROWS_WITH(import_table(folder / "c", folder / "old.csv"),
+                    Contains("assay.import.replicate") && Contains("/driver/duplicates") && Contains("labeled pool"));
 }

@@ -153,7 +153,7 @@ class CountingQueue final : public Queue {
       const std::lock_guard lock(mutex_);
       told.push_back(ended.size());
     }
-    return LabelQueue::tell(ended);
+    return Queue::tell(ended);
   }
   std::vector<std::size_t> told;
 
@@ -236,7 +236,7 @@ struct Reserving {
     if (std::exchange(first, false)) {
       const std::vector<Job> jobs = context.reserve(3);
       context.accept(jobs.at(0), toy::solve(jobs[0].inputs));
-      context.fail(jobs.at(1), Failure("diverged"));
+      context.fail(jobs.at(1), "diverged");
       context.give_back(jobs.at(2));
     }
     while (const std::optional<Job> job = context.next()) context.accept(*job, toy::solve(job->inputs));
@@ -293,7 +293,7 @@ TEST_CASE("who writes the input or reads the output of a program says that a des
   CHECK(queue.failures[1].reason == "the bolt does not fit");
   CHECK(queue.failures[1].output == "the hole is too wide\n");
   CHECK(queue.failures[1].exit_status == 0);
-  for (const Failure& failure : queue.failures) CHECK(failure.verdict == Verdict::infeasible);
+  for (const Outcome& failure : queue.failures) CHECK(failure.verdict == Verdict::infeasible);
 }
 
 TEST_CASE("an exit code that means infeasible is counted as spent, and never offered again", "[label]") {

@@ -41,7 +41,7 @@ TEST_CASE("a ledger gives back what was committed, after it is opened again", "[
     CHECK(ledger.start_attempt(100, "d") == 1);
     ledger.complete(100, 1, Values{{"y", 0.1}}, 2.0);
     ledger.start_attempt(101, "d");
-    ledger.fail(101, 1, Failure("bad", Verdict::retry), 1.0);
+    ledger.fail(101, 1, failed("bad", /*retry=*/true), 1.0);
     ledger.start_attempt(101, "d");
   }
   Ledger ledger = Ledger::open(folder / "l.sqlite", folder / "objects");
@@ -95,7 +95,7 @@ TEST_CASE("a label from the archive that is refused or taken back is no simulati
     old.push_back({.fingerprint = entry.fingerprint, .inputs = entry.inputs, .labels = labels, .source = "a table"});
   ledger.add_to_archive(old);
   for (const NewEntry& entry : batch) REQUIRE(ledger.answer(entry.id, entry.fingerprint));
-  ledger.fail(100, 1, Failure("label refused"), 0, &labels);
+  ledger.fail(100, 1, failed("label refused"), 0, labels);
   ledger.withdraw(std::vector<SampleId>{101}, "wrong mesh", SampleState::queued);
   CHECK(ledger.attempts(100).back().outcome == "imported");
   CHECK(ledger.attempts(100).back().reason == "label refused");
@@ -186,7 +186,7 @@ TEST_CASE("labels come in from 16 threads while a reader looks on", "[ledger][th
         for (SampleId id = 100 + t; id < 100 + samples; id += 16) {
           ledger.start_attempt(id, "");
           if (id % 7 == 0) {
-            ledger.fail(id, 1, Failure("diverged"), 0);
+            ledger.fail(id, 1, failed("diverged"), 0);
           } else {
             ledger.complete(id, 1, Values{{"y", static_cast<double>(id)}}, 0);
           }

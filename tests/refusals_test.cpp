@@ -73,9 +73,9 @@ struct Recorded {
     label(10, {{"y", std::vector<double>{1.0, 2.0}}});
     label(11, {{"y", torch::full({20'000}, 7.0, torch::kFloat64)}});
     label(12, alike ? Values{{"y", std::vector<double>{3.0, 4.0}}} : Values{{"y", std::vector<double>{3.0}}});
-    ledger.fail(13, ledger.start_attempt(13, ""), Failure("first", Verdict::retry), 1.0);
-    ledger.fail(13, ledger.start_attempt(13, ""), Failure("second"), 2.0);
-    ledger.fail(14, ledger.start_attempt(14, ""), Failure("cannot be", Verdict::infeasible), 1.0);
+    ledger.fail(13, ledger.start_attempt(13, ""), failed("first", /*retry=*/true), 1.0);
+    ledger.fail(13, ledger.start_attempt(13, ""), failed("second"), 2.0);
+    ledger.fail(14, ledger.start_attempt(14, ""), infeasible("cannot be"), 1.0);
     write_picks_file(folder.path(), ledger, 1);
     write_labels_file(folder.path(), ledger, 1, {10, 11, 12});
     ledger.integrate(1, std::vector<SampleId>{10, 11, 12});

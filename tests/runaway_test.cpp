@@ -316,7 +316,7 @@ TEST_CASE("an interruption is no failure of its sample", "[label]") {
     CHECK(ledger.interrupt({&id, 1}) == 1);
   }
   CHECK(ledger.failures(id) == 0);
-  ledger.fail(id, ledger.start_attempt(id, "simulations/y"), Failure("it broke", Verdict::retry), 1);
+  ledger.fail(id, ledger.start_attempt(id, "simulations/y"), failed("it broke", /*retry=*/true), 1);
   ledger.start_attempt(id, "simulations/z");
   ledger.interrupt({&id, 1});
   CHECK(ledger.failures(id) == 1);

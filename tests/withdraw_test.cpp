@@ -64,6 +64,13 @@ TEST_CASE("a label that is taken back is kept as withdrawn, and its sample compu
   CHECK(driver.labeled().size() == 28);
   CHECK(driver.counts().simulations == 13);
   CHECK(driver.labeled().ids().back() == id);  // in a place of its own, behind the others
+  // A round that was measured a second time has one record, with each metric once.
+  std::map<std::pair<std::int64_t, std::string>, int> measured;
+  for (const MetricRecord& record : driver.records()) {
+    for (const Measurement& m : record.measurements) ++measured[{record.round, m.name}];
+  }
+  CHECK(measured.contains({3, "prequential_rmse"}));
+  for (const auto& [name, times] : measured) CHECK(times == 1);
   CHECK(check_campaign(folder / "c").problems.empty());
 }
 

@@ -30,8 +30,16 @@ std::string figure(const Json& value) {
   return text.str();
 }
 
-std::string state_of(const Json& position) {
-  if (position.at("finished").get<bool>()) return "finished (" + position.at("finished_by").get<std::string>() + ")";
+/// Samples that labels are still to come for.
+std::int64_t open_samples(const Json& counts) {
+  return counts.at("queued").get<std::int64_t>() + counts.at("running").get<std::int64_t>();
+}
+
+std::string state_of(const Json& position, std::int64_t open = 0) {
+  if (position.at("finished").get<bool>()) {
+    return "finished (" + position.at("finished_by").get<std::string>() + ")" +
+           (open > 0 ? ", and opened again for " + std::to_string(open) + (open == 1 ? " sample" : " samples") : "");
+  }
   return "round " + position.at("round").dump() + ", " + position.at("phase").get<std::string>();
 }
 
@@ -68,7 +76,8 @@ void print_failures(std::ostream& out, const Json& status) {
 std::string next_steps(const std::filesystem::path& campaign, const Json& status) {
   const std::string name = campaign.string();
   const Json& position = status.at("position");
-  const bool finished = position.is_object() && position.at("finished").get<bool>();
+  const bool finished = position.is_object() && position.at("finished").get<bool>() &&
+                        open_samples(status.at("counts")) == 0;
   std::string text;
   if (status.at("counts").at("failed").get<std::int64_t>() > 0)
     text += "next         'assay retry " + name + " --failed' queues what failed again, once its cause is mended\n";
@@ -95,7 +104,7 @@ std::string status_text(const std::filesystem::path& campaign, const Json& statu
   const auto count = [&](const char* name) { return std::to_string(counts.at(name).get<std::int64_t>()); };
   out << "campaign     " << status.at("campaign").get<std::string>() << '\n';
   if (const Json& position = status.at("position"); position.is_object()) {
-    out << "state        " << state_of(position) << '\n';
+    out << "state        " << state_of(position, open_samples(counts)) << '\n';
     out << "learner      " << status.at("slots").at("learner").value("type", Json()).dump() << ", query "
         << status.at("slots").at("query").value("type", Json()).dump() << '\n';
   } else if (status.at("damaged_checkpoints").empty()) {
@@ -108,6 +117,8 @@ std::string status_text(const std::filesystem::path& campaign, const Json& statu
   out << "simulations  " << count("simulations") << " run, " << count("failed") << " samples failed, "
       << count("infeasible") << " infeasible, " << count("queued") << " queued, " << count("running") << " running, "
       << count("abandoned") << " given up\n";
+  if (counts.at("archived").get<std::int64_t>() > 0)
+    out << "imported     " << count("archived") << " labels of other campaigns and files\n";
   if (const Json& metrics = status.at("metrics"); metrics.is_object()) {
     out << "metrics      round " << metrics.at("round").dump() << ", learned from " << metrics.at("labels").dump()
         << " labels\n";

@@ -75,22 +75,14 @@ struct Start {
   std::string handle = {};  ///< where it runs, if that is known already
 };
 
-/// The labels of one simulation, on their way into the ledger.
-struct Completion {
+/// How an attempt ended, on its way into the ledger.
+struct AttemptEnd {
   SampleId id = -1;
   int attempt = 1;
-  const Values* labels = nullptr;
+  Outcome outcome;
   double seconds = 0;
-  std::string solver = {};  ///< the version of what computed them
-};
-
-/// A simulation that gave no label, on its way into the ledger.
-struct NoLabel {
-  SampleId id = -1;
-  int attempt = 1;
-  Failure failure;
-  double seconds = 0;
-  const Values* refused = nullptr;  ///< labels that came but could not be taken, kept as they are
+  std::string solver = {};                       ///< the version of what computed the labels
+  std::optional<Values> refused = std::nullopt;  ///< labels that came but could not be taken, kept as they are
 };
 
 /// A label that was paid for elsewhere: it answers every later sample of the same content.
@@ -239,13 +231,10 @@ class Ledger {
   void set_handle(SampleId id, int attempt, const std::string& handle);
   /// That of the last attempt of each, in one commit.
   void set_handle(std::span<const SampleId> ids, const std::string& handle);
-  void complete(SampleId id, int attempt, const Values& labels, double seconds);
-  /// Many labels in one commit.
-  void complete(std::span<const Completion> completions);
-  /// \param refused labels that came but could not be taken, kept as they are.
-  void fail(SampleId id, int attempt, const Failure& failure, double seconds, const Values* refused = nullptr);
   /// Many in one commit.
-  void fail(std::span<const NoLabel> ended);
+  void end(std::span<const AttemptEnd> ended);
+  void complete(SampleId id, int attempt, const Values& labels, double seconds);
+  void fail(SampleId id, int attempt, Outcome outcome, double seconds, std::optional<Values> refused = std::nullopt);
   /// Queues running samples again whose simulation is gone. \return how many there were.
   std::int64_t interrupt(std::span<const SampleId> ids);
   /// Earlier attempts of a sample that failed or were refused.
@@ -270,6 +259,12 @@ class Ledger {
   std::int64_t archive_size() const;
   /// By fingerprint. \param unused only those whose inputs no sample has.
   std::vector<ArchivedLabel> archived_labels(bool unused = false) const;
+  /// Labels that answer a sample of this content, with where they come from; nothing: there are none.
+  struct Answer {
+    Values labels;
+    std::string source;
+  };
+  std::optional<Answer> answer_to(const std::string& fingerprint) const;
   /// Whether there is any label that could answer another sample.
   bool has_answers() const;
   /// Whether a sample of this content would be answered.

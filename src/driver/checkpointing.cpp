@@ -85,7 +85,13 @@ void Campaign::write_metrics_lines() const {
 
 void Campaign::record(MetricRecord record) {
   if (!records_.empty() && records_.back().round == record.round) {
-    for (Measurement& m : record.measurements) records_.back().measurements.push_back(std::move(m));
+    // A round whose labels were taken back and computed anew is measured a second time.
+    Measurements& there = records_.back().measurements;
+    for (Measurement& m : record.measurements) {
+      const auto before = std::find_if(there.begin(), there.end(),
+                                       [&](const Measurement& b) { return b.name == m.name; });
+      before == there.end() ? void(there.push_back(std::move(m))) : void(*before = std::move(m));
+    }
     write_metrics_lines();
   } else {
     records_.push_back(std::move(record));
@@ -175,7 +181,8 @@ bool Campaign::restore() {
   learn_target_schema();
   if (!found) {
     // The ledger alone is enough: every committed batch and label is read from it as the rounds are gone through again.
-    if (ledger_->sequence() > 0) warn("no intact checkpoint: going through the recorded rounds again, from the start");
+    if (!ledger_->picked().empty())
+      warn("no intact checkpoint: going through the recorded rounds again, from the start");
     return false;
   }
   const Json& saved = found->json;

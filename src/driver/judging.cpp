@@ -82,8 +82,7 @@ void Campaign::refuse_unusable(std::vector<LabeledSample>& samples) {
     const std::optional<std::string> reason = refusal(id, sample.labels);
     if (!reason) return false;
     const LedgerAttempt attempt = ledger_->attempts(id).back();
-    ledger_->fail(id, attempt.attempt, Failure("label refused: " + *reason), attempt.seconds.value_or(0),
-                  &sample.labels);
+    ledger_->fail(id, attempt.attempt, failed("label refused: " + *reason), attempt.seconds.value_or(0), sample.labels);
     warn("sample " + std::to_string(id) + ": its label is refused: " + *reason);
     return true;
   });

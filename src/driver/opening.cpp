@@ -129,6 +129,9 @@ void Campaign::open() {
     fresh_.size() > 0 ? renew_candidates() : drop_known_candidates();
   }
   if (!continued) warn_of_unmeasured_tests();
+  if (options_.duplicates == Duplicates::replicate && ledger_->archive_size() > 0)
+    warn(std::to_string(ledger_->archive_size()) +
+         " imported labels are not used: with duplicates \"replicate\" each sample has a simulation of its own");
   phase_began_ = std::chrono::steady_clock::now();
   if (!left_.empty()) say(std::to_string(left_.size()) + " simulations were left running");
   write_metrics_lines();

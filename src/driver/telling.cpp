@@ -184,11 +184,6 @@ void Campaign::know_duration(const Job& job) {
   if (const auto running = running_.find(job.id); running != running_.end()) running->second.seconds = job.seconds;
 }
 
-bool Campaign::accept(const Job& job, const Values& labels) {
-  const Ended ended{job, done(labels)};
-  return tell({&ended, 1}).front();
-}
-
 std::vector<bool> Campaign::tell(std::span<const Ended> ended) {
   std::vector<Told> outcomes;
   std::vector<SampleId> ids;
@@ -206,49 +201,20 @@ std::vector<bool> Campaign::tell(std::span<const Ended> ended) {
   return labels_taken(outcomes, tell_each(outcomes));
 }
 
-void Campaign::fail(const Job& job, const Failure& failure) {
-  know_duration(job);
-  start_reserved({&job.id, 1}, Durable::with_next, {});
-  const Ending ending{.id = job.id, .running = begin_telling(job.id), .labels = std::nullopt, .failure = failure};
-  end_telling({&job.id, 1}, [&] { write({&ending, 1}); });
-  say_ending(ending);
-}
-
 /// Begins to tell an outcome: labels that cannot be taken are a failure from here on.
-Campaign::Ending Campaign::ending_of(Told told) {
-  Ending ending{
-      .id = told.id, .running = begin_telling(told.id), .labels = std::move(told.outcome.labels), .failure = {}};
-  ending.solver = std::move(told.solver);
-  if (!ending.labels) {
-    ending.failure = Failure(told.outcome.reason, told.outcome.verdict);
-  } else if (const std::optional<std::string> reason = refusal(told.id, *ending.labels)) {
-    ending.failure = Failure("label refused: " + *reason);
+AttemptEnd Campaign::ending_of(Told told) {
+  const Running running = begin_telling(told.id);
+  AttemptEnd ended{.id = told.id,
+                   .attempt = running.attempt,
+                   .outcome = std::move(told.outcome),
+                   .seconds = running.duration(),
+                   .solver = std::move(told.solver)};
+  if (!ended.outcome.labels) return ended;
+  if (const std::optional<std::string> reason = refusal(told.id, *ended.outcome.labels)) {
+    ended.refused = std::move(ended.outcome.labels);
+    ended.outcome = failed("label refused: " + *reason);
   }
-  return ending;
-}
-
-/// Writes how simulations ended into the ledger: labels in one commit, failures in another.
-void Campaign::write(std::span<const Ending> endings) {
-  std::vector<NoLabel> failures;
-  std::vector<Completion> completions;
-  for (const Ending& ending : endings) {
-    const double seconds = ending.running.duration();
-    if (ending.failure) {
-      failures.push_back({.id = ending.id,
-                          .attempt = ending.running.attempt,
-                          .failure = *ending.failure,
-                          .seconds = seconds,
-                          .refused = ending.labels ? &*ending.labels : nullptr});
-    } else {
-      completions.push_back({.id = ending.id,
-                             .attempt = ending.running.attempt,
-                             .labels = &*ending.labels,
-                             .seconds = seconds,
-                             .solver = ending.solver});
-    }
-  }
-  if (!failures.empty()) ledger_->fail(failures);
-  if (!completions.empty()) ledger_->complete(completions);
+  return ended;
 }
 
 void Campaign::set_solver_version(const std::string& version) {
@@ -256,16 +222,17 @@ void Campaign::set_solver_version(const std::string& version) {
   solver_version_ = version;
 }
 
-void Campaign::say_ending(const Ending& ending) {
-  const std::string name = sample_name(ending.id);
-  if (!ending.failure) return simulation_ended(Event::Kind::simulation_done, name);
-  switch (ending.failure->verdict) {
-    case Verdict::retry: return say(name + " failed and is queued again: " + ending.failure->reason);
+void Campaign::say_ending(const AttemptEnd& ended) {
+  const std::string name = sample_name(ended.id);
+  const Outcome& outcome = ended.outcome;
+  if (outcome.labels) return simulation_ended(Event::Kind::simulation_done, name);
+  switch (outcome.verdict) {
+    case Verdict::retry: return say(name + " failed and is queued again: " + outcome.reason);
     case Verdict::infeasible:
-      return simulation_ended(Event::Kind::simulation_failed, name + " is infeasible: " + ending.failure->reason);
+      return simulation_ended(Event::Kind::simulation_failed, name + " is infeasible: " + outcome.reason);
     case Verdict::failed: break;
   }
-  simulation_ended(Event::Kind::simulation_failed, name + ": " + ending.failure->reason);
+  simulation_ended(Event::Kind::simulation_failed, name + ": " + outcome.reason);
 }
 
 void Campaign::simulation_ended(Event::Kind kind, std::string text) {
@@ -350,10 +317,9 @@ std::int64_t Campaign::tell(std::span<const Told> outcomes) {
 
 std::vector<TellResult> Campaign::tell_each(std::span<const Told> outcomes) {
   std::vector<TellResult> results(outcomes.size());
-  std::vector<Ending> endings;
+  std::vector<AttemptEnd> endings;
   std::vector<SampleId> ids;
   std::unordered_map<SampleId, std::size_t> place;  // in this call
-  endings.reserve(outcomes.size());                 // what is written points into them
   const Schema known = target_schema();
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     try {
@@ -372,8 +338,8 @@ std::vector<TellResult> Campaign::tell_each(std::span<const Told> outcomes) {
       }
       endings.push_back(ending_of(std::move(told)));
       ids.push_back(outcomes[i].id);
-      if (endings.back().refused())
-        results[i] = {.kind = TellResult::Kind::refused, .reason = endings.back().failure->reason};
+      if (endings.back().refused)
+        results[i] = {.kind = TellResult::Kind::refused, .reason = endings.back().outcome.reason};
     } catch (const LabelError& error) {
       results[i] = {.kind = TellResult::Kind::wrong, .reason = error.what(), .error = error.parts()};
       if (const auto first = place.find(outcomes[i].id); first != place.end() && first->second == i) place.erase(first);
@@ -383,8 +349,10 @@ std::vector<TellResult> Campaign::tell_each(std::span<const Told> outcomes) {
       throw;
     }
   }
-  end_telling(ids, [&] { write(endings); });
-  for (const Ending& ending : endings) say_ending(ending);
+  end_telling(ids, [&] {
+    if (!endings.empty()) ledger_->end(endings);
+  });
+  for (const AttemptEnd& ended : endings) say_ending(ended);
   return results;
 }
 

@@ -173,10 +173,10 @@ void ProcessLabel::run(LabelContext& context, const Job& job, const Setup& setup
   try {
     if (writer_) writer_(job.directory, job.inputs);
   } catch (const Infeasible& said) {
-    return fail(context, job, Failure(said.what(), Verdict::infeasible));
+    return fail(context, job, infeasible(said.what()));
   } catch (const std::exception& error) {
     detail::require_room(job.directory);
-    return fail(context, job, "input files: " + what(error));
+    return fail(context, job, failed("input files: " + what(error)));
   }
   const detail::SimulationOrder order = order_for(setup, cores);
   detail::write_order(job.directory, order);
@@ -186,17 +186,17 @@ void ProcessLabel::run(LabelContext& context, const Job& job, const Setup& setup
   context.set_handle(job, "process " + std::to_string(simulation.process()));
   const std::optional<detail::SimulationOutcome> outcome = simulation.wait(stop);
   if (outcome && outcome->kind == detail::SimulationOutcome::Kind::stopped && !stop() && setup.too_many_stops(job.id))
-    return fail(context, job, "its runner was told to end again and again, though the campaign goes on");
+    return fail(context, job, failed("its runner was told to end again and again, though the campaign goes on"));
   if (outcome) return settle(context, job, *outcome, /*files_are_whole=*/true);
   if (stop()) return context.give_back(job);  // told to end before it could say so
   detail::require_room(job.directory);
-  fail(context, job, simulation.what_became_of_the_runner());
+  fail(context, job, failed(simulation.what_became_of_the_runner()));
 }
 
-void ProcessLabel::fail(LabelContext& context, const Job& job, Failure failure) const {
+void ProcessLabel::fail(LabelContext& context, const Job& job, Outcome failure) const {
   failure.reason = detail::valid_utf8(failure.reason);
   if (failure.verdict == Verdict::failed && job.failures + 1 < options.attempts) failure.verdict = Verdict::retry;
-  context.fail(job, failure);
+  context.tell({job, std::move(failure)});
   if (options.keep == KeepDirectories::none) fs::remove_all(job.directory);
 }
 
@@ -204,7 +204,7 @@ void ProcessLabel::settle(LabelContext& context, Job job, const detail::Simulati
                           bool files_are_whole) const {
   using Kind = detail::SimulationOutcome::Kind;
   job.seconds = outcome.seconds;
-  Failure failure(in_words(outcome, options));
+  Outcome failure = failed(in_words(outcome, options));
   failure.output = outcome.tail;
   if (outcome.kind == Kind::exited) failure.exit_status = outcome.status;
   // Nothing that a program comes to on a full disk says anything of its sample.

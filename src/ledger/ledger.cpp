@@ -109,44 +109,32 @@ void Ledger::set_handle(std::span<const SampleId> ids, const std::string& handle
 }
 
 void Ledger::complete(SampleId id, int attempt, const Values& labels, double seconds) {
-  const Completion one{.id = id, .attempt = attempt, .labels = &labels, .seconds = seconds};
-  complete({&one, 1});
+  const AttemptEnd one{.id = id, .attempt = attempt, .outcome = done(labels), .seconds = seconds};
+  end({&one, 1});
 }
 
-void Ledger::complete(std::span<const Completion> completions) {
-  std::deque<std::string> labels;
-  std::vector<store::Ended> ended;
-  for (const Completion& completion : completions) {
-    labels.push_back(to_safetensors(*completion.labels));
-    ended.push_back({.id = completion.id,
-                     .attempt = completion.attempt,
-                     .seconds = completion.seconds,
-                     .labels = labels.back(),
-                     .solver = completion.solver});
-  }
-  impl_->store->end(ended);
+void Ledger::fail(SampleId id, int attempt, Outcome outcome, double seconds, std::optional<Values> refused) {
+  const AttemptEnd one{
+      .id = id, .attempt = attempt, .outcome = std::move(outcome), .seconds = seconds, .refused = std::move(refused)};
+  end({&one, 1});
 }
 
-void Ledger::fail(SampleId id, int attempt, const Failure& failure, double seconds, const Values* refused) {
-  const NoLabel one{.id = id, .attempt = attempt, .failure = failure, .seconds = seconds, .refused = refused};
-  fail({&one, 1});
-}
-
-void Ledger::fail(std::span<const NoLabel> ended) {
-  std::deque<std::string> refused;
+void Ledger::end(std::span<const AttemptEnd> ended) {
+  std::deque<std::string> tensors;  // what the rows point into
   std::vector<store::Ended> rows;
-  for (const NoLabel& one : ended) {
-    store::Ended row{.id = one.id,
-                     .attempt = one.attempt,
-                     .state = state_after(one.failure.verdict),
-                     .outcome = one.refused                                  ? "refused"
-                                : one.failure.verdict == Verdict::infeasible ? "infeasible"
-                                                                             : "failed",
-                     .seconds = one.seconds,
-                     .exit_status = one.failure.exit_status,
-                     .reason = one.failure.reason,
-                     .output = one.failure.output};
-    if (one.refused) row.refused = refused.emplace_back(to_safetensors(*one.refused));
+  for (const auto& [id, attempt, outcome, seconds, solver, refused] : ended) {
+    store::Ended row{.id = id, .attempt = attempt, .seconds = seconds};
+    if (outcome.labels) {
+      row.labels = tensors.emplace_back(to_safetensors(*outcome.labels));
+      row.solver = solver;
+    } else {
+      row.state = state_after(outcome.verdict);
+      row.outcome = refused ? "refused" : outcome.verdict == Verdict::infeasible ? "infeasible" : "failed";
+      row.exit_status = outcome.exit_status;
+      row.reason = outcome.reason;
+      row.output = outcome.output;
+      if (refused) row.refused = tensors.emplace_back(to_safetensors(*refused));
+    }
     rows.push_back(row);
   }
   impl_->store->end(rows);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the ledger tells of samples, attempts and counts.
 #include "../data/row_stacker.hpp"
+#include "../store/columns.hpp"
 #include "ledger_impl.hpp"
 
 #include <assay/data/safetensors.hpp>
@@ -126,6 +127,15 @@ bool Ledger::has_answers() const {
   return impl_->store->number(
              "SELECT EXISTS (SELECT 1 FROM archive) OR EXISTS (SELECT 1 FROM tally WHERE state = 'done' AND n > 0)") !=
          0;
+}
+
+std::optional<Ledger::Answer> Ledger::answer_to(const std::string& fingerprint) const {
+  const std::vector<SampleId> done = impl_->store->ids(store::sql::done_by_content, fingerprint);
+  if (!done.empty()) return Answer{labels(done.front()), "sample " + std::to_string(done.front())};
+  const auto found = impl_->store->archived_labels(fingerprint);
+  if (!found) return std::nullopt;
+  const auto& [row, bytes] = *found;
+  return Answer{from_safetensors(std::as_bytes(std::span(bytes)), row.source), row.source};
 }
 
 bool Ledger::can_answer(const std::string& fingerprint) const {

@@ -150,10 +150,7 @@ std::int64_t Store::interrupt(std::span<const std::int64_t> ids) {
 }
 
 bool Store::answer(std::int64_t id, const std::string& fingerprint) {
-  constexpr const char* twin_of =
-      "SELECT id FROM sample INDEXED BY sample_by_content WHERE fingerprint = ? AND state = 'done' "
-      "ORDER BY round, rank LIMIT 1";
-  const std::vector<std::int64_t> twins = ids(twin_of, fingerprint);
+  const std::vector<std::int64_t> twins = ids(sql::done_by_content, fingerprint);
   // Not from the archive a second time: that label was refused, or taken back.
   const bool again = number("SELECT EXISTS (SELECT 1 FROM attempt WHERE id = ? AND outcome = 'imported')", id) != 0;
   const std::optional<ArchiveRow> found = twins.empty() && !again ? archived(fingerprint) : std::nullopt;

@@ -41,6 +41,9 @@ inline constexpr const char* all_archived =
 inline constexpr const char* unused_archived =
     "SELECT fingerprint, source, inputs_digest, labels_digest, digest, inputs, labels FROM archive WHERE NOT EXISTS "
     "(SELECT 1 FROM sample WHERE sample.fingerprint = archive.fingerprint) ORDER BY fingerprint";
+inline constexpr const char* done_by_content =
+    "SELECT id FROM sample INDEXED BY sample_by_content WHERE fingerprint = ? AND state = 'done' ORDER BY round, rank "
+    "LIMIT 1";
 inline constexpr const char* archived_by_content =
     "SELECT fingerprint, source, inputs_digest, labels_digest, digest, inputs, labels FROM archive WHERE fingerprint = "
     "?";

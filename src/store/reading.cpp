@@ -151,6 +151,15 @@ std::optional<ArchiveRow> Store::archived(const std::string& fingerprint) const 
   return archive_from(row);
 }
 
+std::optional<std::pair<ArchiveRow, std::string>> Store::archived_labels(const std::string& fingerprint) const {
+  const std::lock_guard lock(mutex_);
+  Statement row = database_.prepare(sql::archived_by_content);
+  if (!row.all(fingerprint).next()) return std::nullopt;
+  ArchiveRow found = archive_from(row);
+  std::string labels(tensors(row, 6, found.labels, found.source));
+  return std::pair(std::move(found), std::move(labels));
+}
+
 void Store::for_each_archived(
     bool unused, const std::function<void(const ArchiveRow&, std::string_view, std::string_view)>& use) const {
   const std::lock_guard lock(mutex_);

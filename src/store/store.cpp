@@ -205,7 +205,9 @@ void Store::throw_damaged(const std::string& what) const {
 
 void Store::throw_unknown(std::int64_t id) const {
   throw CheckpointError(
-      {"assay.ledger.sample", file().string(), "an entry for sample " + std::to_string(id), "none", ""});
+      {"assay.ledger.sample", file().string(), "an entry for sample " + std::to_string(id), "none",
+       "ids are those that 'assay ask', 'assay show' and 'assay export' name: was this sample chosen in another "
+       "campaign?"});
 }
 
 void Store::throw_unlabeled(std::int64_t id) const {

@@ -168,6 +168,8 @@ class Store {
   WholeSample whole(std::int64_t id) const;
   std::optional<ArchiveRow> archived(const std::string& fingerprint) const;
   /// \param unused only those whose inputs no sample has.
+  /// With the bytes of its labels.
+  std::optional<std::pair<ArchiveRow, std::string>> archived_labels(const std::string& fingerprint) const;
   void for_each_archived(
       bool unused,
       const std::function<void(const ArchiveRow&, std::string_view inputs, std::string_view labels)>& use) const;

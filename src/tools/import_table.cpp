@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "archiving.hpp"
 #include "campaign_files.hpp"
 
 #include <assay/data/schema.hpp>
@@ -123,9 +124,8 @@ ImportReport import_table(const fs::path& campaign, const fs::path& source, cons
   const Table table = open(needed);
   for (const auto& [field, column] : wanted) table.require(column);
   const Reading rows{.table = table, .wanted = std::move(wanted)};
-  ImportReport report;
+  tools::Archiving archiving(campaign, held.ledger);
   std::unordered_map<std::string, std::string> seen;  // content to the row it stood in
-  std::vector<ArchivedLabel> labels;
   for (std::int64_t row = 0; row < table.rows(); ++row) {
     const std::string name = table.row_name(row);
     Values inputs, targets;
@@ -137,22 +137,21 @@ ImportReport import_table(const fs::path& campaign, const fs::path& source, cons
     }
     if (!problem) problem = unlearnable(targets, shape.rules, name);
     if (problem) {
-      report.refused.push_back(*problem);
+      archiving.refuse(*problem);
       continue;
     }
     std::string content = detail::content_of(inputs, shape.label_version);
     if (const auto [first, is_new] = seen.emplace(content, name); !is_new) {
-      report.refused.push_back(name + ": the inputs of " + first->second + " again");
+      archiving.refuse(name + ": the inputs of " + first->second + " again");
       continue;
     }
-    labels.push_back({.fingerprint = std::move(content),
-                      .inputs = std::move(inputs),
-                      .labels = std::move(targets),
-                      .source = source.filename().string() + ", " + name});
+    archiving.add({.fingerprint = std::move(content),
+                   .inputs = std::move(inputs),
+                   .labels = std::move(targets),
+                   .source = source.filename().string() + ", " + name},
+                  name);
   }
-  report.added = held.ledger.add_to_archive(labels);
-  report.known = static_cast<std::int64_t>(labels.size()) - report.added;
-  return report;
+  return archiving.end();
 }
 
 ImportReport import_table(const fs::path& campaign, const fs::path& file, const Columns& columns) {

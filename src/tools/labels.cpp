@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../round_agreement.hpp"
+#include "archiving.hpp"
 #include "campaign_files.hpp"
 
 #include <assay/data/schema.hpp>
@@ -112,7 +113,6 @@ void require_same_units(const fs::path& campaign, const fs::path& other) {
 }  // namespace
 
 ImportReport import_labels(const fs::path& campaign, const fs::path& other) {
-  constexpr std::size_t batch = 1000;
   tools::HeldLedger held(campaign);
   if (std::error_code error; fs::equivalent(campaign, other, error)) {
     throw DataError({"assay.import.itself", other.string(), "another campaign", "this one",
@@ -126,31 +126,22 @@ ImportReport import_labels(const fs::path& campaign, const fs::path& other) {
   if (const std::vector<SampleId> done = held.ledger.in_state(SampleState::done, 1); !done.empty()) {
     schema = schema_of_sample(held.ledger.labels(done.front()).pick(targets));
   }
-  ImportReport report;
-  std::vector<ArchivedLabel> waiting;
-  std::int64_t read = 0;
-  const auto add = [&] {
-    report.added += held.ledger.add_to_archive(waiting);
-    waiting.clear();
-  };
+  tools::Archiving archiving(campaign, held.ledger);
   for (const SampleId id : from.in_state(SampleState::done)) {
     const std::string source = "campaign " + from.campaign_id() + ", sample " + std::to_string(id);
+    ArchivedLabel label{.fingerprint = {}, .inputs = {}, .labels = {}, .source = source};
     try {
-      ArchivedLabel label{.fingerprint = from.entry(id).fingerprint,
-                          .inputs = from.inputs(id),
-                          .labels = from.labels(id),
-                          .source = source};
+      label.fingerprint = from.entry(id).fingerprint;
+      label.inputs = from.inputs(id);
+      label.labels = from.labels(id);
       require_usable(label.labels, targets, schema, rules, source);
-      waiting.push_back(std::move(label));
-      ++read;
     } catch (const Error& error) {
-      report.refused.push_back(error.what());
+      archiving.refuse(error.what());
+      continue;
     }
-    if (waiting.size() == batch) add();
+    archiving.add(std::move(label), source);
   }
-  add();
-  report.known = read - report.added;
-  return report;
+  return archiving.end();
 }
 
 namespace {

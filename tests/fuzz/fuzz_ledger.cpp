@@ -41,7 +41,7 @@ struct Good {
     state.tensors.set("t", Values{{"t", std::vector<double>{1.0, 2.0}}}.at("t"));
     ledger.commit_batch(1, entries, state);
     for (SampleId id = 0; id < 20; ++id) ledger.complete(id, ledger.start_attempt(id, ""), Values{{"y", 1.5}}, 2.0);
-    ledger.fail(20, ledger.start_attempt(20, ""), Failure("bad"), 1.0);
+    ledger.fail(20, ledger.start_attempt(20, ""), failed("bad"), 1.0);
     ledger.start_attempt(21, "");
     ledger.integrate(1, std::vector<SampleId>{0, 1, 2, 3});
     database = assay::detail::read_file(file);

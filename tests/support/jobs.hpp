@@ -44,16 +44,20 @@ class Queue : public LabelQueue {
                .failures = failed,
                .directory = folder_ / (std::to_string(id) + "_" + std::to_string(attempt))};
   }
-  bool accept(const Job& job, const Values& labels) override {
-    if (refuse) refuse(job);
-    const std::lock_guard lock(mutex_);
-    accepted[job.id] = labels;
-    return all_finite(labels);
-  }
-  void fail(const Job& job, const Failure& failure) override {
-    const std::lock_guard lock(mutex_);
-    failures.push_back(failure);
-    if (failure.verdict == Verdict::retry) waiting.push_back({job.id, job.attempt + 1, job.failures + 1});
+  std::vector<bool> tell(std::span<const Ended> ended) override {
+    std::vector<bool> taken;
+    for (const auto& [job, outcome] : ended) {
+      if (outcome.labels && refuse) refuse(job);
+      const std::lock_guard lock(mutex_);
+      if (outcome.labels) {
+        accepted[job.id] = *outcome.labels;
+      } else {
+        failures.push_back(outcome);
+        if (outcome.verdict == Verdict::retry) waiting.push_back({job.id, job.attempt + 1, job.failures + 1});
+      }
+      taken.push_back(outcome.labels && all_finite(*outcome.labels));
+    }
+    return taken;
   }
   void set_handle(const Job&, const std::string& handle) override {
     const std::lock_guard lock(mutex_);
@@ -71,7 +75,7 @@ class Queue : public LabelQueue {
 
   std::vector<Waiting> waiting;
   std::map<SampleId, Values> accepted;
-  std::vector<Failure> failures;
+  std::vector<Outcome> failures;
   std::vector<std::string> handles;
   std::vector<Job> left;             ///< by an earlier process, for `unfinished`
   std::vector<SampleId> given_back;  ///< and waiting again
@@ -151,7 +155,7 @@ inline void wait_for(const std::filesystem::path& file) {
 
 struct EndedAtLimit {
   std::filesystem::path folder;
-  Failure failure;
+  Outcome failure;
 };
 
 /// Runs a program that does not end until its time limit ends it. Where the machine was too busy for it to write the

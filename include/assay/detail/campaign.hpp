@@ -115,16 +115,6 @@ class Campaign final : private LabelQueue {
 
     double duration() const;
   };
-  /// How a simulation ended, on its way into the ledger.
-  struct Ending {
-    SampleId id = -1;
-    Running running;
-    std::optional<Values> labels;  ///< beside a failure: as they came, and could not be taken
-    std::optional<Failure> failure;
-    std::string solver = {};
-
-    bool refused() const { return labels && failure; }
-  };
 
   // pools.cpp
   void take_pools(Pools pools);
@@ -189,8 +179,6 @@ class Campaign final : private LabelQueue {
   std::optional<Job> next() override;
   std::vector<Job> reserve(std::int64_t count) override;
   std::vector<bool> tell(std::span<const Ended> ended) override;
-  bool accept(const Job& job, const Values& labels) override;
-  void fail(const Job& job, const Failure& failure) override;
   void set_handle(const Job& job, const std::string& handle) override;
   bool fits(std::chrono::duration<double> time_limit) override;
   std::vector<Job> unfinished() override;
@@ -223,9 +211,8 @@ class Campaign final : private LabelQueue {
   std::optional<TellResult::Kind> told_before(const Told& told);
   std::optional<TellResult::Kind> told_of_earlier_attempt(const Told& told);
   Running begin_telling(SampleId id);
-  Ending ending_of(Told told);
-  void write(std::span<const Ending> endings);
-  void say_ending(const Ending& ending);
+  AttemptEnd ending_of(Told told);
+  void say_ending(const AttemptEnd& ended);
   void take_back_telling(std::span<const SampleId> ids);
   void end_telling(std::span<const SampleId> ids, const std::function<void()>& write);
   void simulation_ended(Event::Kind kind, std::string text);

@@ -30,17 +30,6 @@ struct Job {
       std::nullopt;  ///< it took, where the strategy knows better than the clock since `next`
 };
 
-/// Why a simulation gave no label.
-struct Failure {
-  std::string reason;
-  Verdict verdict = Verdict::failed;
-  std::optional<int> exit_status = std::nullopt;
-  std::string output = {};  ///< the tail of what the program printed, or a refused label as it came
-
-  Failure(std::string reason_, Verdict verdict_ = Verdict::failed) : reason(std::move(reason_)), verdict(verdict_) {}
-  Failure(const char* reason_) : reason(reason_) {}
-};
-
 /// What a function that labels, writes input files or reads output throws to say that a design cannot be
 /// (`Verdict::infeasible`). Anything else that it throws is a failure.
 class Infeasible : public std::runtime_error {
@@ -59,8 +48,8 @@ class LabelQueue {
  public:
   virtual ~LabelQueue() = default;
   virtual std::optional<Job> next() = 0;
-  virtual bool accept(const Job& job, const Values& labels) = 0;
-  virtual void fail(const Job& job, const Failure& failure) = 0;
+  /// \return which of them gave labels that were taken.
+  virtual std::vector<bool> tell(std::span<const Ended> ended) = 0;
   virtual void set_handle(const Job& job, const std::string& handle) = 0;
   virtual bool stop_requested() const = 0;
   virtual bool fits(std::chrono::duration<double>) { return true; }
@@ -75,14 +64,6 @@ class LabelQueue {
       jobs.push_back(std::move(*job));
     }
     return jobs;
-  }
-  virtual std::vector<bool> tell(std::span<const Ended> ended) {
-    std::vector<bool> taken;
-    for (const auto& [job, outcome] : ended) {
-      taken.push_back(outcome.labels && accept(job, *outcome.labels));
-      if (!outcome.labels) fail(job, Failure(outcome.reason, outcome.verdict));
-    }
-    return taken;
   }
 };
 
@@ -106,11 +87,14 @@ class LabelContext {
   void give_back(const Job& job) { queue_->give_back(job); }
   /// Takes the labels of a simulation; durable when it returns. Labels that lack a promised field, do not fit the
   /// earlier ones or are not finite are refused: recorded raw, counted as a failure; false is returned then.
-  bool accept(const Job& job, const Values& labels) { return queue_->accept(job, labels); }
+  bool accept(const Job& job, const Values& labels) { return tell({job, done(labels)}); }
   /// Records that a simulation gave no label; durable when it returns.
-  void fail(const Job& job, const Failure& failure) { queue_->fail(job, failure); }
-  /// How many simulations ended, durable in one commit when it returns. \return which of them gave labels that were
-  /// taken.
+  void fail(const Job& job, const std::string& reason, Verdict verdict = Verdict::failed) {
+    tell({job, {.labels = std::nullopt, .reason = reason, .verdict = verdict}});
+  }
+  /// How a simulation ended; durable when it returns. \return whether it gave labels that were taken.
+  bool tell(const Ended& ended) { return queue_->tell({&ended, 1}).front(); }
+  /// How many ended, durable in one commit when it returns. \return which of them gave labels that were taken.
   std::vector<bool> tell(std::span<const Ended> ended) { return queue_->tell(ended); }
   /// Remembers where the simulation runs (a process or scheduler id), so that a restart can find it: it is then among
   /// the `unfinished` ones.

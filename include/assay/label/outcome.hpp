@@ -16,11 +16,13 @@ enum class Verdict {
   infeasible,  ///< the design cannot be: no failure, and nothing to try again
 };
 
-/// What came of one simulation, for `Driver::tell` and `LabelContext::tell`.
+/// What came of one simulation: its labels, or why there are none.
 struct Outcome {
   std::optional<Values> labels;
-  std::string reason = {};            ///< without labels: why there are none
-  Verdict verdict = Verdict::failed;  ///< and what that means
+  std::string reason = {};                        ///< without labels: why there are none
+  Verdict verdict = Verdict::failed;              ///< and what that means
+  std::optional<int> exit_status = std::nullopt;  ///< of the program that gave none
+  std::string output = {};                        ///< the tail of what it printed
 };
 
 /// A simulation that gave its labels.

@@ -156,7 +156,7 @@ class ProcessLabel {
            const std::function<bool()>& stop) const;
   void settle(LabelContext& context, Job job, const detail::SimulationOutcome& outcome, bool files_are_whole) const;
   bool settle_left(LabelContext& context, const Job& job, bool wait, const std::function<bool()>& stop) const;
-  void fail(LabelContext& context, const Job& job, Failure failure) const;
+  void fail(LabelContext& context, const Job& job, Outcome failure) const;
 
   Writer writer_;
   Reader reader_;

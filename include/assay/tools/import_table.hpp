@@ -15,15 +15,15 @@
 namespace assay {
 
 /// Takes old results from a file into a campaign's archive, with the file and the row they come from: every sample that
-/// is chosen later with the same inputs is answered from there, without a simulation. (Results at other inputs are
-/// training data: give them as the labeled pool of a new campaign.)
+/// is chosen later with the same inputs is answered from there, without a simulation; results at other inputs than any
+/// candidate's are learned from as samples of their own, from the next choice on.
 ///
 /// No row is dropped without a word: `ImportReport::refused` has one line for each that lacks a number, has one that is
-/// not finite, lies outside the campaign's space (where its `campaign.json` has one), or repeats the inputs of one
-/// before. The labels count as ones of the campaign's `label_version`.
-/// \param file .csv, .npy or .safetensors, as `read_table` takes them.
-/// \param columns the column of an input or a target that is not called like it.
-/// Errors: `DataError` for a file without one of the campaign's inputs or targets; else as `retry_samples`.
+/// not finite, lies outside the campaign's space (where its `campaign.json` has one), repeats the inputs of one before,
+/// or has other numbers than a label that the campaign has at these inputs. The labels count as ones of the campaign's
+/// `label_version`. \param file .csv, .npy or .safetensors, as `read_table` takes them. \param columns the column of an
+/// input or a target that is not called like it. Errors: `DataError` for a file without one of the campaign's inputs or
+/// targets; else as `retry_samples`.
 ImportReport import_table(const std::filesystem::path& campaign, const std::filesystem::path& file,
                           const std::map<std::string, std::string>& columns = {});
 

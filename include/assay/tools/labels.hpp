@@ -47,12 +47,13 @@ WithdrawalReport withdraw_labels(const std::filesystem::path& campaign, const Wi
 /// What an import took, and what it left.
 struct ImportReport {
   std::int64_t added = 0;
-  std::int64_t known = 0;            ///< same inputs, already there
-  std::vector<std::string> refused;  ///< one line each: labels that this campaign could not use
+  std::int64_t known = 0;            ///< same inputs and labels, to within rounding, already there
+  std::vector<std::string> refused;  ///< one line each: labels that this campaign could not use, or has others for
 };
 
 /// Takes the labels that another campaign paid for into this one's archive: every sample that is chosen later with the
-/// same inputs is answered from there, without a simulation.
+/// same inputs is answered from there, without a simulation; those at other inputs than any candidate's are learned
+/// from as samples of their own, from the next choice on.
 /// Errors: as `retry_samples`, for either campaign.
 ImportReport import_labels(const std::filesystem::path& campaign, const std::filesystem::path& other);
 
