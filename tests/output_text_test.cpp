@@ -126,6 +126,9 @@ TEST_CASE("L5: templates make folders, and a folder of templates is copied and f
   assay::detail::write_file(folder / "case/mesh", std::string("\0{{not}}", 8));
   assay::detail::write_file(folder / "case/plain", "no fields\n");
   fs::create_symlink("plain", folder / "case/link");
+  fs::create_symlink("../run", folder / "case/0/filled");
+  fs::create_directory_symlink("0/deep", folder / "case/deep");
+  fs::create_symlink("../one", folder / "case/out");
   assay::detail::write_file(folder / "one", "{{n}}");
   const assay::detail::InputFiles files({{".", folder / "case"}, {"sub/folder/n.txt", folder / "one"}});
   const fs::path out = folder / "out";
@@ -137,6 +140,10 @@ TEST_CASE("L5: templates make folders, and a folder of templates is copied and f
   CHECK(assay::detail::read_file(out / "mesh").size() == 8);
   CHECK(assay::detail::read_file(out / "plain") == "no fields\n");
   CHECK(assay::detail::read_file(out / "link") == "no fields\n");
+  // What a link leads to inside the folder is what was made of that; what it leads to outside stays.
+  CHECK(assay::detail::read_file(out / "0/filled") == "#!/bin/sh\necho 100000\n");
+  CHECK(assay::detail::read_file(out / "deep/U") == "value 0.333;\n");
+  CHECK(assay::detail::read_file(out / "out") == "{{n}}");
   CHECK(fs::is_directory(out / "empty"));
   CHECK(assay::detail::read_file(out / "sub/folder/n.txt") == "100000");
   CHECK_THROWS_WITH(assay::detail::InputFiles({{".", folder / "nowhere"}}), Contains("assay.label.template"));

@@ -157,9 +157,10 @@ bool Campaign::equal_designs_are_one() const {
 std::unordered_set<std::int64_t> Campaign::equal_candidates() const {
   std::vector<Values> simulated_first;
   const std::vector<std::string> fields = candidates_.gather(counting(0, 1)).names();
-  for (const auto& [purpose, sample] : unlabeled_at_start_) {
-    const auto has = [&](const std::string& field) { return sample.values.contains(field); };
-    if (std::all_of(fields.begin(), fields.end(), has)) simulated_first.push_back(sample.values.pick(fields));
+  for (const auto& start : unlabeled_at_start_) {
+    const Values& values = start.second.values;
+    const auto has = [&](const std::string& field) { return values.contains(field); };
+    if (std::all_of(fields.begin(), fields.end(), has)) simulated_first.push_back(values.pick(fields));
   }
   // Twice over the pool: few of many rows are like others, and only those are kept whole.
   const std::hash<std::string> hash;

@@ -7,6 +7,8 @@
 #include <assay/error.hpp>
 
 #include <algorithm>
+#include <functional>
+#include <set>
 
 namespace assay::detail {
 
@@ -18,17 +20,17 @@ namespace {
   throw LabelError({"assay.label.template", file.string(), std::move(expected), std::move(got), ""});
 }
 
-/// Copies what is no template: a file as it is, a link as one to the same place.
-void copy_entry(const fs::path& source, const fs::path& target) {
+/// Copies what is no template: a file as it is, a link as one to the same place, or to what is made of that.
+/// \param is_made whether a path from the folder of the link is one of those that are written.
+void copy_entry(const fs::path& source, const fs::path& target, const std::function<bool(const fs::path&)>& is_made) {
   std::error_code error;
   if (!fs::is_symlink(fs::symlink_status(source, error))) {
     fs::copy_file(source, target, fs::copy_options::overwrite_existing, error);
   } else {
     // A relative one that leads out of the copy would lead elsewhere from there.
     const fs::path leads_to = fs::read_symlink(source, error);
-    if (!error)
-      fs::create_symlink(leads_to.is_absolute() ? leads_to : fs::absolute(source.parent_path() / leads_to), target,
-                         error);
+    const bool as_it_is = !error && (leads_to.is_absolute() || is_made(leads_to));
+    if (!error) fs::create_symlink(as_it_is ? leads_to : fs::absolute(source.parent_path() / leads_to), target, error);
   }
   if (error) fail(source, "to copy it to " + target.string(), error.message());
 }
@@ -99,9 +101,16 @@ void InputFiles::write(const fs::path& directory, const Values& inputs, const Ca
     if (error) fail(folder, "to make this folder", error.message());
   };
   for (const fs::path& folder : folders_) make_folder(directory / folder);
+  std::set<fs::path> made;
+  for (const fs::path& folder : folders_) made.insert((folder / "").lexically_normal());
+  for (const Copied& file : copied_) made.insert(file.target.lexically_normal());
+  for (const Filled& file : filled_) made.insert(file.target.lexically_normal());
   for (const Copied& file : copied_) {
     make_folder((directory / file.target).parent_path());
-    copy_entry(file.source, directory / file.target);
+    copy_entry(file.source, directory / file.target, [&](const fs::path& leads_to) {
+      const fs::path from_top = (file.target.parent_path() / leads_to).lexically_normal();
+      return made.contains(from_top) || made.contains((from_top / "").lexically_normal());
+    });
   }
   for (const Filled& file : filled_) {
     make_folder((directory / file.target).parent_path());
