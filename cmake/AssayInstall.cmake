@@ -1,10 +1,12 @@
 # The install tree: headers, libraries, CMake package, pkg-config files.
 include(CMakePackageConfigHelpers)
 
-install(TARGETS assay assay_surrogate EXPORT assayTargets)
+install(TARGETS assay EXPORT assayTargets)
+install(TARGETS assay_surrogate EXPORT assaySurrogateTargets)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 set(assay_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/assay")
 install(EXPORT assayTargets NAMESPACE assay:: DESTINATION "${assay_package_dir}")
+install(EXPORT assaySurrogateTargets NAMESPACE assay:: DESTINATION "${assay_package_dir}")
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/assayConfig.cmake.in" "${PROJECT_BINARY_DIR}/assayConfig.cmake"
                               INSTALL_DESTINATION "${assay_package_dir}")
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/assayConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
@@ -22,7 +24,7 @@ if(BUILD_SHARED_LIBS)
 else()
   set(ASSAY_PC_REQUIRES_KEYWORD "Requires")
 endif()
-foreach(name IN ITEMS assay assay_surrogate)
+foreach(name IN ITEMS assay assay_c assay_surrogate assay_surrogate_c)
   configure_file("${CMAKE_CURRENT_LIST_DIR}/${name}.pc.in" "${PROJECT_BINARY_DIR}/${name}.pc" @ONLY)
   install(FILES "${PROJECT_BINARY_DIR}/${name}.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 endforeach()

@@ -132,8 +132,10 @@ TEST_CASE("what is no exported network of regression is refused", "[surrogate]")
     INFO(to);
     CHECK_THROWS_WITH(Surrogate(folder / "net"), Contains(said));
   };
-  refused("\"mlp\"", "\"gaussian_process\"", "gaussian_process");
-  refused("\"classes\": 0", "\"classes\": 3", "a regression");
+  refused("\"mlp\"", "\"mc_dropout\"", "mc_dropout");
+  refused("\"mlp\"", "\"gaussian_process\"", "known/inputs");
+  refused("\"classes\": 0", "\"classes\": 1", "at least two classes");
+  refused("\"classes\": 0", "\"classes\": 4", "numbers, F32");
   refused("\"silu\"", "\"sillu\"", "sillu");
   refused("\"hidden\"", "\"hiden\"", "hidden");
   refused("{", "[", "learner.json");

@@ -7,19 +7,31 @@
 #include <assay/data/safetensors.hpp>
 #include <assay/error.hpp>
 #include <assay/json.hpp>
+#include <assay/registries.hpp>
+#include <assay/tools/export_surrogate.hpp>
 #include <assay/tools/labels.hpp>
 
 #include <iostream>
 #include <memory>
+#include <optional>
 
 namespace assay::app {
 
 namespace {
 
 struct ExportOptions {
-  std::filesystem::path campaign, out;
+  std::filesystem::path campaign, out, surrogate;
   std::string format;
 };
+
+void export_learner_of(const std::filesystem::path& campaign, const std::filesystem::path& directory) {
+  const std::optional<std::string> only_here = export_surrogate(campaign, directory, Registries());
+  std::cout << "the surrogate is in " << directory.string() << ": 'assay predict " << directory.string()
+            << " inputs.csv' asks it, in a solver assay::Surrogate or assay/surrogate.h\n";
+  if (only_here)
+    std::cerr << "assay: only programs with LibTorch can ask it (load_learner, 'assay predict'); without: "
+              << *only_here << '\n';
+}
 
 /// Writes all labels of a campaign. An empty `out` is standard output, for csv alone.
 void export_labels(const std::filesystem::path& campaign, const std::string& format, const std::filesystem::path& out) {
@@ -47,13 +59,19 @@ void export_labels(const std::filesystem::path& campaign, const std::string& for
 
 Command add_export(CLI::App& app) {
   const auto options = std::make_shared<ExportOptions>();
-  CLI::App* command = app.add_subcommand("export", "write all labeled samples with their history");
+  CLI::App* command = app.add_subcommand("export", "write all labeled samples with their history, or the surrogate");
   add_campaign(command, options->campaign);
-  command->add_option("--to", options->format, "csv, npz, h5 or safetensors")
-      ->required()
+  CLI::Option_group* what = command->add_option_group("what");
+  what->add_option("--to", options->format, "labeled samples: csv, npz, h5 or safetensors")
       ->check(CLI::IsMember({"csv", "npz", "h5", "safetensors"}));
+  what->add_option("--surrogate", options->surrogate, "the learner: folder, for solvers and 'assay predict'");
+  what->require_option(1);
   command->add_option("--out", options->out, "file; without it csv goes to standard output");
   return {command, [options] {
+            if (!options->surrogate.empty()) {
+              export_learner_of(options->campaign, options->surrogate);
+              return 0;
+            }
             if (options->out.empty() && options->format != "csv") {
               std::cerr << "assay: --to " << options->format << " needs --out FILE; --help tells more\n";
               return usage_code;

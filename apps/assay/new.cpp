@@ -5,6 +5,7 @@
 
 #include <assay/detail/asked_campaign.hpp>
 #include <assay/detail/files.hpp>
+#include <assay/detail/learner_spec.hpp>
 
 #include <iostream>
 #include <memory>
@@ -34,6 +35,11 @@ void start(const NewOptions& options) {
   for (const auto& [what, count] : given) {
     if (count > 0) std::cout << ", " << count << what;
   }
+  const Json spec = driver.learner().spec();
+  const std::string learner = assay::detail::innermost_learner(spec).value("type", "");
+  if (learner != "mlp" && learner != "ensemble" && learner != "gaussian_process")
+    std::cout << "\nnote: a surrogate of type '" << learner
+              << "' can be asked where LibTorch is, not by assay::Surrogate in a solver without it";
   std::cout << "\nnext: "
             << (is_told(campaign) ? how_to_tell(campaign) : "'assay run " + campaign.string() + "' runs it") << '\n';
 }

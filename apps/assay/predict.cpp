@@ -3,19 +3,20 @@
 #include "command.hpp"
 #include "output.hpp"
 
-#include <assay/checkpoint.hpp>
 #include <assay/config.hpp>
 #include <assay/data/csv.hpp>
 #include <assay/detail/learner_spec.hpp>
-#include <assay/detail/restoring.hpp>
-#include <assay/detail/state_parts.hpp>
 #include <assay/error.hpp>
+#include <assay/learner/input_ranges.hpp>
 #include <assay/tools/campaign_space.hpp>
+#include <assay/tools/export_surrogate.hpp>
 
 #include <iostream>
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace assay::app {
 
@@ -25,24 +26,18 @@ struct PredictOptions {
   std::filesystem::path campaign, inputs, out;
 };
 
-/// The learner of a campaign as its newest checkpoint has it, on the CPU. The campaign is only looked at: it may be
-/// another user's, or be running.
-AnyLearner learner_of(const std::filesystem::path& campaign, const Registries& registries) {
-  std::vector<std::string> damaged;
-  const std::optional<Checkpoint> checkpoint = newest_checkpoint(campaign, damaged);
-  for (const std::string& line : damaged) std::cerr << "assay: " << line << '\n';
-  if (!checkpoint) {
-    throw DataError({"assay.predict.untrained", campaign.string(),
-                     "a campaign with a checkpoint, or an exported learner", "none",
-                     "'assay run' or 'assay ask' trains its learner"});
-  }
-  const Json& json = checkpoint->json;
-  AnyLearner learner = registries.learner.make(json.at("slots").at("learner"), registries);
-  detail::restoring(campaign.string() + ", newest checkpoint", [&] {
-    Json state = detail::without_device(json.at("state").at("learner"));
-    learner.load(detail::part_of(checkpoint->tensors, std::move(state), "learner/"));
-  });
-  return learner;
+/// Marks the rows that lie outside the samples that the learner learned from: there it extrapolates.
+void mark_outside(const AnyLearner& learner, const Values& batch, Values& columns) {
+  const State state = learner.save();
+  const Json& inner = assay::detail::innermost_learner(state.json);
+  const InputRanges ranges = InputRanges::read(inner.value("inputs", Json::array()));
+  if (!ranges.known()) return;
+  const torch::Tensor outside = ranges.outside(batch);
+  columns.set(columns.contains("outside") ? "assay.outside" : "outside", outside.to(torch::kInt64));
+  const std::int64_t count = outside.sum().item<std::int64_t>();
+  if (count > 0)
+    std::cerr << "assay: " << count << " of " << outside.size(0)
+              << " rows lie outside the labeled samples (1 in column outside): no prediction is sure there\n";
 }
 
 /// Writes what the surrogate of a campaign, or an exported one, says about inputs.
@@ -50,7 +45,10 @@ void predict(const std::filesystem::path& campaign, const std::filesystem::path&
              const std::filesystem::path& out) {
   const bool exported = std::filesystem::exists(campaign / "learner.json");
   const Registries registries;
-  const AnyLearner learner = exported ? load_learner(campaign, registries) : learner_of(campaign, registries);
+  std::vector<std::string> damaged;
+  const AnyLearner learner = exported ? load_learner(campaign, registries)
+                                      : campaign_learner(campaign, registries, damaged);
+  for (const std::string& line : damaged) std::cerr << "assay: " << line << '\n';
   const std::optional<Space> space = exported ? std::nullopt : campaign_space(campaign);
   const std::map<std::string, WantedField> fields = wanted_fields(learner.inputs(), space ? &*space : nullptr);
   const Table table = open_table(inputs, learner.inputs());
@@ -67,6 +65,7 @@ void predict(const std::filesystem::path& campaign, const std::filesystem::path&
     }
   }
   require_finite(columns_out, "predictions for " + inputs.string());
+  mark_outside(learner, batch, columns_out);
   put(out, to_csv({}, columns_out));
   if (!out.empty()) std::cout << table.rows() << " predictions in " << out.string() << '\n';
 }

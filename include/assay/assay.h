@@ -5,16 +5,20 @@
  *   if (assay_new("campaigns/drag", "campaign.json", &campaign) < 0) return fail(assay_message());
  *   while ((status = assay_advance(campaign)) == ASSAY_WAITING) {
  *     while ((n = assay_ask(campaign, 8, ids, inputs)) > 0)
- *       for (i = 0; i < n; ++i) { solve(inputs + i * size, &drag); assay_tell(campaign, ids[i], &drag, 1); }
+ *       for (i = 0; i < n; ++i) {
+ *         solve(inputs + i * size, &drag);
+ *         if (assay_tell(campaign, ids[i], &drag, 1) < 0) return fail(assay_message());
+ *       }
  *   }
  *   assay_close(campaign);
  *
- * Every function that can fail returns a negative code; `assay_message` says what was expected, what came and what to
+ * Every function that can fail returns a negative code (assay/status.h); `assay_message` says what was expected, what came and what to
  * do. Numbers of a point, or of its targets, lie one behind the other in the order of the learner's fields, each in C
  * order. One thread at a time uses a campaign. */
 #ifndef ASSAY_ASSAY_H
 #define ASSAY_ASSAY_H
 
+#include <assay/status.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -22,22 +26,6 @@ extern "C" {
 #endif
 
 typedef struct assay_campaign assay_campaign;
-
-enum {
-  ASSAY_OK = 0,
-  ASSAY_WAITING = 1,  /* there are samples to ask for, or asked for and not yet told */
-  ASSAY_FINISHED = 2, /* rounds, budget, a stop criterion, or the candidates came to their end */
-  ASSAY_STOPPED = 3,  /* the wall time is over: open the campaign again to go on */
-  ASSAY_REFUSED = 4,  /* labels that are not finite or do not fit the earlier ones: the sample counts as failed */
-  ASSAY_ERROR = -1,   /* of the operating system, or of another library */
-  ASSAY_ERROR_ARGUMENT = -2,
-  ASSAY_ERROR_CONFIG = -3,
-  ASSAY_ERROR_SHAPE = -4,
-  ASSAY_ERROR_DATA = -5,
-  ASSAY_ERROR_LABEL = -6,
-  ASSAY_ERROR_CHECKPOINT = -7,
-  ASSAY_ERROR_TRAINING = -8
-};
 
 /* What the last call of this thread that failed had to say; "" before any did. Valid until the next one fails. */
 const char* assay_message(void);

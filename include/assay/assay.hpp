@@ -40,6 +40,7 @@
 #include <assay/surrogate.hpp>
 #include <assay/tools/campaign_space.hpp>
 #include <assay/tools/check.hpp>
+#include <assay/tools/export_surrogate.hpp>
 #include <assay/tools/import_table.hpp>
 #include <assay/tools/labels.hpp>
 #include <assay/tools/status.hpp>

@@ -6,9 +6,10 @@
 
 namespace assay::detail {
 
-void write_learner(const std::filesystem::path& directory, const Json& spec, const State& state) {
+void write_learner(const std::filesystem::path& directory, const Json& spec, const State& state, const Json& about) {
   make_directories_durably(directory);
-  const Json json{{"format", 1}, {"learner", spec}, {"state", without_device(state.json)}};
+  Json json{{"format", 1}, {"learner", spec}, {"state", without_device(state.json)}};
+  json.update(about);
   write_file(directory / "learner.safetensors", to_safetensors(state.tensors));
   write_file(directory / "learner.json", json.dump(2) + "\n");
 }

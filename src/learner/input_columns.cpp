@@ -62,7 +62,10 @@ std::int64_t InputColumns::width() const {
   return width;
 }
 
-void InputColumns::learn(const Values& batch) { fields_.learn(batch); }
+void InputColumns::learn(const Values& batch) {
+  fields_.learn(batch);
+  ranges_.learn(inputs_, batch);
+}
 
 torch::Tensor InputColumns::of(const Values& batch) const {
   fields_.require_shapes(batch);
@@ -76,6 +79,7 @@ Json InputColumns::to_json() const {
     if (form.is_object() && i < json.size()) json[i].update(form);
     ++i;
   }
+  ranges_.write(json);
   return json;
 }
 
@@ -86,13 +90,14 @@ void InputColumns::load(const Json& json) {
   for (const Json& form : detail::OptionCodec<LearnerInputs>::to_json(inputs_)) {
     if (i == json.size()) break;
     Json saved = json.at(i++);
-    saved.erase("shape");
+    for (const char* learnt : {"shape", "low", "high", "seen"}) saved.erase(learnt);
     const Json own = form.is_object() ? form : Json{{"name", form}};
     if (saved == own) continue;
     throw CheckpointError({"assay.checkpoint.learner", "inputs of the learner", own.dump(), saved.dump(),
                            "load the state into a learner that takes its inputs in the same form"});
   }
   fields_ = std::move(fields);
+  ranges_ = InputRanges::read(json);
 }
 
 }  // namespace assay

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "surrogate_net.hpp"
+#include "exported.hpp"
 
 #include <assay/error.hpp>
-#include <assay/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -16,192 +15,152 @@ namespace {
 /// Rows whose activations stay in a processor's second cache, for layers of some hundred units.
 constexpr std::int64_t block_rows = 192;
 
-/// Memory of a thread, reused from call to call.
-template <class T>
 struct Scratch {
-  std::vector<T> input, even, odd, packed;
-  std::vector<double> columns;
+  std::vector<double> formed, columns, by_columns, row;
 };
-
-template <class T>
-T* at_least(std::vector<T>& memory, std::int64_t count) {
-  if (memory.size() < static_cast<std::size_t>(count)) memory.resize(static_cast<std::size_t>(count));
-  return memory.data();
-}
-
-template <class T>
-void activate(SurrogateActivation activation, T* x, std::int64_t count) {
-  const DenseKernels<T>& kernels = dense_kernels<T>();
-  switch (activation) {
-    case SurrogateActivation::silu: return kernels.apply(Elementwise::silu, x, count);
-    case SurrogateActivation::relu: return kernels.apply(Elementwise::relu, x, count);
-    case SurrogateActivation::tanh: return kernels.apply(Elementwise::tanh, x, count);
-    case SurrogateActivation::gelu: break;
-  }
-  for (std::int64_t i = 0; i < count; ++i)
-    x[i] = static_cast<T>(0.5 * x[i] * std::erfc(-static_cast<double>(x[i]) * 0.7071067811865476));
-}
 
 }  // namespace
 
-template <class T>
-void SurrogateNet::predict_block(const SurrogateLayers<T>& layers, std::int64_t count, const double* points,
-                                 double* means, double* variances) const {
-  static thread_local Scratch<T> scratch;
-  const DenseKernels<T>& kernels = dense_kernels<T>();
-  std::int64_t widest = 0, deepest = 0;
-  for (const SurrogateLayer<T>& layer : layers) {
-    widest = std::max(widest, layer.out);
-    deepest = std::max(deepest, layer.in);
-  }
-  T* const input = at_least(scratch.input, count * columns_);
-  const double* columns = points;
-  if (formed_) {
-    double* const own = at_least(scratch.columns, count * columns_);
-    form(count, points, own);
-    columns = own;
-  }
-  T* const halves[] = {at_least(scratch.even, count * widest), at_least(scratch.odd, count * widest)};
-  T* const packed = at_least(scratch.packed, deepest * kernels.panel);
-  for (std::int64_t i = 0; i < count; ++i) {
-    for (std::int64_t j = 0; j < columns_; ++j) {
-      const auto column = static_cast<std::size_t>(j);
-      input[i * columns_ + j] = static_cast<T>((columns[i * columns_ + j] - x_.mean[column]) / x_.scale[column]);
+bool ExportedSurrogate::inside(std::span<const double> point) const {
+  const double* number = point.data();
+  for (const Surrogate::Field& field : inputs) {
+    std::int64_t numbers = 1;
+    for (const std::int64_t extent : field.shape) numbers *= extent;
+    if (field.low.size() != field.high.size() || (field.low.empty() && field.seen.empty())) {
+      throw DataError({"assay.surrogate.range", "input '" + field.name + "'", "the range of the labeled samples",
+                       "an export that knows none", "export the learner again, with this version of assay"});
     }
-  }
-  const std::int64_t numbers = count * target_size;
-  std::fill(means, means + numbers, 0.0);
-  if (variances) std::fill(variances, variances + numbers, 0.0);
-  for (std::int64_t member = 0; member < members; ++member) {
-    const T* from = input;
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-      const SurrogateLayer<T>& layer = layers[i];
-      T* const to = halves[i % 2];
-      kernels.product({.m = count,
-                       .n = layer.out,
-                       .k = layer.in,
-                       .a = from,
-                       .a_row = layer.in,
-                       .a_step = 1,
-                       .b = layer.weights.data() + member * layer.in * layer.out,
-                       .b_step = layer.out,
-                       .b_column = 1,
-                       .c = to,
-                       .c_row = layer.out,
-                       .bias = layer.biases.data() + member * layer.out},
-                      packed);
-      if (i + 1 < layers.size()) activate(activation_, to, count * layer.out);
-      from = to;
-    }
-    // Mean and spread of the members, updated one by one; of a Gaussian, the mean of its own variances too.
-    const std::int64_t outputs = layers.back().out;
-    const double share = 1 / static_cast<double>(member + 1);
-    const double spread = member > 0 ? static_cast<double>(member) * share / static_cast<double>(members - 1) : 0;
-    for (std::int64_t i = 0; i < count; ++i) {
-      for (std::int64_t j = 0; j < target_size; ++j) {
-        const double change = static_cast<double>(from[i * outputs + j]) - means[i * target_size + j];
-        means[i * target_size + j] += change * share;
-        if (!variances) continue;
-        double& variance = variances[i * target_size + j];
-        variance += change * change * spread;
-        if (gaussian)
-          variance += std::exp(static_cast<double>(from[i * outputs + target_size + j])) / static_cast<double>(members);
-      }
-    }
-  }
-}
-
-void SurrogateNet::form(std::int64_t count, const double* points, double* columns) const {
-  for (std::int64_t i = 0; i < count; ++i) {
-    for (std::size_t field = 0; field < forms_.size(); ++field) {
-      const SurrogateForm& form = forms_[field];
-      const auto refuse = [&](const char* id, const std::string& expected, double got) {
-        throw DataError(
-            {id, "input '" + inputs[field].name + "' of point " + std::to_string(i), expected, Json(got).dump(), ""});
-      };
-      for (const double* const end = points + form.numbers; points != end; ++points) {
-        if (form.log) {
-          if (!(*points > 0)) refuse("assay.learner.log", "a number above zero: its scale is log", *points);
-          *columns++ = std::log(*points);
-        } else if (form.categories == 0) {
-          *columns++ = *points;
-        } else {
-          if (!(*points >= 0 && *points < static_cast<double>(form.categories) && *points == std::floor(*points)))
-            refuse("assay.learner.category", "the index of a category, 0 to " + std::to_string(form.categories - 1),
-                   *points);
-          std::fill_n(columns, form.categories, 0.0);
-          columns[static_cast<std::int64_t>(*points)] = 1;
-          columns += form.categories;
-        }
-      }
-    }
-  }
-}
-
-void SurrogateNet::invert(std::int64_t count, double* means, double* variances) const {
-  for (std::int64_t i = 0; i < count; ++i) {
-    for (std::int64_t j = 0; j < target_size; ++j) {
-      const auto column = static_cast<std::size_t>(j);
-      const SurrogateInverse& inverse = inverse_[column];
-      double& mean = means[i * target_size + j];
-      mean = mean * y_.scale[column] + y_.mean[column];
-      double variance = 0;
-      if (variances) variance = variances[i * target_size + j] * y_.scale[column] * y_.scale[column];
-      if (inverse.exponential) {
-        variance = std::expm1(variance) * std::exp(2 * mean + variance);
-        mean = std::exp(mean);
+    for (std::int64_t i = 0; i < numbers; ++i, ++number) {
+      if (!field.seen.empty()) {
+        const auto is = [&](std::int64_t seen) { return static_cast<double>(seen) == *number; };
+        if (std::none_of(field.seen.begin(), field.seen.end(), is)) return false;
       } else {
-        variance *= inverse.factor * inverse.factor;
-        mean = inverse.factor * mean + inverse.shift;
+        const std::size_t bound = field.low.size() == 1 ? 0 : static_cast<std::size_t>(i);
+        if (!(*number >= field.low[bound] && *number <= field.high[bound])) return false;
       }
-      if (variances) variances[i * target_size + j] = std::sqrt(variance);
     }
+  }
+  return true;
+}
+
+void ExportedSurrogate::predict(std::int64_t count, const double* points, double* means, double* deviations,
+                                double* jacobians) const {
+  // Each point has a row for each derivative beside its own.
+  const std::int64_t most = std::max<std::int64_t>(1, jacobians ? block_rows / (1 + forms_.columns()) : block_rows);
+  for (std::int64_t first = 0; first < count; first += most) {
+    predict_block(std::min(most, count - first), points + first * input_size, means + first * target_size,
+                  deviations ? deviations + first * target_size : nullptr,
+                  jacobians ? jacobians + first * target_size * input_size : nullptr);
   }
 }
 
-void SurrogateNet::predict(std::int64_t count, const double* points, double* means, double* deviations) const {
-  for (std::int64_t first = 0; first < count; first += block_rows) {
-    const std::int64_t rows = std::min(block_rows, count - first);
-    double* const block = means + first * target_size;
-    double* const spread = deviations ? deviations + first * target_size : nullptr;
-    std::visit([&](const auto& layers) { predict_block(layers, rows, points + first * input_size, block, spread); },
-               layers_);
-    invert(rows, block, spread);
+void ExportedSurrogate::predict_block(std::int64_t count, const double* points, double* means, double* deviations,
+                                      double* jacobians) const {
+  static thread_local Scratch scratch;
+  const std::int64_t width = forms_.columns(), outputs = count * target_size;
+  double* const columns = at_least(scratch.columns, count * width);
+  forms_.apply(count, points, columns);
+  for (std::int64_t i = 0; i < count * width; ++i) {
+    const auto column = static_cast<std::size_t>(i % width);
+    columns[i] = (columns[i] - x_.mean[column]) / x_.scale[column];
+  }
+  double* const by_columns = jacobians ? at_least(scratch.by_columns, outputs * width) : nullptr;
+  model_->predict(
+      {.count = count, .columns = columns, .means = means, .variances = deviations, .jacobians = by_columns});
+  if (jacobians) {
+    double* const row = at_least(scratch.row, width);
+    for (std::int64_t i = 0; i < outputs; ++i) {
+      for (std::int64_t j = 0; j < width; ++j)
+        row[j] = by_columns[i * width + j] / x_.scale[static_cast<std::size_t>(j)];
+      forms_.pull_back(points + i / target_size * input_size, row, jacobians + i * input_size);
+    }
+  }
+  if (classes == 0) invert(count, means, deviations, jacobians);
+}
+
+void ExportedSurrogate::invert(std::int64_t count, double* means, double* variances, double* jacobians) const {
+  for (std::int64_t i = 0; i < count * target_size; ++i) {
+    const auto column = static_cast<std::size_t>(i % target_size);
+    const Inverse& inverse = inverse_[column];
+    double& mean = means[i];
+    mean = mean * y_.scale[column] + y_.mean[column];
+    double variance = variances ? variances[i] * y_.scale[column] * y_.scale[column] : 0;
+    double slope = y_.scale[column];
+    if (inverse.exponential) {
+      variance = std::expm1(variance) * std::exp(2 * mean + variance);
+      mean = std::exp(mean);
+      slope *= mean;
+    } else {
+      variance *= inverse.factor * inverse.factor;
+      mean = inverse.factor * mean + inverse.shift;
+      slope *= inverse.factor;
+    }
+    if (variances) variances[i] = std::sqrt(variance);
+    if (!jacobians) continue;
+    for (std::int64_t j = 0; j < input_size; ++j) jacobians[i * input_size + j] *= slope;
   }
 }
 
 }  // namespace detail
 
 Surrogate::Surrogate(const std::filesystem::path& directory)
-    : net_(std::make_unique<const detail::SurrogateNet>(directory)) {}
+    : exported_(std::make_unique<const detail::ExportedSurrogate>(directory)) {}
 Surrogate::Surrogate(Surrogate&&) noexcept = default;
 Surrogate& Surrogate::operator=(Surrogate&&) noexcept = default;
 Surrogate::~Surrogate() = default;
 
-const std::vector<Surrogate::Field>& Surrogate::inputs() const noexcept { return net_->inputs; }
-const std::vector<Surrogate::Field>& Surrogate::targets() const noexcept { return net_->targets; }
-std::int64_t Surrogate::input_size() const noexcept { return net_->input_size; }
-std::int64_t Surrogate::target_size() const noexcept { return net_->target_size; }
-bool Surrogate::has_deviation() const noexcept { return net_->has_deviation(); }
+const std::vector<Surrogate::Field>& Surrogate::inputs() const noexcept { return exported_->inputs; }
+const std::vector<Surrogate::Field>& Surrogate::targets() const noexcept { return exported_->targets; }
+const Surrogate::Provenance& Surrogate::provenance() const noexcept { return exported_->provenance; }
+std::int64_t Surrogate::input_size() const noexcept { return exported_->input_size; }
+std::int64_t Surrogate::target_size() const noexcept { return exported_->target_size; }
+std::int64_t Surrogate::classes() const noexcept { return exported_->classes; }
+bool Surrogate::has_deviation() const noexcept { return exported_->has_deviation(); }
 
-void Surrogate::predict(std::span<const double> points, std::span<double> means, std::span<double> deviations) const {
-  const auto in = static_cast<std::size_t>(net_->input_size), out = static_cast<std::size_t>(net_->target_size);
+namespace {
+
+void require_size(const char* what, std::size_t expected, std::size_t got) {
+  if (expected == got) return;
+  throw ShapeError({"assay.surrogate.shape", what, std::to_string(expected) + " numbers", std::to_string(got), ""});
+}
+
+/// \return how many points there are.
+std::int64_t require_spans(const Surrogate& surrogate, std::span<const double> points, std::span<double> means,
+                           std::span<double> deviations) {
+  const auto in = static_cast<std::size_t>(surrogate.input_size()),
+             out = static_cast<std::size_t>(surrogate.target_size());
   const std::size_t count = points.size() / in;
-  const auto require = [&](const char* what, std::size_t expected, std::size_t got) {
-    if (expected == got) return;
-    throw ShapeError({"assay.surrogate.shape", what, std::to_string(expected) + " numbers", std::to_string(got), ""});
-  };
-  require("points", count * in, points.size());
-  require("means", count * out, means.size());
+  require_size("points", count * in, points.size());
+  require_size("means", count * out, means.size());
   if (!deviations.empty()) {
-    require("deviations", count * out, deviations.size());
-    if (!has_deviation()) {
+    require_size("deviations", count * out, deviations.size());
+    if (!surrogate.has_deviation()) {
       throw ShapeError({"assay.surrogate.deviation", "deviations", "none", "room for some",
-                        "this network predicts means alone: an ensemble has deviations"});
+                        surrogate.classes() > 0 ? "a classification predicts probabilities alone"
+                                                : "this network predicts means alone: an ensemble has deviations"});
     }
   }
-  net_->predict(static_cast<std::int64_t>(count), points.data(), means.data(),
-                deviations.empty() ? nullptr : deviations.data());
+  return static_cast<std::int64_t>(count);
+}
+
+}  // namespace
+
+bool Surrogate::inside(std::span<const double> point) const {
+  require_size("point", static_cast<std::size_t>(input_size()), point.size());
+  return exported_->inside(point);
+}
+
+void Surrogate::predict(std::span<const double> points, std::span<double> means, std::span<double> deviations) const {
+  const std::int64_t count = require_spans(*this, points, means, deviations);
+  exported_->predict(count, points.data(), means.data(), deviations.empty() ? nullptr : deviations.data(), nullptr);
+}
+
+void Surrogate::predict_with_jacobian(std::span<const double> points, std::span<double> means,
+                                      std::span<double> jacobians, std::span<double> deviations) const {
+  const std::int64_t count = require_spans(*this, points, means, deviations);
+  require_size("jacobians", static_cast<std::size_t>(count * target_size() * input_size()), jacobians.size());
+  exported_->predict(count, points.data(), means.data(), deviations.empty() ? nullptr : deviations.data(),
+                     jacobians.data());
 }
 
 }  // namespace assay

@@ -9,7 +9,9 @@
 namespace assay {
 
 namespace detail {
-void write_learner(const std::filesystem::path& directory, const Json& spec, const State& state);
+/// \param about what else `learner.json` is to say, as `provenance` and `units`.
+void write_learner(const std::filesystem::path& directory, const Json& spec, const State& state,
+                   const Json& about = Json::object());
 }  // namespace detail
 
 /// Writes a learner as `learner.json` (its specification) and `learner.safetensors` (its parameters) into a directory.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <assay/learner/fields.hpp>
+#include <assay/learner/input_ranges.hpp>
 #include <assay/learner/learner_inputs.hpp>
 
 namespace assay {
@@ -25,14 +26,15 @@ class InputColumns {
   bool known() const noexcept { return fields_.known(); }
   /// Number of columns. Errors: as `Fields::width`.
   std::int64_t width() const;
-  /// Learns the shapes. Errors: as `Fields::learn`, and those of `input_columns`.
+  /// Learns the shapes, and what the batch spans. Errors: as `Fields::learn`, and those of `input_columns`.
   void learn(const Values& batch);
   /// Errors: as `Fields::flatten` and `input_columns`.
   torch::Tensor of(const Values& batch) const;
   /// The same, of shapes that may not be known yet and are not checked.
   torch::Tensor unchecked(const Values& batch) const { return input_columns(inputs_, batch); }
 
-  /// Names, shapes and forms, as in `[{"name": "reynolds", "shape": [], "scale": "log"}]`.
+  /// Names, shapes, forms and ranges, as in
+  /// `[{"name": "reynolds", "shape": [], "scale": "log", "low": [1e3], "high": [2e6]}]`.
   Json to_json() const;
   /// Errors: `CheckpointError` if names or forms are not those of these columns.
   void load(const Json& json);
@@ -40,6 +42,7 @@ class InputColumns {
  private:
   LearnerInputs inputs_;
   Fields fields_;
+  InputRanges ranges_;
 };
 
 }  // namespace assay
