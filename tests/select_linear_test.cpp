@@ -248,6 +248,23 @@ TEST_CASE("feature files that are not whole are refused", "[select]") {
     assay::detail::write_file(safe, others.substr(0, size));
     CHECK_THROWS_AS(FeatureMatrix::open(safe, "b"), DataError);
   }
+  // R5: a header of any kind and length is read or refused.
+  const auto with_header = [&](const std::string& header) {
+    const std::string length{static_cast<char>(header.size() & 0xff), static_cast<char>(header.size() >> 8)};
+    const std::string start = "\x93NUMPY\x01" + std::string(1, '\0') + length;
+    assay::detail::write_file(npy, start + header + bytes.substr(bytes.size() - 10 * 4 * 8));
+  };
+  const std::string fields = "{'descr': '<f8', 'fortran_order': False, 'shape': ";
+  with_header(fields + std::string(60000, ' ') + "(10, 4)}");
+  CHECK(FeatureMatrix::open(npy).rows() == 10);
+  with_header(fields + "(" + std::string(60000, '1') + ",)}");
+  CHECK_THROWS_AS(FeatureMatrix::open(npy), DataError);
+  std::string wide;
+  for (int i = 0; i < 30000; ++i) wide += "1,";
+  with_header(fields + "(" + wide + ")}");
+  CHECK_THROWS_AS(FeatureMatrix::open(npy), DataError);
+  with_header("{'descr': '" + std::string(60000, 'f') + "', 'fortran_order': False, 'shape': (10, 4)}");
+  CHECK_THROWS_AS(FeatureMatrix::open(npy), ShapeError);
   std::string fortran = bytes;
   fortran.replace(fortran.find("False"), 5, "True ");
   assay::detail::write_file(npy, fortran);

@@ -8,21 +8,19 @@ namespace assay::app {
 
 namespace {
 
-/// Whether an array of HDF5 files holds texts that `assay export` put there, under these names or earlier ones.
-bool is_exported_text(const std::string& name, const std::vector<std::string>& all) {
-  const bool earlier = std::find(all.begin(), all.end(), "attempts") != all.end() &&
-                       std::find(all.begin(), all.end(), "seconds") != all.end();
-  return name == "assay.purpose" || name == "assay.strategy" || (earlier && (name == "purpose" || name == "strategy"));
-}
+/// Whether an array of HDF5 files holds texts that `assay export` put there.
+bool is_exported_text(const std::string& name) { return name == "assay.purpose" || name == "assay.strategy"; }
 
 /// The arrays of a file that are needed.
 template <class Read>
 Table arrays_of(const std::filesystem::path& file, const std::vector<std::string>& all,
                 const std::vector<std::string>& fields, const Read& read) {
   const auto needed = [&](const std::string& name) {
-    if (fields.empty()) return !is_exported_text(name, all);
-    return std::any_of(fields.begin(), fields.end(),
-                       [&](const std::string& field) { return field == name || field == column_name(name).field; });
+    if (fields.empty()) return !is_exported_text(name);
+    const ColumnName column = column_name(name);  // `assay.purpose` is not the field `purpose`
+    return std::any_of(fields.begin(), fields.end(), [&](const std::string& field) {
+      return field == name || (!column.own && field == column.field);
+    });
   };
   Values arrays;
   for (const std::string& name : all) {

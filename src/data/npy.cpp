@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "npy_header.hpp"
+
 #include <assay/data/npy.hpp>
 #include <assay/detail/files.hpp>
 #include <assay/error.hpp>
@@ -31,8 +33,7 @@ constexpr std::uint64_t largest_empty = std::uint64_t{1} << 48;
   throw DataError({"assay.npy", file.string(), std::move(expected), std::move(got), ""});
 }
 
-/// Reads a header: a Python dictionary of a text, a truth and a tuple of whole numbers, and nothing else. Time that
-/// grows with its length, no recursion: it may come from anywhere.
+/// See `data::read_npy_header`.
 class HeaderReader {
  public:
   HeaderReader(std::string_view header, const std::filesystem::path& file)
@@ -137,6 +138,12 @@ std::uint64_t bytes_of(const std::vector<std::int64_t>& shape, std::uint64_t ele
 
 }  // namespace
 
+data::NpyHeader data::read_npy_header(std::string_view header, const std::filesystem::path& file) {
+  HeaderReader reader(header, file);
+  reader.read();
+  return {.descr = *reader.descr, .fortran_order = *reader.fortran_order, .shape = *std::move(reader.shape)};
+}
+
 torch::Tensor read_npy(const std::filesystem::path& file) { return from_npy(detail::read_file(file), file); }
 
 torch::Tensor from_npy(std::string_view bytes, const std::filesystem::path& file) {
@@ -147,17 +154,16 @@ torch::Tensor from_npy(std::string_view bytes, const std::filesystem::path& file
   std::memcpy(&length, bytes.data() + 8, first_version ? 2 : 4);
   const std::size_t start = first_version ? 10 : 12;
   if (length > bytes.size() - start) fail(file, "a whole header", "a file that ends inside it");
-  HeaderReader header(bytes.substr(start, length), file);
-  header.read();
+  const data::NpyHeader header = data::read_npy_header(bytes.substr(start, length), file);
   const auto* known = std::find_if(std::begin(dtypes), std::end(dtypes),
-                                   [&](const auto& d) { return d.first == *header.descr; });
-  if (known == std::end(dtypes)) fail(file, "little-endian numbers", "dtype '" + std::string(*header.descr) + "'");
-  if (*header.fortran_order) fail(file, "an array in C order", "one in Fortran order");
-  const std::string_view data = bytes.substr(start + length);
-  const std::uint64_t size = bytes_of(*header.shape, c10::elementSize(known->second), data.size(), file);
-  if (data.size() != size) fail(file, std::to_string(size) + " bytes of data", std::to_string(data.size()));
-  torch::Tensor tensor = at::empty(*header.shape, known->second);
-  if (size > 0) std::memcpy(tensor.mutable_data_ptr(), data.data(), size);
+                                   [&](const auto& d) { return d.first == header.descr; });
+  if (known == std::end(dtypes)) fail(file, "little-endian numbers", "dtype '" + std::string(header.descr) + "'");
+  if (header.fortran_order) fail(file, "an array in C order", "one in Fortran order");
+  const std::string_view numbers = bytes.substr(start + length);
+  const std::uint64_t size = bytes_of(header.shape, c10::elementSize(known->second), numbers.size(), file);
+  if (numbers.size() != size) fail(file, std::to_string(size) + " bytes of data", std::to_string(numbers.size()));
+  torch::Tensor tensor = at::empty(header.shape, known->second);
+  if (size > 0) std::memcpy(tensor.mutable_data_ptr(), numbers.data(), size);
   return tensor;
 }
 

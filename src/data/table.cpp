@@ -11,7 +11,6 @@
 #include <assay/options.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <set>
 #include <utility>
@@ -60,19 +59,6 @@ Table Table::from_arrays(Values arrays, std::string source) {
 void Table::take_names(const std::vector<std::string>& headers) {
   for (const std::string& header : headers)
     columns_.push_back({.header = header, .name = column_name(header), .place = columns_.size()});
-  const auto own = [](const Column& column) { return column.name.own; };
-  if (std::none_of(columns_.begin(), columns_.end(), own)) know_earlier_exports();
-}
-
-/// What `assay export` wrote before it called its own columns so: six, which always stood side by side.
-void Table::know_earlier_exports() {
-  constexpr std::array<std::string_view, 6> always{"id", "round", "rank", "score", "attempts", "seconds"};
-  const auto same = [](const Column& column, std::string_view name) { return column.header == name; };
-  const auto first = std::search(columns_.begin(), columns_.end(), always.begin(), always.end(), same);
-  if (first == columns_.end()) return;
-  for (auto column = first; column != first + always.size(); ++column) column->name.own = true;
-  if (first - columns_.begin() != 2 || !same(columns_[0], "purpose") || !same(columns_[1], "strategy")) return;
-  columns_[0].name.own = columns_[1].name.own = true;
 }
 
 bool Table::counts_rows(const Column& column) const {

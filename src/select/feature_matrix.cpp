@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "../data/npy_header.hpp"
+
 #include <assay/error.hpp>
 #include <assay/json.hpp>
 #include <assay/select/feature_matrix.hpp>
@@ -11,7 +13,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <regex>
 #include <utility>
 
 namespace assay {
@@ -82,20 +83,12 @@ Header npy_header(const Source& source, std::uint64_t size) {
   std::string header(length, '\0');
   source.read(begin, length, header.data());
   Header result{.offset = begin + length, .bytes = size - begin - length};
-  std::smatch found;
-  if (!std::regex_search(header, found, std::regex("'descr':\\s*'([^']*)'"))) fail(file, "a plain dtype", header);
-  result.dtype = found[1];
-  if (!std::regex_search(header, found, std::regex("'shape':\\s*\\(([0-9, ]*)\\)"))) fail(file, "a shape", header);
-  const std::string extents = found[1];
-  const std::regex number("[0-9]+");
-  for (std::sregex_iterator it(extents.begin(), extents.end(), number), end; it != end; ++it) {
-    if (it->str().size() > 15) fail(file, "a shape that fits memory", extents);
-    result.shape.push_back(std::stoll(it->str()));
-  }
+  data::NpyHeader parsed = data::read_npy_header(header, file);
+  result.dtype = parsed.descr;
+  result.shape = std::move(parsed.shape);
   const bool one_column = result.shape.size() == 1 || (result.shape.size() == 2 && result.shape[1] == 1);
-  if (!one_column && !std::regex_search(header, std::regex("'fortran_order':\\s*False"))) {
+  if (!one_column && parsed.fortran_order)
     fail(file, "rows that stand together (C order)", "an array in Fortran order", "save numpy.ascontiguousarray of it");
-  }
   return result;
 }
 

@@ -46,9 +46,8 @@ std::map<std::string, WantedField> wanted_fields(const std::vector<std::string>&
 /// A table of samples: rows of a CSV file, or arrays with rows along their first axis.
 ///
 /// Columns `f[0]`, `f[1]`, … are one field of several numbers; `x [mm]` is field x, in mm. Columns whose names begin
-/// with `assay.` are assay's own, and no fields; so are those of files that `assay export` wrote before it said so. A
-/// column without a name, or with pandas' `Unnamed: 0`, that holds distinct whole numbers counts the rows, and is left
-/// out with a note; so is one without a name or a cell.
+/// with `assay.` are assay's own, and no fields. A column without a name, or with pandas' `Unnamed: 0`, that holds
+/// distinct whole numbers counts the rows, and is left out with a note; so is one without a name or a cell.
 class Table {
  public:
   /// Errors: as `parse_csv`; `DataError` `assay.table.column` for a column without a name that does not count rows.
@@ -117,7 +116,6 @@ class Table {
   explicit Table(std::string source) : source_(std::move(source)) {}
   void take_names(const std::vector<std::string>& headers);
   void leave_out_row_numbers();
-  void know_earlier_exports();
   bool counts_rows(const Column& column) const;
   Field field(const WantedField& wanted) const;
   std::vector<const Column*> columns_of(std::string_view field) const;
