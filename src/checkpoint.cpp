@@ -68,6 +68,15 @@ std::vector<std::pair<std::int64_t, fs::path>> folders_of(const fs::path& campai
   return folders;
 }
 
+/// Under another name first: what is half removed when the process is killed is no checkpoint.
+void remove_folder(const fs::path& folder) {
+  const fs::path leaving = folder.parent_path() / "removing";
+  detail::remove_all(leaving);
+  std::error_code error;
+  fs::rename(folder, leaving, error);
+  detail::remove_all(error ? folder : leaving);
+}
+
 }  // namespace
 
 EncodedCheckpoint encode(const Checkpoint& checkpoint, std::map<std::string, std::string> texts) {
@@ -118,7 +127,7 @@ WrittenCheckpoint write_checkpoint(const fs::path& campaign, const EncodedCheckp
   detail::rename_durably(temporary, folder);
   std::int64_t kept = 0;
   for (const auto& [number, older] : folders_of(campaign)) {
-    if (++kept > keep) detail::remove_all(older);
+    if (++kept > keep) remove_folder(older);
   }
   return {folder, digest};
 }

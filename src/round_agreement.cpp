@@ -151,8 +151,11 @@ class Comparison {
 }  // namespace
 
 bool was_withdrawn(std::span<const LedgerAttempt> attempts) {
-  return std::any_of(attempts.begin(), attempts.end(),
-                     [](const LedgerAttempt& attempt) { return attempt.outcome == "withdrawn"; });
+  return std::any_of(attempts.begin(), attempts.end(), [](const LedgerAttempt& attempt) {
+    // One that was copied or imported was no simulation, and keeps its outcome.
+    const bool answered = attempt.outcome == "copied" || attempt.outcome == "imported";
+    return attempt.outcome == "withdrawn" || (answered && attempt.refused);
+  });
 }
 
 RoundAgreement compare_round_files(const fs::path& campaign, const Ledger& ledger) {

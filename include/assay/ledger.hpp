@@ -290,6 +290,8 @@ class Ledger {
   void record_picks_file(std::int64_t round, const std::string& sha256);
   void record_labels_file(std::int64_t round, const std::string& sha256);
   RoundFileDigests round_files(std::int64_t round) const;
+  /// Rounds whose files hold a label that was withdrawn, and have not been written since.
+  std::vector<std::int64_t> rounds_out_of_date() const;
   /// @}
 
   /// Records the seconds worked until a round's decisions, once: later calls give what the first recorded, so that

@@ -123,6 +123,15 @@ int Ledger::failures(SampleId id) const {
 
 std::int64_t Ledger::archive_size() const { return impl_->store->number("SELECT count(*) FROM archive"); }
 
+std::vector<std::int64_t> Ledger::rounds_out_of_date() const {
+  std::vector<std::int64_t> rounds;
+  for (std::int64_t round = 0; round <= last_round(); ++round) {
+    const RoundFileDigests files = round_files(round);
+    if (files.labels == store::file_out_of_date || files.picks == store::file_out_of_date) rounds.push_back(round);
+  }
+  return rounds;
+}
+
 bool Ledger::has_answers() const {
   return impl_->store->number(
              "SELECT EXISTS (SELECT 1 FROM archive) OR EXISTS (SELECT 1 FROM tally WHERE state = 'done' AND n > 0)") !=

@@ -208,6 +208,11 @@ std::int64_t Store::withdraw(std::span<const std::int64_t> ids, const std::strin
       over.refused = before->labels;
       set_refused(id, over.attempt, labels);
       update(*attempt, over);
+      if (before->integrated_in) {
+        for (const std::int64_t round : {before->round, *before->integrated_in}) {
+          for (const bool of_labels : {false, true}) set_file(round, of_labels, std::string(file_out_of_date));
+        }
+      }
       SampleRow after = *before;
       after.state = to;
       after.labels.reset();

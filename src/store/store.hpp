@@ -53,6 +53,9 @@ struct Ended {
   std::string_view solver = {};
 };
 
+/// In place of the digest of a round's file: it holds a label that was withdrawn, until it is written again.
+inline constexpr std::string_view file_out_of_date = "out of date";
+
 /// A label from elsewhere.
 struct NewArchived {
   std::string fingerprint;

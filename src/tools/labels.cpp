@@ -51,6 +51,12 @@ std::vector<SampleId> copies_of(const Ledger& ledger, const std::set<SampleId>& 
 WithdrawalReport withdraw_labels(const fs::path& campaign, const Withdrawal& what) {
   tools::HeldLedger held(campaign);
   std::set<SampleId> ids(what.ids.begin(), what.ids.end());
+  // Of a call that failed after its commit: what it took back is taken back, and its files are written now.
+  const std::vector<std::int64_t> unfinished = held.ledger.rounds_out_of_date();
+  if (!unfinished.empty())
+    std::erase_if(ids, [&](SampleId id) {
+      return held.ledger.entry(id).state != SampleState::done && detail::was_withdrawn(held.ledger.attempts(id));
+    });
   for (const SampleId id : ids) {
     if (const SampleState state = held.ledger.entry(id).state; state != SampleState::done) {
       throw DataError({"assay.withdraw.label", "sample " + std::to_string(id), "a sample with a label",
@@ -70,7 +76,7 @@ WithdrawalReport withdraw_labels(const fs::path& campaign, const Withdrawal& wha
   report.copies = static_cast<std::int64_t>(copies.size());
   report.ids.assign(ids.begin(), ids.end());
   report.ids.insert(report.ids.end(), copies.begin(), copies.end());
-  std::set<std::int64_t> rounds;
+  std::set<std::int64_t> rounds(unfinished.begin(), unfinished.end());
   for (const LedgerEntry& entry : held.ledger.entries(report.ids)) {
     if (!entry.integrated) continue;
     ++report.folded_in;
