@@ -3,6 +3,7 @@
 #include "support/toy.hpp"
 
 #include <assay/campaign_hash.hpp>
+#include <assay/checkpoint.hpp>
 #include <assay/detail/files.hpp>
 #include <assay/error.hpp>
 #include <assay/label/external_label.hpp>
@@ -131,6 +132,26 @@ TEST_CASE("more rounds continue a finished campaign as if it had been longer", "
   DriverOptions longer = toy::options(folder / "short");
   longer.resume = Resume::required;
   CHECK(finished_hash(longer) == hash);
+}
+
+TEST_CASE("as many checkpoints are kept as the options of the session say, the newest of them", "[driver]") {
+  const toy::Folder folder;
+  DriverOptions options = toy::options(folder / "c");
+  options.resume = Resume::if_present;
+  // Each session writes a checkpoint at its end, whatever it leaves out before.
+  const auto kept_after = [&](std::int64_t rounds, std::int64_t keep) {
+    options.max_rounds = rounds;
+    options.keep_checkpoints = keep;
+    toy::driver(options).run();
+    const std::vector<std::filesystem::path> folders = checkpoint_folders(folder / "c");
+    REQUIRE_FALSE(folders.empty());
+    CHECK(read_checkpoint(folders.front()).json.at("position").at("finished") == true);
+    return folders.size();
+  };
+  kept_after(1, 2);
+  CHECK(kept_after(2, 2) == 2);
+  CHECK(kept_after(3, 2) == 2);
+  CHECK(kept_after(4, 1) == 1);
 }
 
 TEST_CASE("ask and tell do what run does", "[driver]") {

@@ -7,8 +7,12 @@
 #include "support/killed_campaign.hpp"
 #include "support/toy.hpp"
 
+#include <assay/detail/files.hpp>
+
 #include <unistd.h>
 
+#include <chrono>
+#include <filesystem>
 #include <fstream>
 
 using namespace assay;
@@ -95,4 +99,33 @@ TEST_CASE("F8: a simulation of the version before whose files are another's is q
   run(ProcessLabel(guarded("true"), {}, read_y), queue);
   CHECK(queue.accepted.empty());
   CHECK(queue.given_back.size() == 1);
+}
+
+TEST_CASE("F8: a simulation of the version before on another host runs until its limits and a heartbeat's are over",
+          "[simulation][f8]") {
+  using namespace std::chrono_literals;
+  const toy::Folder folder;
+  const fs::path file = folder / "simulation.json";
+  const std::string mark = assay::detail::ProcessMarker::new_mark();
+  write_order_of_format_1(folder.path(), mark);
+  // Another host, or another machine of this one's name.
+  Json order = Json::parse(assay::detail::read_file(file));
+  order[GENERATE(as<std::string>(), "host", "boot")] = "elsewhere";
+  std::ofstream(file) << order;
+  const auto is_running = [&] {
+    return Simulation::left_behind(folder.path(), assay::detail::read_order(folder.path())).runs();
+  };
+  CHECK_FALSE(Simulation::left_behind(folder.path(), assay::detail::read_order(folder.path())).is_within_reach());
+  CHECK(is_running());
+  // It has no heartbeat, but 60 s for its program, 1 s for its end, and the 60 s after which a heartbeat has stopped.
+  const fs::file_time_type written = fs::last_write_time(file);
+  fs::last_write_time(file, written - 100s);
+  CHECK(is_running());
+  fs::last_write_time(file, written - 130s);
+  CHECK_FALSE(is_running());
+  // Nor does one run whose end is known.
+  fs::last_write_time(file, written);
+  CHECK(is_running());
+  std::ofstream(folder / "outcome.json") << outcome_of_format_1(mark);
+  CHECK_FALSE(is_running());
 }

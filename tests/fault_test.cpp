@@ -4,12 +4,17 @@
 #include "support/disk.hpp"
 #include "support/disk_campaign.hpp"
 #include "support/folder.hpp"
+#include "support/jobs.hpp"
 
 #include <assay/ledger.hpp>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <fstream>
+#include <future>
 #include <set>
 
 // Last: LibTorch has macros of the same names.
@@ -150,6 +155,57 @@ TEST_CASE("a start that may wait goes with the power, unless a later change or a
   CHECK((counts("waiting") == std::array<std::int64_t, 3>{3, 0, 0}));
   CHECK((counts("taken_along") == std::array<std::int64_t, 3>{1, 1, 1}));
   CHECK((counts("synced") == std::array<std::int64_t, 3>{0, 2, 1}));
+}
+
+TEST_CASE("a start that may wait is durable where it shares its commit with a label that must not", "[faults]") {
+  const temporary::MemoryFolder folder;
+  const fs::path root = folder / "root";
+  constexpr int apart = 7;
+  int status = apart;
+  for (int attempt = 0; attempt < 100 && status == apart; ++attempt) {
+    fs::remove_all(root);
+    fs::create_directory(root);
+    status = child::run([&] {
+      disk::watch(root);
+      Ledger ledger = Ledger::create(root / "l.sqlite", "id", root / "objects");
+      std::vector<NewEntry> entries;
+      for (SampleId id : {1, 2, 3}) {
+        entries.push_back({.id = id, .rank = id, .strategy = "given", .inputs = Values{{"x", 1.0 * id}}});
+      }
+      ledger.commit_batch(1, entries, {});
+      ledger.start_attempt(1, "");
+      // The guard is asked before a commit and behind it. It holds the first one until both others have come.
+      std::atomic<int> asked{0}, coming{0};
+      std::atomic<bool> begun{false}, both_wait{false};
+      ledger.set_guard([&] {
+        if (asked++ > 0) return;
+        begun = true;
+        jobs::wait_until("two more changes wait", [&] { return both_wait.load(); });
+      });
+      std::future<void> first = std::async(std::launch::async, [&] { ledger.set_handle(1, 1, "somewhere"); });
+      jobs::wait_until("a commit has begun", [&] { return begun.load(); });
+      std::future<void> start = std::async(std::launch::async, [&] {
+        const Start one{2, ""};
+        ++coming;
+        ledger.start_attempts({&one, 1}, Durable::with_next);
+      });
+      std::future<void> label = std::async(std::launch::async, [&] {
+        ++coming;
+        ledger.complete(1, 1, Values{{"y", 1.0}}, 0);
+      });
+      jobs::wait_until("two more changes come", [&] { return coming == 2; });
+      ::usleep(50'000);  // for their last step: whether that was enough is seen below
+      both_wait = true;
+      for (std::future<void>* change : {&first, &start, &label}) change->get();
+      if (asked != 4) ::_exit(apart);  // three commits in place of two: once more
+      disk::survivors(folder / "image", 0);
+    });
+  }
+  REQUIRE(status == 0);
+  const Ledger ledger = Ledger::open(folder / "image/l.sqlite", folder / "image/objects");
+  CHECK(ledger.count(SampleState::done) == 1);
+  CHECK(ledger.count(SampleState::running) == 1);
+  CHECK(ledger.count(SampleState::queued) == 1);
 }
 
 TEST_CASE("a disk that fails at any operation ends in a clear error or in nothing, and the campaign resumes",

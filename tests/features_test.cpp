@@ -281,6 +281,24 @@ TEST_CASE("inputs are standardised over the labeled samples, and constant ones s
                });
 }
 
+TEST_CASE("inputs beside one labeled sample are standardised over the candidates, and scaled by the labeled one",
+          "[query]") {
+  AnyLearner learner = Mlp({.inputs = {"a", "b"}, .targets = {"y"}});
+  const auto column = [](std::initializer_list<double> values) {
+    return torch::tensor(std::vector<double>(values), torch::kFloat64);
+  };
+  with_context(learner, {{"a", column({0})}, {"b", column({0})}, {"y", column({0})}},
+               {{"a", column({1, 3})}, {"b", column({10, 30})}}, [](const QueryContext& context) {
+                 // Means 2 and 20, deviations 1 and 10: candidates (-1, -1) and (1, 1), the labeled one (-2, -2), whose
+                 // squared length of 8 is to be one.
+                 const FeaturePair pair = make_features(context, {.of = FeatureBase::inputs});
+                 const double near = 0.35355339059327373, far = 0.7071067811865475;
+                 const torch::Tensor candidates = torch::tensor({{-near, -near}, {near, near}}, torch::kFloat64);
+                 CHECK(torch::allclose(pair.unlabeled, candidates));
+                 CHECK(torch::allclose(pair.labeled, torch::full({1, 2}, -far, torch::kFloat64)));
+               });
+}
+
 TEST_CASE("greedy sampling looks at inputs, outputs or their product", "[query]") {
   // A learner that predicts y = u; labeled: x = 0 with y = 0.
   struct Reads {

@@ -203,6 +203,14 @@ TEST_CASE("R11: a simulation on another host runs as long as its heartbeat moves
   CHECK_FALSE(simulation.runs());
 }
 
+TEST_CASE("a process is known to be gone under whatever name its host had, and one that lives is not", "[simulation]") {
+  assay::detail::Holder holder = assay::detail::this_holder();
+  holder.host = "renamed";
+  CHECK_FALSE(assay::detail::known_dead(holder));
+  holder.process = 999'999'999;  // no such process here
+  CHECK(assay::detail::known_dead(holder));
+}
+
 TEST_CASE("files are whole unless this host was started anew", "[simulation]") {
   const toy::Folder folder;
   SimulationOrder order = an_order();

@@ -64,6 +64,9 @@ TEST_CASE("errors are those computed by hand", "[metrics]") {
   CHECK(*find(measure(R2()), "r2/y") == Approx(1 - 1 / 38.75));
   CHECK(*find(measure(LogLikelihood()), "log_likelihood/y") ==
         Approx(-0.5 * std::log(2 * std::numbers::pi * 0.25) - 0.5 * 0.25 / 0.25));
+  // Standardised, the variance 1/4 is 4/155 and the squared errors are 0, 16/155, 0, 0, each over it 0, 4, 0, 0:
+  // -½ (ln 2π + ln 4/155 + 1) = -½ (1.8378771 - 3.6571308 + 1).
+  CHECK(*find(measure(LogLikelihood()), "log_likelihood") == Approx(0.40962684469500));
   CHECK(*find(measure(Coverage()), "coverage/y") == Approx(0.75));
   CHECK(*find(measure(Coverage({.level = 0.96})), "coverage/y") == Approx(1));
 }
@@ -90,27 +93,30 @@ Measurements measure_columns(const Metric& metric, const Values& columns) {
 }  // namespace
 
 TEST_CASE("overall figures of two differently scaled targets count both alike", "[metrics]") {
-  // y deviates by 1000 and misses by 500, 500, 0, 0; z deviates by 0.001 and misses by 0.001 in one of four.
+  // y deviates by 1000 and misses by 500, 500, 0, 0; z deviates by 0.01 and misses by 0.01 in one of four. The logs of
+  // the two deviations do not cancel.
   const Values columns{{"y", std::vector<double>{1000, -1000, 1000, -1000}},
                        {"py", std::vector<double>{1500, -1500, 1000, -1000}},
                        {"vy", std::vector<double>(4, 250'000)},
-                       {"z", std::vector<double>{0.001, -0.001, 0.001, -0.001}},
-                       {"pz", std::vector<double>{0.001, -0.001, 0.001, -0.002}},
-                       {"vz", std::vector<double>(4, 4e-6)}};
+                       {"z", std::vector<double>{0.01, -0.01, 0.01, -0.01}},
+                       {"pz", std::vector<double>{0.01, -0.01, 0.01, -0.02}},
+                       {"vz", std::vector<double>(4, 4e-4)}};
   // Standardised errors: 0.5, 0.5, 0, 0 and 0, 0, 0, 1.
   CHECK(*find(measure_columns(Rmse(), columns), "rmse") == Approx(std::sqrt(1.5 / 8)));
-  CHECK(*find(measure_columns(Rmse(), columns), "rmse/z") == Approx(0.0005));
+  CHECK(*find(measure_columns(Rmse(), columns), "rmse/z") == Approx(0.005));
   CHECK(*find(measure_columns(Mae(), columns), "mae") == Approx(0.25));
   CHECK(*find(measure_columns(MaxError(), columns), "max_error") == Approx(1));
   CHECK(*find(measure_columns(MaxError(), columns), "max_error/y") == Approx(500));
   CHECK(*find(measure_columns(R2(), columns), "r2") == Approx((0.875 + 0.75) / 2));
   // Variances are 0.25 and 4 in standardised units: log densities -½ (ln 2π + ln v + e²/v), of which the terms
-  // ln v are ± 2 ln 2 and cancel, and e²/v sum to 1 + 1 and 0.25 over the eight.
+  // ln v are ± 2 ln 2 and cancel, and e²/v sum to 1 + 1 and 0.25 over the eight: -½ (1.8378771 + 0.28125).
   const Measurements likelihood = measure_columns(LogLikelihood(), columns);
-  CHECK(*find(likelihood, "log_likelihood") == Approx(-0.5 * (1.8378770664093453 + 2.25 / 8)));
-  // In y's own unit the density is a thousand times lower: ln 1000 less.
+  CHECK(*find(likelihood, "log_likelihood") == Approx(-1.05956353320467));
+  // In y's own unit the density is a thousand times lower: ln 1000 less. In z's it is a hundred times higher.
   CHECK(*find(likelihood, "log_likelihood/y") ==
         Approx(-0.5 * (1.8378770664093453 - 2 * 0.6931471805599453 + 0.5) - 6.907755278982137));
+  CHECK(*find(likelihood, "log_likelihood/z") ==
+        Approx(-0.5 * (1.8378770664093453 + 2 * 0.6931471805599453 + 0.0625) + 4.605170185988092));
   CHECK(*find(measure_columns(Coverage({.level = 0.5}), columns), "coverage/y") == Approx(0.5));
   CHECK(*find(measure_columns(Coverage({.level = 0.5}), columns), "coverage") == Approx(0.75));
 }

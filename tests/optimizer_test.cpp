@@ -12,6 +12,7 @@
 #include <torch/optim/sgd.h>
 
 #include <cmath>
+#include <tuple>
 
 using namespace assay;
 
@@ -94,6 +95,26 @@ TEST_CASE("optimizers take the steps of torch::optim", "[training]") {
                         reference<optim::AdamW>(optim::AdamWOptions(0.1).weight_decay(0.05), 20)));
 }
 
+TEST_CASE("optimizers take the steps of torch::optim with other options than the usual ones", "[training]") {
+  namespace optim = torch::optim;
+  const auto betas = std::make_tuple(0.7, 0.9);
+  const torch::Tensor usual = path(Adam({.lr = 0.1}), 20);
+  const torch::Tensor adam = path(Adam({.lr = 0.1, .beta1 = 0.7, .beta2 = 0.9, .eps = 0.1, .weight_decay = 0.05}), 20);
+  CHECK(torch::allclose(adam,
+                        reference<optim::Adam>(optim::AdamOptions(0.1).betas(betas).eps(0.1).weight_decay(0.05), 20)));
+  CHECK_FALSE(torch::allclose(adam, usual, 1e-3, 1e-3));
+  const torch::Tensor adamw = path(AdamW({.lr = 0.1, .beta1 = 0.7, .beta2 = 0.9, .eps = 0.1, .weight_decay = 0.05}),
+                                   20);
+  CHECK(torch::allclose(
+      adamw, reference<optim::AdamW>(optim::AdamWOptions(0.1).betas(betas).eps(0.1).weight_decay(0.05), 20)));
+  CHECK_FALSE(torch::allclose(adamw, adam, 1e-3, 1e-3));
+  const torch::Tensor heavy_ball = path(Sgd({.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01}), 20);
+  CHECK(
+      torch::allclose(heavy_ball, reference<optim::SGD>(optim::SGDOptions(0.1).momentum(0.9).weight_decay(0.01), 20)));
+  CHECK(torch::allclose(path(Sgd({.lr = 0.1, .weight_decay = 0.01}), 20),
+                        reference<optim::SGD>(optim::SGDOptions(0.1).weight_decay(0.01), 20)));
+}
+
 TEST_CASE("schedules have their stated values", "[training]") {
   const auto at = [](const auto& schedule, std::int64_t epoch, std::int64_t epochs) {
     return schedule.factor({.epoch = epoch, .epochs = epochs, .history = {}});
@@ -101,6 +122,9 @@ TEST_CASE("schedules have their stated values", "[training]") {
   CHECK(at(ConstantSchedule(), 3, 10) == 1);
   CHECK(at(CosineSchedule(), 0, 10) == 1);
   CHECK(at(CosineSchedule(), 5, 10) == Approx(0.5));
+  // 0.2 and half of the 0.8 above it.
+  CHECK(at(CosineSchedule({.final_factor = 0.2}), 5, 10) == Approx(0.6));
+  CHECK(at(CosineSchedule({.final_factor = 0.2}), 10, 10) == Approx(0.2));
   CHECK(at(WarmupSchedule({.epochs = 4}), 0, 10) == Approx(0.2));
   CHECK(at(WarmupSchedule({.epochs = 4}), 4, 10) == 1);
   CHECK(at(WarmupSchedule({.epochs = INT64_MAX}), 0, 10) == Approx(1 / 0x1p63));

@@ -149,15 +149,16 @@ Values read_output_files(const fs::path& directory, const std::map<std::string, 
     if (!place) fail(text, std::string(output_places), problem);
     const fs::path file = directory / place->file;
     require_readable(file, limit);
-    labels.set(name,
-               std::visit(Overloaded{
-                              [&](const OutputPlace::Array&) { return read_array(file); },
-                              [&](const OutputPlace::Pointer& at) { return read_json_field(file, at.pointer, name); },
-                              [&](const OutputPlace::Column& at) { return read_column(file, at); },
-                              [&](const OutputPlace::Key& at) { return read_key(file, at); },
-                              [&](const OutputPlace::After& at) { return read_after(file, at); },
-                          },
-                          place->what));
+    labels.set(name, std::visit(Overloaded{
+                                    [&](const OutputPlace::Array&) { return read_array(file); },
+                                    [&, &field = name](const OutputPlace::Pointer& at) {
+                                      return read_json_field(file, at.pointer, field);
+                                    },
+                                    [&](const OutputPlace::Column& at) { return read_column(file, at); },
+                                    [&](const OutputPlace::Key& at) { return read_key(file, at); },
+                                    [&](const OutputPlace::After& at) { return read_after(file, at); },
+                                },
+                                place->what));
   }
   return labels;
 }

@@ -93,7 +93,8 @@ void require_learnable(const Values& targets, const std::vector<TargetRule>& rul
 Values in_known_dtypes(const Values& labels, const Schema& known, const std::vector<TargetRule>& rules) {
   Values kept;
   for (const auto& [name, tensor] : labels) {
-    const auto field = std::find_if(known.begin(), known.end(), [&](const Field& f) { return f.name == name; });
+    const auto field = std::find_if(known.begin(), known.end(),
+                                    [&known_as = name](const Field& f) { return f.name == known_as; });
     const TargetRule* rule = rule_of(rules, name);
     std::optional<torch::Tensor> converted;
     if (field != known.end()) {

@@ -46,7 +46,8 @@ Transformed::Transformed(AnyLearner learner, std::map<std::string, AnyTransform>
 std::vector<TargetRule> Transformed::target_rules() const {
   std::vector<TargetRule> rules = learner_.target_rules();
   for (const auto& [name, target] : targets_) {
-    const auto inside = std::find_if(rules.begin(), rules.end(), [&](const TargetRule& r) { return r.target == name; });
+    const auto inside = std::find_if(rules.begin(), rules.end(),
+                                     [&own = name](const TargetRule& r) { return r.target == own; });
     TargetRule& rule = inside == rules.end() ? rules.emplace_back() : *inside;
     rule.target = name;
     rule.classes = 0;

@@ -149,10 +149,10 @@ class Build:
             sys.exit(done.stderr)
         return self.link_programs([made, *objects])
 
-    def link_programs(self, objects, extra=()):
-        """The test programs of the build with these objects in place of those in the library."""
+    def link_programs(self, objects, extra=(), names=("assay_tests", "assay_disk_tests")):
+        """Programs of the build with these objects in place of those in the library."""
         programs = []
-        for name in ("assay_tests", "assay_disk_tests"):
+        for name in names:
             command = self.run(["ninja", "-t", "commands", "-s", f"bin/{name}"]).stdout.strip().splitlines()
             if not command or not (self.build / "bin" / name).exists():
                 continue

@@ -64,6 +64,7 @@ class Mutant:
         self.column = position - line_start + 1
         self.source = text[line_start:line_end if line_end >= 0 else len(text)].strip()
         self.id = self.repeated = 0
+        self.occurrence = 1  # among those of its rule on its line
 
     def key(self):
         again = f"|{self.repeated + 1}" if self.repeated else ""
@@ -353,7 +354,10 @@ def other_number(text):
 
 def mutants_of(path):
     file = str(path.relative_to(ROOT))
-    mutants, times = Scanner(file, path.read_text()).scan(), defaultdict(int)
+    mutants, times, on_line = Scanner(file, path.read_text()).scan(), defaultdict(int), defaultdict(int)
+    for mutant in sorted(mutants, key=lambda m: (m.line, m.column)):
+        on_line[mutant.line, mutant.rule] += 1
+        mutant.occurrence = on_line[mutant.line, mutant.rule]
     for mutant in mutants:  # equal lines
         key = mutant.key()
         mutant.repeated = times[key]

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+// Labels in the ledger that are not those that were simulated, and ledgers of an older moment than what stands beside
+// them: a check finds them, a driver refuses them, a repair puts them right from labels/ without a simulation.
+#include "support/catch.hpp"
+#include "support/toy.hpp"
+
+#include "../src/store/sqlite.hpp"
+
+#include <assay/campaign_hash.hpp>
+#include <assay/error.hpp>
+#include <assay/ledger.hpp>
+#include <assay/round_files.hpp>
+#include <assay/tools/check.hpp>
+
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+using namespace assay;
+using assay::store::Database;
+using assay::store::Statement;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::vector<std::string> nothing;
+
+constexpr int test_labels = 4, labels_in_all = test_labels + 12;
+
+struct Solver {
+  int* calls;
+  int last = -1;  ///< it breaks at the call after this one
+  std::vector<std::string> provides() const { return {"y"}; }
+  void label(LabelContext& context) {
+    while (const auto job = context.next()) {
+      if (++*calls == last + 1) throw std::runtime_error("scheduler gone");
+      context.accept(*job, toy::solve(job->inputs));
+    }
+  }
+};
+
+/// A campaign that has its test pool labeled first. \return how often the solver was called.
+int run(const fs::path& dir, int last = -1) {
+  int calls = 0;
+  DriverOptions options = toy::options(dir);
+  options.resume = Resume::if_present;
+  Pools pools = toy::pools();
+  pools.test = sobol(toy::space(), test_labels, {.skip = 200});
+  Driver driver(options, std::move(pools), toy::ensemble(), MaxVariance({.max_samples = 4}), Solver{&calls, last},
+                Metrics(Rmse(), R2()), toy::loop());
+  try {
+    driver.run();
+  } catch (const std::runtime_error& error) {
+    if (std::string_view(error.what()).find("scheduler gone") == std::string_view::npos) throw;
+  }
+  return calls;
+}
+
+/// One campaign at four moments: in the middle of the test pool, of the first and of the second round, and at its end.
+struct Moments {
+  toy::Folder folder;
+  std::string hash;
+  std::vector<fs::path> at;
+
+  Moments() {
+    const fs::path live = folder / "live";
+    for (const int last : {2, 4, 4, -1}) {
+      run(live, last);
+      at.push_back(folder / ("moment_" + std::to_string(at.size())));
+      fs::copy(live, at.back(), fs::copy_options::recursive);
+    }
+    hash = campaign_hash(live);
+  }
+};
+
+const Moments& moments() {
+  static const Moments made;
+  return made;
+}
+
+/// A directory of its own.
+struct Cell {
+  toy::Folder folder;
+  fs::path dir = folder / "c";
+  explicit Cell(const fs::path& from) { fs::copy(from, dir, fs::copy_options::recursive); }
+};
+
+Ledger look(const fs::path& dir) { return Ledger::open_read_only(dir / "ledger.sqlite", objects_folder(dir)); }
+
+int labels_in_files(const fs::path& dir) {
+  int count = 0;
+  const RecordedRounds recorded = read_round_files(dir);
+  for (const RecordedRounds::Round& round : recorded.rounds) {
+    for (const SampleRecord& sample : round.samples) count += sample.labels ? 1 : 0;
+  }
+  return count + static_cast<int>(recorded.unclaimed.size());
+}
+
+constexpr const char* labels_of = "SELECT labels FROM sample WHERE id = ?";
+constexpr const char* set_labels = "UPDATE sample SET labels = ? WHERE id = ?";
+constexpr const char* labels_digest_of = "SELECT labels_digest FROM sample WHERE id = ?";
+constexpr const char* set_labels_digest = "UPDATE sample SET labels_digest = ? WHERE id = ?";
+constexpr const char* inputs_of = "SELECT inputs FROM sample WHERE id = ?";
+constexpr const char* set_inputs = "UPDATE sample SET inputs = ? WHERE id = ?";
+
+std::string get(Database& database, const char* sql, SampleId id) {
+  Statement row = database.prepare(sql);
+  REQUIRE(row.all(id).next());
+  return row.bytes(0);
+}
+
+void set(Database& database, const char* sql, SampleId id, const std::string& bytes) {
+  Statement update = database.prepare(sql);
+  update.bind_blob(1, bytes);
+  update.bind(2, id);
+  update.run();
+}
+
+void exchange(Database& database, const char* read, const char* write, SampleId a, SampleId b) {
+  const std::string of_a = get(database, read, a), of_b = get(database, read, b);
+  REQUIRE((of_a != of_b));
+  set(database, write, a, of_b);
+  set(database, write, b, of_a);
+}
+
+/// \param from_end of the byte: 1 is the last, and a number's own bytes stand at the end of its tensors.
+std::string flipped(std::string bytes, std::size_t from_end, int bit) {
+  char& byte = bytes.at(bytes.size() - from_end);
+  byte = static_cast<char>(byte ^ (1 << bit));
+  return bytes;
+}
+
+void run_sql(Database& database, const std::string& sql) { database.run(sql.c_str()); }
+
+/// \param calls of the solver that are left, once it is put right.
+void require_found_and_put_right(const fs::path& dir, int calls) {
+  CHECK_FALSE(check_campaign(dir).problems.empty());
+  CHECK_THROWS_WITH(run(dir), Contains("assay.ledger.damaged") && Contains("--repair"));
+  CHECK_FALSE(check_campaign(dir).problems.empty());  // whoever tried
+  CHECK(repair_campaign(dir).problems == nothing);
+  CHECK(check_campaign(dir).problems == nothing);
+  CHECK(run(dir) == calls);
+  CHECK(campaign_hash(dir) == moments().hash);
+  CHECK(check_campaign(dir).problems == nothing);
+}
+
+enum class Part { ledger, labels, picks, checkpoints };
+
+bool belongs(const fs::path& file, Part part) {
+  const std::string name = file.filename().string();
+  switch (part) {
+    case Part::ledger: return name.starts_with("ledger.sqlite");
+    case Part::labels: return name.starts_with("round_");
+    case Part::picks: return name.starts_with("picks_");
+    case Part::checkpoints: return file.string().find("/checkpoints/") != std::string::npos;
+  }
+  return false;
+}
+
+std::vector<fs::path> files_of(const fs::path& dir, Part part) {
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(dir)) {
+    if (entry.is_regular_file() && belongs(entry.path(), part)) files.push_back(fs::relative(entry.path(), dir));
+  }
+  return files;
+}
+
+/// Puts a part of a campaign as it was, or will be, at another moment.
+void bring(const fs::path& dir, Part part, const fs::path& from) {
+  for (const fs::path& file : files_of(dir, part)) fs::remove(dir / file);
+  if (part == Part::checkpoints) fs::remove_all(dir / "checkpoints");
+  for (const fs::path& file : files_of(from, part)) {
+    fs::create_directories((dir / file).parent_path());
+    fs::copy_file(from / file, dir / file);
+  }
+}
+
+/// What a repair makes of a ledger that is older than what stands beside it.
+void require_same_end(const fs::path& dir) {
+  const int paid = labels_in_files(dir);
+  CHECK_THROWS_WITH(run(dir), Contains("--repair"));
+  CHECK(repair_campaign(dir).problems == nothing);
+  CHECK(check_campaign(dir).problems == nothing);
+  CHECK(run(dir) + paid <= labels_in_all);  // nothing that stands in labels/ is computed again
+  CHECK(campaign_hash(dir) == moments().hash);
+}
+
+}  // namespace
+
+TEST_CASE("R8: what was altered in a ledger is no other label: it is found, refused, and put right from labels/",
+          "[matrix][r8]") {
+  const Cell cell(moments().at.back());
+  const std::vector<SampleId> tests = look(cell.dir).integrated_in(0), first = look(cell.dir).integrated_in(1);
+  REQUIRE(tests.size() == test_labels);
+  REQUIRE(look(cell.dir).entry(tests[0]).purpose == Purpose::test);
+  REQUIRE(first.size() == 4);
+  REQUIRE(labels_in_files(cell.dir) == labels_in_all);
+  {
+    Database database(cell.dir / "ledger.sqlite", /*writable=*/true);
+    SECTION("one bit of the number of a label that was folded in") {
+      const std::size_t from_end = GENERATE(1, 8);
+      const int bit = GENERATE(0, 7);
+      set(database, set_labels, first[1], flipped(get(database, labels_of, first[1]), from_end, bit));
+    }
+    SECTION("the labels of two samples, exchanged") {
+      const bool digests_too = GENERATE(false, true);
+      exchange(database, labels_of, set_labels, first[0], first[2]);
+      if (digests_too) exchange(database, labels_digest_of, set_labels_digest, first[0], first[2]);
+    }
+    SECTION("one byte of inputs") {
+      set(database, set_inputs, first[3], flipped(get(database, inputs_of, first[3]), 1, GENERATE(0, 6)));
+    }
+    SECTION("a label of the test pool") {
+      set(database, set_labels, tests[1], flipped(get(database, labels_of, tests[1]), 1, 0));
+    }
+    SECTION("labels of the test pool and of a round, exchanged") {
+      exchange(database, labels_of, set_labels, tests[0], first[0]);
+    }
+    SECTION("a label that was taken out") {
+      run_sql(database,
+              "UPDATE sample SET state = 'queued', labels = NULL, labels_digest = NULL, integrated = NULL, "
+              "integrated_in = NULL WHERE id = " +
+                  std::to_string(first[0]));
+    }
+    SECTION("a row that was taken out, with its attempt") {
+      run_sql(database, "DELETE FROM attempt WHERE id = " + std::to_string(first[0]));
+      run_sql(database, "DELETE FROM sample WHERE id = " + std::to_string(first[0]));
+    }
+    SECTION("what an attempt came to") {
+      run_sql(database, "UPDATE attempt SET outcome = 'failed' WHERE id = " + std::to_string(first[0]));
+    }
+    SECTION("what a sample is for") {
+      run_sql(database, "UPDATE sample SET purpose = 'training' WHERE id = " + std::to_string(tests[0]));
+    }
+  }
+  require_found_and_put_right(cell.dir, /*calls=*/0);
+}
+
+TEST_CASE("R8: an altered label that stands in no file yet is found, and its sample alone simulated again",
+          "[matrix][r8]") {
+  const std::size_t moment = GENERATE(0, 1, 2);  // the first: in the middle of the test pool
+  const Cell cell(moments().at[moment]);
+  const std::vector<SampleId> open = look(cell.dir).not_integrated();
+  REQUIRE(open.size() == 2);
+  const int paid = labels_in_files(cell.dir);
+  {
+    Database database(cell.dir / "ledger.sqlite", /*writable=*/true);
+    set(database, set_labels, open[0], flipped(get(database, labels_of, open[0]), 1, 0));
+  }
+  require_found_and_put_right(cell.dir, labels_in_all - paid - 1);
+}
+
+TEST_CASE("R8: an altered label in the ledger of a campaign that goes on is put right where labels/ has it",
+          "[matrix][r8]") {
+  const std::size_t moment = GENERATE(1, 2);
+  const Cell cell(moments().at[moment]);
+  const SampleId folded_in = look(cell.dir).integrated(0).back();
+  const int paid = labels_in_files(cell.dir);
+  const int open = static_cast<int>(look(cell.dir).not_integrated().size());
+  {
+    Database database(cell.dir / "ledger.sqlite", /*writable=*/true);
+    set(database, set_labels, folded_in, flipped(get(database, labels_of, folded_in), 8, 0));
+  }
+  require_found_and_put_right(cell.dir, labels_in_all - paid - open);
+}
+
+TEST_CASE("R14: a ledger of an older moment than what stands beside it is found by a check", "[matrix][r14]") {
+  const std::vector<fs::path>& at = moments().at;
+  for (std::size_t older = 0; older < at.size(); ++older) {
+    for (std::size_t newer = older + 1; newer < at.size(); ++newer) {
+      CAPTURE(older, newer);
+      {
+        INFO("the ledger is older than all");
+        const Cell cell(at[newer]);
+        bring(cell.dir, Part::ledger, at[older]);
+        CHECK_FALSE(check_campaign(cell.dir).problems.empty());
+        if (newer == older + 1) require_same_end(cell.dir);
+      }
+      for (const Part part : {Part::labels, Part::picks, Part::checkpoints}) {
+        CAPTURE(static_cast<int>(part));
+        const Cell cell(at[older]);
+        bring(cell.dir, part, at[newer]);  // it alone is newer
+        CHECK_FALSE(check_campaign(cell.dir).problems.empty());
+        if (newer == older + 1) require_same_end(cell.dir);
+      }
+      INFO("all of labels/ is newer, and nothing else");
+      const Cell cell(at[older]);
+      for (const Part part : {Part::labels, Part::picks}) bring(cell.dir, part, at[newer]);
+      CHECK_FALSE(check_campaign(cell.dir).problems.empty());
+      if (newer == older + 1) require_same_end(cell.dir);
+    }
+  }
+}
+
+TEST_CASE("R14: a check finds nothing in a campaign that stopped anywhere, or whose checkpoints alone are older",
+          "[matrix][r14]") {
+  const std::vector<fs::path>& at = moments().at;
+  for (std::size_t newer = 0; newer < at.size(); ++newer) {
+    CAPTURE(newer);
+    CHECK(check_campaign(at[newer]).problems == nothing);
+    for (std::size_t older = 0; older < newer; ++older) {
+      CAPTURE(older);
+      const Cell cell(at[newer]);
+      bring(cell.dir, Part::checkpoints, at[older]);
+      CHECK(check_campaign(cell.dir).problems == nothing);
+      const int known = labels_in_files(cell.dir) + static_cast<int>(look(cell.dir).not_integrated().size());
+      CHECK(run(cell.dir) == labels_in_all - known);
+      CHECK(campaign_hash(cell.dir) == moments().hash);
+    }
+  }
+}
+
+TEST_CASE("R14: a ledger that is newer than labels/ is found by a check as well, and labels/ written again",
+          "[matrix][r14]") {
+  const std::vector<fs::path>& at = moments().at;
+  for (std::size_t newer = 1; newer < at.size(); ++newer) {
+    CAPTURE(newer);
+    const Cell cell(at[newer]);
+    for (const Part part : {Part::labels, Part::picks}) bring(cell.dir, part, at[newer - 1]);
+    CHECK_FALSE(check_campaign(cell.dir).problems.empty());
+    CHECK(repair_campaign(cell.dir).problems == nothing);
+    CHECK(labels_in_files(cell.dir) == labels_in_files(at[newer]));
+    CHECK(check_campaign(cell.dir).problems == nothing);
+  }
+}
