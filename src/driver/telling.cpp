@@ -273,8 +273,18 @@ void Campaign::keep_asked(std::span<const SampleId> ids) {
 
 std::vector<Sample> Campaign::asked() const {
   std::unordered_set<SampleId> kept;
-  for (const auto& [id, attempt] : ledger_->last_attempts(SampleState::running)) {
-    if (attempt.handle == asked_handle) kept.insert(id);
+  bool others = false;  // of this process, whose handles the ledger alone has
+  {
+    const std::lock_guard lock(queue_mutex_);
+    for (const auto& [id, attempt] : left_) {
+      if (attempt.handle == asked_handle) kept.insert(id);
+    }
+    others = !running_.empty();
+  }
+  if (others) {
+    for (const auto& [id, attempt] : ledger_->last_attempts(SampleState::running)) {
+      if (attempt.handle == asked_handle) kept.insert(id);
+    }
   }
   std::vector<SampleId> ids = ledger_->in_state(SampleState::running);  // in the order they were picked
   std::erase_if(ids, [&](SampleId id) { return !kept.contains(id); });
@@ -320,6 +330,7 @@ std::vector<TellResult> Campaign::tell_each(std::span<const Told> outcomes) {
   std::vector<AttemptEnd> endings;
   std::vector<SampleId> ids;
   std::unordered_map<SampleId, std::size_t> place;  // in this call
+  endings.reserve(outcomes.size());
   const Schema known = target_schema();
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     try {

@@ -122,6 +122,7 @@ void Ledger::fail(SampleId id, int attempt, Outcome outcome, double seconds, std
 void Ledger::end(std::span<const AttemptEnd> ended) {
   std::deque<std::string> tensors;  // what the rows point into
   std::vector<store::Ended> rows;
+  rows.reserve(ended.size());
   for (const auto& [id, attempt, outcome, seconds, solver, refused] : ended) {
     store::Ended row{.id = id, .attempt = attempt, .seconds = seconds};
     if (outcome.labels) {
