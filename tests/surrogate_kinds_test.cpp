@@ -18,6 +18,7 @@
 #include <assay/transform/standardise.hpp>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <string>
 
@@ -239,6 +240,8 @@ TEST_CASE("what is exported from a campaign says where it comes from, in which u
       for (const Sample& sample : driver.ask(9)) driver.tell(sample.id, done({{"y", 2 * sample.values.scalar("x")}}));
     }
   }
+  for (const char* own : {"c", "c/checkpoints", "c/labels/more"})
+    CHECK_THROWS_WITH(export_surrogate(folder / "c", folder / own, registries), Contains("assay.export.place"));
   CHECK_FALSE(export_surrogate(folder / "c", folder / "s", registries));
   const Surrogate surrogate(folder / "s");
   CHECK(surrogate.inputs()[0].unit == "mm");
@@ -274,6 +277,8 @@ TEST_CASE("a surrogate in C: codes and sentences for everything that is wrong", 
   CHECK(torch::allclose(again, means, 1e-12, 1e-12));
   CHECK(jacobians.ne(0).any().item<bool>());
   CHECK(assay_surrogate_predict(surrogate, 5, nullptr, at(means), nullptr) == ASSAY_ERROR_ARGUMENT);
+  CHECK(assay_surrogate_predict(surrogate, std::int64_t{1} << 62, at(points), at(means), nullptr) ==
+        ASSAY_ERROR_ARGUMENT);
   CHECK(assay_surrogate_predict(surrogate, -1, at(points), at(means), nullptr) == ASSAY_ERROR_ARGUMENT);
   const double wrong[] = {-1, 0, 1}, far[] = {1e9, 0, 1};
   CHECK(assay_surrogate_predict(surrogate, 1, wrong, at(means), nullptr) == ASSAY_ERROR_DATA);
@@ -282,6 +287,38 @@ TEST_CASE("a surrogate in C: codes and sentences for everything that is wrong", 
   CHECK(assay_surrogate_inside(nullptr, far) == ASSAY_ERROR_ARGUMENT);
   assay_surrogate_close(surrogate);
   assay_surrogate_close(nullptr);
+}
+
+TEST_CASE("files of an export that do not belong together are refused, with and without LibTorch", "[surrogate]") {
+  const toy::Folder folder;
+  const auto exported = [&](const char* name, std::uint64_t seed) {
+    Mlp learner({.inputs = inputs, .targets = {"y"}, .hidden = {8}});
+    learner.fit_scaling(samples(40, seed), /*keep_function=*/false);
+    export_learner(Transformed(std::move(learner), {{"y", LogTransform()}}), folder / name);
+  };
+  exported("a", 3);
+  exported("b", 5);
+  const fs::path json = folder / "a/learner.json", tensors = folder / "a/learner.safetensors";
+  const std::string good = assay::detail::read_file(json), weights = assay::detail::read_file(tensors);
+  const auto refused = [&](const std::string& said) {
+    INFO(said);
+    CHECK_THROWS_WITH(Surrogate(folder / "a"), Contains("assay.surrogate.file") && Contains(said));
+  };
+  fs::copy_file(folder / "b/learner.safetensors", tensors, fs::copy_options::overwrite_existing);
+  refused("export the learner again");
+  CHECK_THROWS_WITH(load_learner(folder / "a", Registries()), Contains("export the learner again"));
+  assay::detail::write_file(tensors, weights);
+  CHECK_NOTHROW(Surrogate(folder / "a"));
+  const auto changed = [&](const std::function<void(Json&)>& change, const std::string& said) {
+    Json whole = Json::parse(good);
+    change(whole);
+    assay::detail::write_file(json, whole.dump());
+    refused(said);
+  };
+  changed([](Json& whole) { whole.at("state").at("learner").at("inputs").at(0).erase("scale"); }, "inputs");
+  changed([](Json& whole) { whole.at("state").at("learner").at("targets").at(0)["name"] = "z"; }, "targets");
+  changed([](Json& whole) { whole.at("state").at("learner").at("inputs").at(0)["low"] = {1e9}; }, "from the least");
+  changed([](Json& whole) { whole.at("learner").at("targets")["z"] = {{"type", "log"}}; }, "one of 'z'");
 }
 
 TEST_CASE("a learner that only LibTorch can ask is named when it is exported", "[surrogate][tools]") {

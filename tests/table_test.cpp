@@ -166,7 +166,12 @@ TEST_CASE("F14: a category is written by its name or its place", "[data][table][
   CHECK_THROWS_WITH(numbers(table_of("g\nalu\nwood\n"), grade),
                     Contains("line 3: g") && Contains("'steel', 'alu'") && Contains("'wood'"));
   CHECK_THROWS_WITH(numbers(table_of("g\n2\n"), grade), Contains("line 2"));
-  CHECK_THROWS_WITH(numbers(table_of("g\n1\n"), {.column = "g", .categories = {"1", "2"}}), Contains("which is both"));
+  CHECK_THROWS_WITH(numbers(table_of("g\n1\n"), {.column = "g", .categories = {"1", "2"}}),
+                    Contains("the name of one and the place of another"));
+  // A number that is no place of any is a name where there is one.
+  const WantedField alloy{.column = "g", .categories = {"2024", "6061", "7075"}};
+  CHECK(numbers(table_of("g\n6061\n2\n2024\n"), alloy) == std::vector<double>{1, 2, 0});
+  CHECK_THROWS_WITH(numbers(table_of("g\n7\n"), alloy), Contains("or its place from 0 on, got '7'"));
 }
 
 TEST_CASE("arrays are read by the rules of texts", "[data][table]") {

@@ -27,10 +27,9 @@ struct ExportOptions {
 void export_learner_of(const std::filesystem::path& campaign, const std::filesystem::path& directory) {
   const std::optional<std::string> only_here = export_surrogate(campaign, directory, Registries());
   std::cout << "the surrogate is in " << directory.string() << ": 'assay predict " << directory.string()
-            << " inputs.csv' asks it, in a solver assay::Surrogate or assay/surrogate.h\n";
-  if (only_here)
-    std::cerr << "assay: only programs with LibTorch can ask it (load_learner, 'assay predict'); without: "
-              << *only_here << '\n';
+            << " inputs.csv' asks it, in a solver "
+            << (only_here ? "with LibTorch load_learner" : "assay::Surrogate or assay/surrogate.h") << '\n';
+  if (only_here) std::cerr << "assay: a solver without LibTorch cannot ask it: " << *only_here << '\n';
 }
 
 /// Writes all labels of a campaign. An empty `out` is standard output, for csv alone.
@@ -68,7 +67,11 @@ Command add_export(CLI::App& app) {
   what->require_option(1);
   command->add_option("--out", options->out, "file; without it csv goes to standard output");
   return {command, [options] {
-            if (!options->surrogate.empty()) {
+            if (options->format.empty()) {
+              if (options->surrogate.empty() || !options->out.empty()) {
+                std::cerr << "assay: --surrogate needs a folder, and no --out; --help tells more\n";
+                return usage_code;
+              }
               export_learner_of(options->campaign, options->surrogate);
               return 0;
             }

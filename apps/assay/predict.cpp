@@ -5,6 +5,7 @@
 
 #include <assay/config.hpp>
 #include <assay/data/csv.hpp>
+#include <assay/detail/files.hpp>
 #include <assay/detail/learner_spec.hpp>
 #include <assay/error.hpp>
 #include <assay/learner/input_ranges.hpp>
@@ -26,6 +27,19 @@ struct PredictOptions {
   std::filesystem::path campaign, inputs, out;
 };
 
+/// Units and names of categories, as an export has them.
+void know_exported_fields(const std::filesystem::path& directory, const AnyLearner& learner,
+                          std::map<std::string, WantedField>& fields) {
+  const std::filesystem::path file = directory / "learner.json";
+  const Json whole = parse_json(assay::detail::read_file(file, longest_json), file.string());
+  const Json units = whole.value("units", Json::object()), spec = learner.spec();
+  for (auto& [name, wanted] : fields) wanted.unit = units.value(name, "");
+  for (const Json& input : assay::detail::innermost_learner(spec).value("inputs", Json::array())) {
+    const auto field = input.is_object() ? fields.find(input.value("name", "")) : fields.end();
+    if (field != fields.end()) field->second.categories = input.value("categories", std::vector<std::string>());
+  }
+}
+
 /// Marks the rows that lie outside the samples that the learner learned from: there it extrapolates.
 void mark_outside(const AnyLearner& learner, const Values& batch, Values& columns) {
   const State state = learner.save();
@@ -43,14 +57,17 @@ void mark_outside(const AnyLearner& learner, const Values& batch, Values& column
 /// Writes what the surrogate of a campaign, or an exported one, says about inputs.
 void predict(const std::filesystem::path& campaign, const std::filesystem::path& inputs,
              const std::filesystem::path& out) {
-  const bool exported = std::filesystem::exists(campaign / "learner.json");
+  // A campaign's own learner is that of its newest checkpoint, whatever lies beside that.
+  const bool exported = std::filesystem::exists(campaign / "learner.json") &&
+                        !std::filesystem::exists(campaign / "checkpoints");
   const Registries registries;
   std::vector<std::string> damaged;
   const AnyLearner learner = exported ? load_learner(campaign, registries)
                                       : campaign_learner(campaign, registries, damaged);
   for (const std::string& line : damaged) std::cerr << "assay: " << line << '\n';
   const std::optional<Space> space = exported ? std::nullopt : campaign_space(campaign);
-  const std::map<std::string, WantedField> fields = wanted_fields(learner.inputs(), space ? &*space : nullptr);
+  std::map<std::string, WantedField> fields = wanted_fields(learner.inputs(), space ? &*space : nullptr);
+  if (exported) know_exported_fields(campaign, learner, fields);
   const Table table = open_table(inputs, learner.inputs());
   say_notes(table);
   if (table.rows() == 0) throw DataError({"assay.predict.rows", inputs.string(), "rows to predict", "none", ""});

@@ -27,7 +27,7 @@ const char* assay_surrogate_message(void);
 
 /* Loads what `assay export --surrogate DIRECTORY`, or `export_to` in C++, wrote. */
 int assay_surrogate_open(const char* directory, assay_surrogate** surrogate);
-/* Null is fine. */
+/* Once for each that was opened; null is fine. */
 void assay_surrogate_close(assay_surrogate* surrogate);
 
 /* Numbers of a point. */

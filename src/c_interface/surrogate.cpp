@@ -48,6 +48,12 @@ int require(bool holds, const char* function, const char* what) {
              : failed_with(ASSAY_ERROR_ARGUMENT, std::string("[assay.c.argument] ") + function + ": expected " + what);
 }
 
+/// So many points that their numbers, and derivatives, can be counted.
+bool can_be(std::int64_t count, const Surrogate& surrogate) {
+  const double numbers = static_cast<double>(surrogate.input_size()) * static_cast<double>(surrogate.target_size() + 1);
+  return count >= 0 && static_cast<double>(count) * numbers < 0x1p60;
+}
+
 std::span<const double> of(const double* numbers, std::int64_t count) {
   return {numbers, static_cast<std::size_t>(count)};
 }
@@ -62,9 +68,9 @@ extern "C" {
 const char* assay_surrogate_message(void) { return message.c_str(); }
 
 int assay_surrogate_open(const char* directory, assay_surrogate** surrogate) {
+  if (surrogate) *surrogate = nullptr;
   if (const int wrong = require(directory && surrogate, __func__, "a directory and a place for the surrogate"))
     return wrong;
-  *surrogate = nullptr;
   return guarded([&] {
     *surrogate = new assay_surrogate{Surrogate(directory)};
     return ASSAY_OK;
@@ -98,8 +104,9 @@ int assay_surrogate_inside(const assay_surrogate* surrogate, const double* point
 
 int assay_surrogate_predict(const assay_surrogate* surrogate, std::int64_t count, const double* points, double* means,
                             double* deviations) {
-  if (const int wrong = require(surrogate && count >= 0 && (count == 0 || (points && means)), __func__,
-                                "a surrogate that is open, points, and room for means"))
+  if (const int wrong = require(
+          surrogate && can_be(count, surrogate->surrogate) && (count == 0 || (points && means)), __func__,
+          "a surrogate that is open, a number of points that fits into memory, points, and room for means"))
     return wrong;
   return guarded([&] {
     const Surrogate& own = surrogate->surrogate;
@@ -111,8 +118,10 @@ int assay_surrogate_predict(const assay_surrogate* surrogate, std::int64_t count
 
 int assay_surrogate_predict_with_jacobian(const assay_surrogate* surrogate, std::int64_t count, const double* points,
                                           double* means, double* jacobians, double* deviations) {
-  if (const int wrong = require(surrogate && count >= 0 && (count == 0 || (points && means && jacobians)), __func__,
-                                "a surrogate that is open, points, and room for means and jacobians"))
+  if (const int wrong = require(
+          surrogate && can_be(count, surrogate->surrogate) && (count == 0 || (points && means && jacobians)), __func__,
+          "a surrogate that is open, a number of points that fits into memory, points, and room for means and "
+          "jacobians"))
     return wrong;
   return guarded([&] {
     const Surrogate& own = surrogate->surrogate;

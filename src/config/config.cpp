@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "../detail/bytes_tag.hpp"
 #include "../driver/checks.hpp"
 #include "common_space.hpp"
 #include "completed.hpp"
@@ -216,7 +217,14 @@ AnyLearner load_learner(const std::filesystem::path& directory, const Registries
     throw CheckpointError({"assay.learner.file", file.string(), "an exported learner", "something else", ""});
   }
   AnyLearner learner = registries.learner.make(json.at("learner"), registries);
-  learner.load({.json = json.at("state"), .tensors = read_safetensors(directory / "learner.safetensors")});
+  const std::filesystem::path tensors = directory / "learner.safetensors";
+  const std::string bytes = detail::read_file(tensors);
+  if (json.contains("tensors") && json.at("tensors") != detail::bytes_tag(bytes)) {
+    throw CheckpointError({"assay.learner.file", tensors.string(), "the file that learner.json was written with",
+                           "another", "export the learner again"});
+  }
+  learner.load(
+      {.json = json.at("state"), .tensors = from_safetensors(std::as_bytes(std::span(bytes)), tensors.string())});
   return learner;
 }
 

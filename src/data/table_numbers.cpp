@@ -28,10 +28,13 @@ std::optional<double> category_in(std::string_view cell, const std::vector<std::
   const bool counts = number && *number >= 0 && *number < static_cast<double>(categories.size()) &&
                       *number == std::floor(*number);
   const auto place = static_cast<double>(named - categories.begin());
-  if (named != categories.end() && (!number || *number == place)) return place;
+  if (named != categories.end() && (!counts || *number == place)) return place;
   if (named == categories.end() && counts) return number;
-  problem = "expected one of " + known + ", or its place from 0 on, got " + data::what_is(cell) +
-            (named != categories.end() ? ", which is both" : "");
+  problem = "expected one of " + known + ", or its place from 0 on, got " +
+            (named != categories.end()
+                 ? "'" + std::string(cell) + "', which is the name of one and the place of another"
+             : number ? "'" + std::string(cell) + "'"
+                      : data::what_is(cell));
   return std::nullopt;
 }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "../detail/bytes_tag.hpp"
+
 #include <assay/data/safetensors.hpp>
 #include <assay/detail/files.hpp>
 #include <assay/detail/learner_spec.hpp>
@@ -10,7 +12,9 @@ void write_learner(const std::filesystem::path& directory, const Json& spec, con
   make_directories_durably(directory);
   Json json{{"format", 1}, {"learner", spec}, {"state", without_device(state.json)}};
   json.update(about);
-  write_file(directory / "learner.safetensors", to_safetensors(state.tensors));
+  const std::string tensors = to_safetensors(state.tensors);
+  json["tensors"] = bytes_tag(tensors);
+  write_file(directory / "learner.safetensors", tensors);
   write_file(directory / "learner.json", json.dump(2) + "\n");
 }
 

@@ -13,6 +13,8 @@
 
 namespace assay::detail {
 
+class SurrogateTensors;
+
 /// What the files of an exported learner hold.
 class ExportedSurrogate {
  public:
@@ -38,7 +40,7 @@ class ExportedSurrogate {
     double factor = 1, shift = 0;  ///< y = factor · z + shift, where it is not exponential
   };
 
-  void read_transforms(const Json& transforms, const class SurrogateTensors& tensors, const std::string& where);
+  void read_transforms(const Json& transforms, const SurrogateTensors& tensors, const std::string& where);
   void predict_block(std::int64_t count, const double* points, double* means, double* deviations,
                      double* jacobians) const;
   /// From the learner's own units, with the variance in place of the deviation, to those of the targets.

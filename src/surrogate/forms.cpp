@@ -5,9 +5,21 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <utility>
 
 namespace assay::detail {
+
+namespace {
+
+/// One that is not finite too, which JSON has no word for.
+std::string in_digits(double number) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.17g", number);
+  return text;
+}
+
+}  // namespace
 
 SurrogateForms::SurrogateForms(const Json& inputs, std::vector<std::string> names, const std::string& where)
     : names_(std::move(names)) {
@@ -37,7 +49,7 @@ void SurrogateForms::apply(std::int64_t count, const double* points, double* col
       const Form& form = forms_[field];
       const auto refuse = [&](const char* id, const std::string& expected, double got) {
         throw DataError(
-            {id, "input '" + names_[field] + "' of point " + std::to_string(i), expected, Json(got).dump(), ""});
+            {id, "input '" + names_[field] + "' of point " + std::to_string(i), expected, in_digits(got), ""});
       };
       for (const double* const end = points + form.numbers; points != end; ++points) {
         if (form.log) {

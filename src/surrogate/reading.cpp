@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads an exported learner, without LibTorch.
+#include "../detail/bytes_tag.hpp"
 #include "exported.hpp"
 #include "gaussian_process.hpp"
 #include "network.hpp"
@@ -57,6 +58,10 @@ std::vector<Surrogate::Field> fields_from(const Json& json, const std::string& w
         refuse_surrogate(where, "a range for each number of '" + field.name + "', or one for all", "another");
     }
     if (item.contains("seen")) item.at("seen").get_to(field.seen);
+    for (std::size_t i = 0; i < field.low.size() && i < field.high.size(); ++i) {
+      if (!(field.low[i] <= field.high[i]))
+        refuse_surrogate(where, "ranges of '" + field.name + "' from the least to the largest", "others");
+    }
     fields.push_back(std::move(field));
   }
   if (size == 0) refuse_surrogate(where, "a trained learner", "one that has seen no samples");
@@ -147,6 +152,18 @@ Surrogate::Provenance provenance_from(const Json& whole, const Json& spec) {
           .labels = about.value("labels", std::int64_t{0})};
 }
 
+/// A specification's inputs, or targets, and what was learnt of them are of one learner.
+void require_of_one_learner(const Json& spec, const Json& learnt, bool with_forms, const std::string& where) {
+  bool same = spec.size() == learnt.size();
+  for (std::size_t i = 0; same && i < spec.size(); ++i) {
+    const Json own = spec.at(i).is_object() ? spec.at(i) : Json{{"name", spec.at(i)}};
+    same = own.at("name") == learnt.at(i).at("name");
+    for (const char* form : {"scale", "categories"})
+      same = same && (!with_forms || own.value(form, Json()) == learnt.at(i).value(form, Json()));
+  }
+  if (!same) refuse_surrogate(where, "the fields of the learner", "others");
+}
+
 void take_units(const Json& units, std::vector<Surrogate::Field>& fields) {
   for (Surrogate::Field& field : fields) field.unit = units.value(field.name, "");
 }
@@ -168,6 +185,11 @@ ExportedSurrogate::ExportedSurrogate(const std::filesystem::path& directory) {
       state = inner_state;
       prefix = "learner/";
     }
+    if (whole.contains("tensors") && whole.at("tensors") != bytes_tag(tensors.bytes()))
+      refuse_surrogate((directory / "learner.safetensors").string(), "the file that learner.json was written with",
+                       "another: export the learner again");
+    require_of_one_learner(spec.at("inputs"), state.at("inputs"), /*with_forms=*/true, where + ", inputs");
+    require_of_one_learner(spec.at("targets"), state.at("targets"), /*with_forms=*/false, where + ", targets");
     const std::string type = type_of(spec);
     const bool network = type == "mlp" || type == "ensemble";
     if (!network && type != "gaussian_process")
@@ -204,6 +226,11 @@ ExportedSurrogate::ExportedSurrogate(const std::filesystem::path& directory) {
 
 void ExportedSurrogate::read_transforms(const Json& transforms, const SurrogateTensors& tensors,
                                         const std::string& where) {
+  for (const auto& [name, transform] : transforms.items()) {
+    const std::string& target = name;
+    if (std::none_of(targets.begin(), targets.end(), [&](const auto& field) { return field.name == target; }))
+      refuse_surrogate(where, "transforms of targets", "one of '" + name + "'");
+  }
   for (const Surrogate::Field& target : targets) {
     const std::int64_t numbers = numbers_of(target);
     const auto transform = transforms.find(target.name);

@@ -130,7 +130,10 @@ std::int64_t require_spans(const Surrogate& surrogate, std::span<const double> p
   const auto in = static_cast<std::size_t>(surrogate.input_size()),
              out = static_cast<std::size_t>(surrogate.target_size());
   const std::size_t count = points.size() / in;
-  require_size("points", count * in, points.size());
+  if (points.size() % in != 0) {
+    throw ShapeError({"assay.surrogate.shape", "points", std::to_string(in) + " numbers for each",
+                      std::to_string(points.size()), ""});
+  }
   require_size("means", count * out, means.size());
   if (!deviations.empty()) {
     require_size("deviations", count * out, deviations.size());

@@ -20,6 +20,8 @@ class SurrogateTensors {
  public:
   explicit SurrogateTensors(const std::filesystem::path& file);
 
+  /// The whole file.
+  const std::string& bytes() const { return bytes_; }
   const SafetensorsEntry& entry(const std::string& name) const;
   /// Of float or double. Errors: `CheckpointError` for another number of elements, or another dtype.
   template <class T>

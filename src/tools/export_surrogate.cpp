@@ -42,6 +42,17 @@ AnyLearner learner_of(const Checkpoint& checkpoint, const fs::path& campaign, co
   return learner;
 }
 
+/// Not among the campaign's own files: a learner that is exported once would be taken for its newest.
+void require_outside(const fs::path& campaign, const fs::path& directory) {
+  const fs::path inside = fs::weakly_canonical(directory).lexically_relative(fs::weakly_canonical(campaign));
+  const std::string first = inside.empty() ? ".." : inside.begin()->string();
+  for (const char* own : {".", "checkpoints", "labels", "simulations"}) {
+    if (first != own) continue;
+    throw DataError({"assay.export.place", directory.string(), "a folder that is none of the campaign's own",
+                     "one of them", "give one beside the campaign, or a new one in it"});
+  }
+}
+
 /// By field; those that have one.
 Json units_of(const fs::path& campaign, const AnyLearner& learner) {
   Json units = Json::object();
@@ -67,6 +78,7 @@ AnyLearner campaign_learner(const fs::path& campaign, const Registries& registri
 std::optional<std::string> export_surrogate(const fs::path& campaign, const fs::path& directory,
                                             const Registries& registries) {
   const Ledger ledger = tools::open_to_read(campaign);
+  require_outside(campaign, directory);
   std::vector<std::string> damaged;
   const Checkpoint checkpoint = trained_checkpoint(campaign, damaged);
   const AnyLearner learner = learner_of(checkpoint, campaign, registries);
