@@ -49,8 +49,8 @@ class Surrogate {
     std::int64_t labels = 0;  ///< for training, that were simulated
   };
 
-  /// Errors: `CheckpointError` for files that are not there, or are no exported learner, or not of one export, and for a
-  /// learner or transform of another kind.
+  /// Errors: `CheckpointError` for files that are not there, or are no exported learner, or not of one export, and for
+  /// a learner or transform of another kind.
   explicit Surrogate(const std::filesystem::path& directory);
   Surrogate(Surrogate&&) noexcept;
   Surrogate& operator=(Surrogate&&) noexcept;
