@@ -231,18 +231,22 @@ TEST_CASE("what is exported from a campaign says where it comes from, in which u
        {{"type", "gaussian_process"}, {"inputs", {"x"}}, {"targets", Json::array({{{"name", "y"}, {"unit", "N"}}})}}},
       {"query", {{"type", "random"}, {"max_samples", 2}}}};
   const Registries registries;
-  CHECK_THROWS_WITH(export_surrogate(folder / "none", folder / "s", registries), Contains("assay.campaign.missing"));
+  std::vector<std::string> damaged;
+  CHECK_THROWS_WITH(export_surrogate(folder / "none", folder / "s", registries, damaged),
+                    Contains("assay.campaign.missing"));
   {
     AnyDriver driver = load_campaign(configuration, registries);
     driver.advance();
-    CHECK_THROWS_WITH(export_surrogate(folder / "c", folder / "s", registries), Contains("assay.predict.untrained"));
+    CHECK_THROWS_WITH(export_surrogate(folder / "c", folder / "s", registries, damaged),
+                      Contains("assay.predict.untrained"));
     while (driver.advance() == RunStatus::waiting) {
       for (const Sample& sample : driver.ask(9)) driver.tell(sample.id, done({{"y", 2 * sample.values.scalar("x")}}));
     }
   }
   for (const char* own : {"c", "c/checkpoints", "c/labels/more"})
-    CHECK_THROWS_WITH(export_surrogate(folder / "c", folder / own, registries), Contains("assay.export.place"));
-  CHECK_FALSE(export_surrogate(folder / "c", folder / "s", registries));
+    CHECK_THROWS_WITH(export_surrogate(folder / "c", folder / own, registries, damaged),
+                      Contains("assay.export.place"));
+  CHECK_FALSE(export_surrogate(folder / "c", folder / "s", registries, damaged));
   const Surrogate surrogate(folder / "s");
   CHECK(surrogate.inputs()[0].unit == "mm");
   CHECK(surrogate.targets()[0].unit == "N");

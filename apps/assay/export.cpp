@@ -25,7 +25,9 @@ struct ExportOptions {
 };
 
 void export_learner_of(const std::filesystem::path& campaign, const std::filesystem::path& directory) {
-  const std::optional<std::string> only_here = export_surrogate(campaign, directory, Registries());
+  std::vector<std::string> damaged;
+  const std::optional<std::string> only_here = export_surrogate(campaign, directory, Registries(), damaged);
+  for (const std::string& line : damaged) std::cerr << "assay: " << line << '\n';
   std::cout << "the surrogate is in " << directory.string() << ": 'assay predict " << directory.string()
             << " inputs.csv' asks it, in a solver "
             << (only_here ? "with LibTorch load_learner" : "assay::Surrogate or assay/surrogate.h") << '\n';

@@ -6,6 +6,7 @@
 #include <assay/detail/asked_campaign.hpp>
 #include <assay/detail/files.hpp>
 #include <assay/detail/learner_spec.hpp>
+#include <assay/surrogate.hpp>
 
 #include <iostream>
 #include <memory>
@@ -37,7 +38,7 @@ void start(const NewOptions& options) {
   }
   const Json spec = driver.learner().spec();
   const std::string learner = assay::detail::innermost_learner(spec).value("type", "");
-  if (learner != "mlp" && learner != "ensemble" && learner != "gaussian_process")
+  if (!Surrogate::loads(learner))
     std::cout << "\nnote: a surrogate of type '" << learner
               << "' can be asked where LibTorch is, not by assay::Surrogate in a solver without it";
   std::cout << "\nnext: "

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace assay {
@@ -55,6 +56,9 @@ class Surrogate {
   Surrogate(Surrogate&&) noexcept;
   Surrogate& operator=(Surrogate&&) noexcept;
   ~Surrogate();
+
+  /// Whether a learner of this type, as `"ensemble"`, can be loaded, by itself or inside a `transformed` one.
+  static bool loads(std::string_view learner) noexcept;
 
   /// What a point consists of: the fields one behind the other, each in C order.
   const std::vector<Field>& inputs() const noexcept;

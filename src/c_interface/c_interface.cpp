@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "guarded.hpp"
+
 #include <assay/assay.h>
 #include <assay/config.hpp>
 #include <assay/data/schema.hpp>
@@ -28,33 +30,11 @@ using namespace assay;
 
 thread_local std::string message;
 
-int failed_with(int code, std::string text) {
-  message = std::move(text);
-  return code;
-}
+int failed_with(int code, std::string text) { return c_interface::failed_with(message, code, std::move(text)); }
 
-/// Calls `use` and turns whatever it throws into a code with a message: nothing may leave into C.
 template <class Use>
 auto guarded(Use use) noexcept -> decltype(use()) {
-  try {
-    return use();
-  } catch (const ConfigError& error) {
-    return failed_with(ASSAY_ERROR_CONFIG, error.what());
-  } catch (const ShapeError& error) {
-    return failed_with(ASSAY_ERROR_SHAPE, error.what());
-  } catch (const DataError& error) {
-    return failed_with(ASSAY_ERROR_DATA, error.what());
-  } catch (const LabelError& error) {
-    return failed_with(ASSAY_ERROR_LABEL, error.what());
-  } catch (const CheckpointError& error) {
-    return failed_with(ASSAY_ERROR_CHECKPOINT, error.what());
-  } catch (const TrainingError& error) {
-    return failed_with(ASSAY_ERROR_TRAINING, error.what());
-  } catch (const std::exception& error) {
-    return failed_with(ASSAY_ERROR, error.what());
-  } catch (...) {
-    return failed_with(ASSAY_ERROR, "an exception that is none of C++'s own");
-  }
+  return c_interface::guarded(message, std::move(use));
 }
 
 std::int64_t numbers_in(const Field& field) { return c10::multiply_integers(field.shape); }

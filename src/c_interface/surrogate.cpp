@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "guarded.hpp"
+
 #include <assay/error.hpp>
 #include <assay/surrogate.h>
 #include <assay/surrogate.hpp>
@@ -19,27 +21,11 @@ using namespace assay;
 
 thread_local std::string message;
 
-int failed_with(int code, std::string text) {
-  message = std::move(text);
-  return code;
-}
+int failed_with(int code, std::string text) { return c_interface::failed_with(message, code, std::move(text)); }
 
-/// Calls `use` and turns whatever it throws into a code with a message: nothing may leave into C.
 template <class Use>
 int guarded(Use use) noexcept {
-  try {
-    return use();
-  } catch (const ShapeError& error) {
-    return failed_with(ASSAY_ERROR_SHAPE, error.what());
-  } catch (const DataError& error) {
-    return failed_with(ASSAY_ERROR_DATA, error.what());
-  } catch (const CheckpointError& error) {
-    return failed_with(ASSAY_ERROR_CHECKPOINT, error.what());
-  } catch (const std::exception& error) {
-    return failed_with(ASSAY_ERROR, error.what());
-  } catch (...) {
-    return failed_with(ASSAY_ERROR, "an exception that is none of C++'s own");
-  }
+  return c_interface::guarded(message, [&]() -> int { return use(); });
 }
 
 int require(bool holds, const char* function, const char* what) {

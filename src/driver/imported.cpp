@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Labels that were paid for elsewhere, at inputs that are no candidate's: they are learned from as samples of their
 // own.
+#include "../detail/rounded.hpp"
 #include "pool_rows.hpp"
 
 #include <assay/detail/campaign.hpp>
@@ -18,9 +19,7 @@ namespace {
 
 /// Their ids: no pool holds so many samples.
 constexpr SampleId first_imported_id = SampleId{1} << 52;
-/// Numbers that differ by less, in parts of the larger, are one that was rounded.
-constexpr double closeness = 1e-5;
-/// So are those that differ by less in parts of what the candidates span.
+/// Numbers that differ by less in parts of what the candidates span are one that was rounded, too.
 constexpr double closeness_of_span = 1e-6;
 
 /// Rows of numbers, [rows, numbers of a sample].
@@ -72,7 +71,7 @@ class Nearby {
   /// How far off a number is that was rounded; one that is whole, as those of integers are, is written as it is.
   double tolerance(std::size_t number, double value) const {
     if (!rounded_[number] || std::nearbyint(value) == value) return 0;
-    return std::max(closeness * std::abs(value), closeness_of_span * span_.const_data_ptr<double>()[number]);
+    return std::max(rounding * std::abs(value), closeness_of_span * span_.const_data_ptr<double>()[number]);
   }
   bool is_rounded(const double* whole, const double* sample) const {
     for (std::size_t number = 0; number < rounded_.size(); ++number) {

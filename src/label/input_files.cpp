@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <set>
 
 namespace assay::detail {
 
@@ -101,16 +100,18 @@ void InputFiles::write(const fs::path& directory, const Values& inputs, const Ca
     if (error) fail(folder, "to make this folder", error.message());
   };
   for (const fs::path& folder : folders_) make_folder(directory / folder);
-  std::set<fs::path> made;
-  for (const fs::path& folder : folders_) made.insert((folder / "").lexically_normal());
-  for (const Copied& file : copied_) made.insert(file.target.lexically_normal());
-  for (const Filled& file : filled_) made.insert(file.target.lexically_normal());
+  const auto is_made = [&](const fs::path& path) {
+    const auto is = [&](const fs::path& made) {
+      return (made / "").lexically_normal() == (path / "").lexically_normal();
+    };
+    return std::any_of(folders_.begin(), folders_.end(), is) ||
+           std::any_of(copied_.begin(), copied_.end(), [&](const Copied& file) { return is(file.target); }) ||
+           std::any_of(filled_.begin(), filled_.end(), [&](const Filled& file) { return is(file.target); });
+  };
   for (const Copied& file : copied_) {
     make_folder((directory / file.target).parent_path());
-    copy_entry(file.source, directory / file.target, [&](const fs::path& leads_to) {
-      const fs::path from_top = (file.target.parent_path() / leads_to).lexically_normal();
-      return made.contains(from_top) || made.contains((from_top / "").lexically_normal());
-    });
+    copy_entry(file.source, directory / file.target,
+               [&](const fs::path& leads_to) { return is_made(file.target.parent_path() / leads_to); });
   }
   for (const Filled& file : filled_) {
     make_folder((directory / file.target).parent_path());

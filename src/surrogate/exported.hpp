@@ -15,6 +15,13 @@ namespace assay::detail {
 
 class SurrogateTensors;
 
+/// Of one point.
+inline std::int64_t numbers_of(const Surrogate::Field& field) {
+  std::int64_t numbers = 1;
+  for (const std::int64_t extent : field.shape) numbers *= extent;
+  return numbers;
+}
+
 /// What the files of an exported learner hold.
 class ExportedSurrogate {
  public:

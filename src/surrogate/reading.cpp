@@ -25,12 +25,6 @@ constexpr double least_lengthscale = 1e-3, largest_lengthscale = 1e4, least_sign
 
 std::string type_of(const Json& spec) { return spec.at("type").get<std::string>(); }
 
-std::int64_t numbers_of(const Surrogate::Field& field) {
-  std::int64_t numbers = 1;
-  for (const std::int64_t extent : field.shape) numbers *= extent;
-  return numbers;
-}
-
 std::vector<Surrogate::Field> fields_from(const Json& json, const std::string& where) {
   std::vector<Surrogate::Field> fields;
   double size = 0;
@@ -191,9 +185,8 @@ ExportedSurrogate::ExportedSurrogate(const std::filesystem::path& directory) {
     require_of_one_learner(spec.at("inputs"), state.at("inputs"), /*with_forms=*/true, where + ", inputs");
     require_of_one_learner(spec.at("targets"), state.at("targets"), /*with_forms=*/false, where + ", targets");
     const std::string type = type_of(spec);
-    const bool network = type == "mlp" || type == "ensemble";
-    if (!network && type != "gaussian_process")
-      refuse_surrogate(where, "an mlp, an ensemble or a gaussian_process", "'" + type + "'");
+    const bool network = type != "gaussian_process";
+    if (!Surrogate::loads(type)) refuse_surrogate(where, "an mlp, an ensemble or a gaussian_process", "'" + type + "'");
     inputs = fields_from(state.at("inputs"), where + ", inputs");
     targets = fields_from(state.at("targets"), where + ", targets");
     const Json units = whole.value("units", Json::object());

@@ -24,13 +24,11 @@ struct Scratch {
 bool ExportedSurrogate::inside(std::span<const double> point) const {
   const double* number = point.data();
   for (const Surrogate::Field& field : inputs) {
-    std::int64_t numbers = 1;
-    for (const std::int64_t extent : field.shape) numbers *= extent;
     if (field.low.size() != field.high.size() || (field.low.empty() && field.seen.empty())) {
       throw DataError({"assay.surrogate.range", "input '" + field.name + "'", "the range of the labeled samples",
                        "an export that knows none", "export the learner again, with this version of assay"});
     }
-    for (std::int64_t i = 0; i < numbers; ++i, ++number) {
+    for (std::int64_t i = 0; i < numbers_of(field); ++i, ++number) {
       if (!field.seen.empty()) {
         const auto is = [&](std::int64_t seen) { return static_cast<double>(seen) == *number; };
         if (std::none_of(field.seen.begin(), field.seen.end(), is)) return false;
@@ -108,6 +106,10 @@ Surrogate::Surrogate(const std::filesystem::path& directory)
 Surrogate::Surrogate(Surrogate&&) noexcept = default;
 Surrogate& Surrogate::operator=(Surrogate&&) noexcept = default;
 Surrogate::~Surrogate() = default;
+
+bool Surrogate::loads(std::string_view learner) noexcept {
+  return learner == "mlp" || learner == "ensemble" || learner == "gaussian_process";
+}
 
 const std::vector<Surrogate::Field>& Surrogate::inputs() const noexcept { return exported_->inputs; }
 const std::vector<Surrogate::Field>& Surrogate::targets() const noexcept { return exported_->targets; }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "archiving.hpp"
 
+#include "../detail/rounded.hpp"
+
 #include <assay/config.hpp>
 #include <assay/error.hpp>
 
@@ -13,15 +15,13 @@ namespace assay::tools {
 namespace {
 
 constexpr std::size_t at_once = 1000;
-/// Numbers that differ by less, in parts of the larger, are one that was rounded.
-constexpr double closeness = 1e-5;
 
 bool are_same(const Values& a, const Values& b) {
   return std::all_of(a.begin(), a.end(), [&](const NamedTensor& field) {
     if (!b.contains(field.name)) return true;  // what both have is compared
     const std::vector<double> mine = a.numbers(field.name), other = b.numbers(field.name);
     return std::equal(mine.begin(), mine.end(), other.begin(), other.end(), [](double x, double y) {
-      return std::abs(x - y) <= closeness * std::max(std::abs(x), std::abs(y));
+      return std::abs(x - y) <= detail::rounding * std::max(std::abs(x), std::abs(y));
     });
   });
 }

@@ -20,14 +20,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
-[[noreturn]] void throw_untrained(const fs::path& campaign) {
-  throw DataError({"assay.predict.untrained", campaign.string(), "a campaign whose learner has been trained", "none",
+[[noreturn]] void throw_untrained(const fs::path& campaign, const std::vector<std::string>& damaged) {
+  throw DataError({"assay.predict.untrained", campaign.string(), "a campaign whose learner has been trained",
+                   damaged.empty() ? "none" : "damaged checkpoints: " + damaged.front(),
                    "'assay run' or 'assay ask' trains its learner"});
 }
 
 Checkpoint trained_checkpoint(const fs::path& campaign, std::vector<std::string>& damaged) {
   std::optional<Checkpoint> checkpoint = newest_checkpoint(campaign, damaged);
-  if (!checkpoint) throw_untrained(campaign);
+  if (!checkpoint) throw_untrained(campaign, damaged);
   return std::move(*checkpoint);
 }
 
@@ -38,7 +39,7 @@ AnyLearner learner_of(const Checkpoint& checkpoint, const fs::path& campaign, co
     Json state = detail::without_device(json.at("state").at("learner"));
     learner.load(detail::part_of(checkpoint.tensors, std::move(state), "learner/"));
   });
-  if (learner.save().tensors.empty()) throw_untrained(campaign);
+  if (learner.save().tensors.empty()) throw_untrained(campaign, {});
   return learner;
 }
 
@@ -76,10 +77,9 @@ AnyLearner campaign_learner(const fs::path& campaign, const Registries& registri
 }
 
 std::optional<std::string> export_surrogate(const fs::path& campaign, const fs::path& directory,
-                                            const Registries& registries) {
+                                            const Registries& registries, std::vector<std::string>& damaged) {
   const Ledger ledger = tools::open_to_read(campaign);
   require_outside(campaign, directory);
-  std::vector<std::string> damaged;
   const Checkpoint checkpoint = trained_checkpoint(campaign, damaged);
   const AnyLearner learner = learner_of(checkpoint, campaign, registries);
   Json about{{"campaign", ledger.campaign_id()},

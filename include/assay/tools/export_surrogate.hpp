@@ -21,9 +21,10 @@ AnyLearner campaign_learner(const std::filesystem::path& campaign, const Registr
 
 /// Writes the learner of a campaign into `directory`, for `Surrogate` in a solver, `load_learner`, and `assay predict`:
 /// with the units that the campaign's space and targets have, and where it comes from (`Surrogate::Provenance`).
-/// \return why `Surrogate` cannot load it, where only LibTorch can ask this learner.
+/// \param damaged as there. \return why `Surrogate` cannot load it, where only LibTorch can ask this learner.
 /// Errors: as `campaign_learner`.
 std::optional<std::string> export_surrogate(const std::filesystem::path& campaign,
-                                            const std::filesystem::path& directory, const Registries& registries);
+                                            const std::filesystem::path& directory, const Registries& registries,
+                                            std::vector<std::string>& damaged);
 
 }  // namespace assay
