@@ -2,7 +2,7 @@
 // Labels in the ledger that are not those that were simulated, and ledgers of an older moment than what stands beside
 // them: a check finds them, a driver refuses them, a repair puts them right from labels/ without a simulation.
 #include "support/catch.hpp"
-#include "support/toy.hpp"
+#include "support/moments.hpp"
 
 #include "../src/store/sqlite.hpp"
 
@@ -13,15 +13,16 @@
 #include <assay/tools/check.hpp>
 
 #include <filesystem>
-#include <stdexcept>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 using namespace assay;
 using assay::store::Database;
 using assay::store::Statement;
+using moments::Cell;
+using moments::labels_in_files;
+using moments::Moments;
 namespace fs = std::filesystem;
 
 namespace {
@@ -30,74 +31,22 @@ const std::vector<std::string> nothing;
 
 constexpr int test_labels = 4, labels_in_all = test_labels + 12;
 
-struct Solver {
-  int* calls;
-  int last = -1;  ///< it breaks at the call after this one
-  std::vector<std::string> provides() const { return {"y"}; }
-  void label(LabelContext& context) {
-    while (const auto job = context.next()) {
-      if (++*calls == last + 1) throw std::runtime_error("scheduler gone");
-      context.accept(*job, toy::solve(job->inputs));
-    }
-  }
-};
-
-/// A campaign that has its test pool labeled first. \return how often the solver was called.
-int run(const fs::path& dir, int last = -1) {
-  int calls = 0;
-  DriverOptions options = toy::options(dir);
-  options.resume = Resume::if_present;
-  Pools pools = toy::pools();
-  pools.test = sobol(toy::space(), test_labels, {.skip = 200});
-  Driver driver(options, std::move(pools), toy::ensemble(), MaxVariance({.max_samples = 4}), Solver{&calls, last},
-                Metrics(Rmse(), R2()), toy::loop());
-  try {
-    driver.run();
-  } catch (const std::runtime_error& error) {
-    if (std::string_view(error.what()).find("scheduler gone") == std::string_view::npos) throw;
-  }
-  return calls;
-}
-
-/// One campaign at four moments: in the middle of the test pool, of the first and of the second round, and at its end.
-struct Moments {
-  toy::Folder folder;
-  std::string hash;
-  std::vector<fs::path> at;
-
-  Moments() {
-    const fs::path live = folder / "live";
-    for (const int last : {2, 4, 4, -1}) {
-      run(live, last);
-      at.push_back(folder / ("moment_" + std::to_string(at.size())));
-      fs::copy(live, at.back(), fs::copy_options::recursive);
-    }
-    hash = campaign_hash(live);
-  }
-};
-
-const Moments& moments() {
-  static const Moments made;
+/// The toy's with a test pool that is labeled first.
+Pools pools() {
+  Pools made = toy::pools();
+  made.test = sobol(toy::space(), test_labels, {.skip = 200});
   return made;
 }
 
-/// A directory of its own.
-struct Cell {
-  toy::Folder folder;
-  fs::path dir = folder / "c";
-  explicit Cell(const fs::path& from) { fs::copy(from, dir, fs::copy_options::recursive); }
-};
+int run(const fs::path& dir) { return moments::run(dir, pools()); }
+
+/// In the middle of the test pool, of the first and of the second round, and at the end.
+const Moments& campaign() {
+  static const Moments made(pools);
+  return made;
+}
 
 Ledger look(const fs::path& dir) { return Ledger::open_read_only(dir / "ledger.sqlite", objects_folder(dir)); }
-
-int labels_in_files(const fs::path& dir) {
-  int count = 0;
-  const RecordedRounds recorded = read_round_files(dir);
-  for (const RecordedRounds::Round& round : recorded.rounds) {
-    for (const SampleRecord& sample : round.samples) count += sample.labels ? 1 : 0;
-  }
-  return count + static_cast<int>(recorded.unclaimed.size());
-}
 
 constexpr const char* labels_of = "SELECT labels FROM sample WHERE id = ?";
 constexpr const char* set_labels = "UPDATE sample SET labels = ? WHERE id = ?";
@@ -143,7 +92,7 @@ void require_found_and_put_right(const fs::path& dir, int calls) {
   CHECK(repair_campaign(dir).problems == nothing);
   CHECK(check_campaign(dir).problems == nothing);
   CHECK(run(dir) == calls);
-  CHECK(campaign_hash(dir) == moments().hash);
+  CHECK(campaign_hash(dir) == campaign().hash);
   CHECK(check_campaign(dir).problems == nothing);
 }
 
@@ -185,14 +134,14 @@ void require_same_end(const fs::path& dir) {
   CHECK(repair_campaign(dir).problems == nothing);
   CHECK(check_campaign(dir).problems == nothing);
   CHECK(run(dir) + paid <= labels_in_all);  // nothing that stands in labels/ is computed again
-  CHECK(campaign_hash(dir) == moments().hash);
+  CHECK(campaign_hash(dir) == campaign().hash);
 }
 
 }  // namespace
 
 TEST_CASE("R8: what was altered in a ledger is no other label: it is found, refused, and put right from labels/",
           "[matrix][r8]") {
-  const Cell cell(moments().at.back());
+  const Cell cell(campaign().at.back());
   const std::vector<SampleId> tests = look(cell.dir).integrated_in(0), first = look(cell.dir).integrated_in(1);
   REQUIRE(tests.size() == test_labels);
   REQUIRE(look(cell.dir).entry(tests[0]).purpose == Purpose::test);
@@ -242,7 +191,7 @@ TEST_CASE("R8: what was altered in a ledger is no other label: it is found, refu
 TEST_CASE("R8: an altered label that stands in no file yet is found, and its sample alone simulated again",
           "[matrix][r8]") {
   const std::size_t moment = GENERATE(0, 1, 2);  // the first: in the middle of the test pool
-  const Cell cell(moments().at[moment]);
+  const Cell cell(campaign().at[moment]);
   const std::vector<SampleId> open = look(cell.dir).not_integrated();
   REQUIRE(open.size() == 2);
   const int paid = labels_in_files(cell.dir);
@@ -256,7 +205,7 @@ TEST_CASE("R8: an altered label that stands in no file yet is found, and its sam
 TEST_CASE("R8: an altered label in the ledger of a campaign that goes on is put right where labels/ has it",
           "[matrix][r8]") {
   const std::size_t moment = GENERATE(1, 2);
-  const Cell cell(moments().at[moment]);
+  const Cell cell(campaign().at[moment]);
   const SampleId folded_in = look(cell.dir).integrated(0).back();
   const int paid = labels_in_files(cell.dir);
   const int open = static_cast<int>(look(cell.dir).not_integrated().size());
@@ -268,7 +217,7 @@ TEST_CASE("R8: an altered label in the ledger of a campaign that goes on is put 
 }
 
 TEST_CASE("R14: a ledger of an older moment than what stands beside it is found by a check", "[matrix][r14]") {
-  const std::vector<fs::path>& at = moments().at;
+  const std::vector<fs::path>& at = campaign().at;
   for (std::size_t older = 0; older < at.size(); ++older) {
     for (std::size_t newer = older + 1; newer < at.size(); ++newer) {
       CAPTURE(older, newer);
@@ -297,7 +246,7 @@ TEST_CASE("R14: a ledger of an older moment than what stands beside it is found 
 
 TEST_CASE("R14: a check finds nothing in a campaign that stopped anywhere, or whose checkpoints alone are older",
           "[matrix][r14]") {
-  const std::vector<fs::path>& at = moments().at;
+  const std::vector<fs::path>& at = campaign().at;
   for (std::size_t newer = 0; newer < at.size(); ++newer) {
     CAPTURE(newer);
     CHECK(check_campaign(at[newer]).problems == nothing);
@@ -308,14 +257,14 @@ TEST_CASE("R14: a check finds nothing in a campaign that stopped anywhere, or wh
       CHECK(check_campaign(cell.dir).problems == nothing);
       const int known = labels_in_files(cell.dir) + static_cast<int>(look(cell.dir).not_integrated().size());
       CHECK(run(cell.dir) == labels_in_all - known);
-      CHECK(campaign_hash(cell.dir) == moments().hash);
+      CHECK(campaign_hash(cell.dir) == campaign().hash);
     }
   }
 }
 
 TEST_CASE("R14: a ledger that is newer than labels/ is found by a check as well, and labels/ written again",
           "[matrix][r14]") {
-  const std::vector<fs::path>& at = moments().at;
+  const std::vector<fs::path>& at = campaign().at;
   for (std::size_t newer = 1; newer < at.size(); ++newer) {
     CAPTURE(newer);
     const Cell cell(at[newer]);

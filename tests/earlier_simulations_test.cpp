@@ -3,6 +3,7 @@
 #include "../src/detail/lease.hpp"
 #include "../src/label/simulation.hpp"
 #include "support/catch.hpp"
+#include "support/format_1.hpp"
 #include "support/jobs.hpp"
 #include "support/killed_campaign.hpp"
 #include "support/toy.hpp"
@@ -21,47 +22,20 @@ using namespace killed;
 using assay::detail::Simulation;
 namespace fs = std::filesystem;
 
-namespace {
-
-/// What version 1 wrote, among the program's own files.
-void write_order_of_format_1(const fs::path& directory, const std::string& mark) {
-  std::ofstream(directory / "simulation.json") << Json{{"format", 1},
-                                                       {"mark", mark},
-                                                       {"host", assay::detail::host_name()},
-                                                       {"boot", assay::detail::boot_of_host()},
-                                                       {"program", "/bin/sh"},
-                                                       {"arguments", {"sh"}},
-                                                       {"time_limit", 60.0},
-                                                       {"grace", 1.0},
-                                                       {"output_limit", 1000},
-                                                       {"file_limit", nullptr},
-                                                       {"cores", Json::array()},
-                                                       {"unset", Json::array()},
-                                                       {"environment", Json::object()}};
-}
-
-std::string outcome_of_format_1(const std::string& mark) {
-  return Json{{"format", 1},    {"mark", mark},  {"end", "exited"}, {"status", 0},
-              {"seconds", 1.5}, {"problem", ""}, {"output", ""}}
-      .dump();
-}
-
-}  // namespace
-
 TEST_CASE("F8: a simulation that the version before began is taken up", "[simulation][f8]") {
   const toy::Folder folder;
   const fs::path directory = folder / "0_1";
   fs::create_directory(directory);
   const std::string mark = assay::detail::ProcessMarker::new_mark();
-  write_order_of_format_1(directory, mark);
+  format_1::write_order(directory, mark, assay::detail::host_name());
   std::ofstream(directory / "y.txt") << 5;
   Queue queue(folder.path(), 0);
   queue.left = {left_job(directory)};
   pid_t runner = -1;
-  SECTION("that has ended") { std::ofstream(directory / "outcome.json") << outcome_of_format_1(mark); }
+  SECTION("that has ended") { std::ofstream(directory / "outcome.json") << format_1::outcome(mark); }
   SECTION("that still runs") {
     // Its runner works elsewhere, its program in the directory.
-    std::ofstream(folder / "outcome") << outcome_of_format_1(mark);
+    std::ofstream(folder / "outcome") << format_1::outcome(mark);
     std::ofstream(folder / "assay_simulation")
         << "#!/bin/sh\ncd /\n(cd " << directory.string() << "; echo $$ > ../running; exec sleep 1000) &\n"
         << "until test -e " << (folder / "go").string() << "; do sleep 0.01; done\n"
@@ -91,8 +65,8 @@ TEST_CASE("F8: a simulation of the version before whose files are another's is q
   const fs::path directory = folder / "0_1";
   fs::create_directory(directory);
   const std::string mark = assay::detail::ProcessMarker::new_mark();
-  write_order_of_format_1(directory, mark);
-  std::ofstream(directory / "outcome.json") << outcome_of_format_1("another");
+  format_1::write_order(directory, mark, assay::detail::host_name());
+  std::ofstream(directory / "outcome.json") << format_1::outcome("another");
   Queue queue(folder.path(), 0);
   queue.left = {left_job(directory)};
   queue.stop = true;
@@ -107,7 +81,7 @@ TEST_CASE("F8: a simulation of the version before on another host runs until its
   const toy::Folder folder;
   const fs::path file = folder / "simulation.json";
   const std::string mark = assay::detail::ProcessMarker::new_mark();
-  write_order_of_format_1(folder.path(), mark);
+  format_1::write_order(folder.path(), mark, assay::detail::host_name());
   // Another host, or another machine of this one's name.
   Json order = Json::parse(assay::detail::read_file(file));
   order[GENERATE(as<std::string>(), "host", "boot")] = "elsewhere";
@@ -126,6 +100,6 @@ TEST_CASE("F8: a simulation of the version before on another host runs until its
   // Nor does one run whose end is known.
   fs::last_write_time(file, written);
   CHECK(is_running());
-  std::ofstream(folder / "outcome.json") << outcome_of_format_1(mark);
+  std::ofstream(folder / "outcome.json") << format_1::outcome(mark);
   CHECK_FALSE(is_running());
 }

@@ -122,6 +122,18 @@ TEST_CASE("after a power cut at any moment a campaign resumes to the same result
   CHECK(images > 300);
 }
 
+namespace {
+
+/// Samples 1, 2 and 3.
+void commit_three(Ledger& ledger) {
+  std::vector<NewEntry> entries;
+  for (SampleId id : {1, 2, 3})
+    entries.push_back({.id = id, .rank = id, .strategy = "given", .inputs = Values{{"x", 1.0 * id}}});
+  ledger.commit_batch(1, entries, {});
+}
+
+}  // namespace
+
 TEST_CASE("a start that may wait goes with the power, unless a later change or a sync took it along", "[faults]") {
   const temporary::MemoryFolder folder;
   const fs::path root = folder / "root";
@@ -129,11 +141,7 @@ TEST_CASE("a start that may wait goes with the power, unless a later change or a
   REQUIRE(child::run([&] {
             disk::watch(root);
             Ledger ledger = Ledger::create(root / "l.sqlite", "id", root / "objects");
-            std::vector<NewEntry> entries;
-            for (SampleId id : {1, 2, 3}) {
-              entries.push_back({.id = id, .rank = id, .strategy = "given", .inputs = Values{{"x", 1.0 * id}}});
-            }
-            ledger.commit_batch(1, entries, {});
+            commit_three(ledger);
             const auto start = [&](SampleId id) {
               const Start one{id, ""};
               ledger.start_attempts({&one, 1}, Durable::with_next);
@@ -168,11 +176,7 @@ TEST_CASE("a start that may wait is durable where it shares its commit with a la
     status = child::run([&] {
       disk::watch(root);
       Ledger ledger = Ledger::create(root / "l.sqlite", "id", root / "objects");
-      std::vector<NewEntry> entries;
-      for (SampleId id : {1, 2, 3}) {
-        entries.push_back({.id = id, .rank = id, .strategy = "given", .inputs = Values{{"x", 1.0 * id}}});
-      }
-      ledger.commit_batch(1, entries, {});
+      commit_three(ledger);
       ledger.start_attempt(1, "");
       // The guard is asked before a commit and behind it. It holds the first one until both others have come.
       std::atomic<int> asked{0}, coming{0};

@@ -4,6 +4,7 @@
 #include "support/catch.hpp"
 #include "support/folder.hpp"
 #include "support/child.hpp"
+#include "support/leases.hpp"
 
 #include "../src/detail/current_ledger.hpp"
 #include "../src/detail/lease.hpp"
@@ -26,53 +27,12 @@
 
 using namespace assay;
 using namespace assay::detail;
+using namespace leases;
 namespace fs = std::filesystem;
 
 namespace {
 
 using Place = temporary::Folder;
-
-/// A process of a made-up host. Nobody is known to be dead unless a test says so.
-LeaseRules from(const std::string& host, long process = 7) {
-  return {.me = {.host = host, .process = process, .started = "1", .boot = "boot of " + host, .space = "pid:[1]"},
-          .dead = [](const Holder&) { return false; }};
-}
-
-/// Gives a file a time that lies so far behind the file system's present one.
-void age(const fs::path& file, std::chrono::milliseconds by) {
-  REQUIRE(::utimensat(AT_FDCWD, file.c_str(), nullptr, 0) == 0);
-  struct stat status {};
-  REQUIRE(::stat(file.c_str(), &status) == 0);
-  const auto then = std::chrono::seconds(status.st_mtim.tv_sec) + std::chrono::nanoseconds(status.st_mtim.tv_nsec) - by;
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(then);
-  const timespec at{seconds.count(), static_cast<long>((then - seconds).count())};
-  const timespec times[2] = {at, at};
-  REQUIRE(::utimensat(AT_FDCWD, file.c_str(), times, 0) == 0);
-}
-
-std::string id_of_error(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const Error& error) {
-    return std::string(error.id());
-  }
-  return "no error";
-}
-
-LeaseText text_of(const fs::path& file) {
-  const std::optional<LeaseFile> lease = LeaseFile::open(file);
-  REQUIRE(lease);
-  const std::optional<LeaseText> text = lease->read();
-  REQUIRE(text);
-  return *text;
-}
-
-/// A holder that is gone without a word: its lease says that it holds ledger `ledger`.
-void leave_behind(const fs::path& directory, std::int64_t generation, const Holder& holder, std::int64_t ledger = 0,
-                  LeaseState state = LeaseState::held, std::int64_t after = 0) {
-  write_file_durably(lease_file(directory, generation),
-                     to_string(LeaseText{.state = state, .ledger = ledger, .after = after, .holder = holder}));
-}
 
 }  // namespace
 

@@ -2,7 +2,7 @@
 // Ledger, label files, pick files and checkpoints of different moments in one directory, each missing, each with a
 // flipped bit: the campaign comes to what it would have come to, or is refused with advice that works.
 #include "support/catch.hpp"
-#include "support/toy.hpp"
+#include "support/moments.hpp"
 
 #include <assay/campaign_hash.hpp>
 #include <assay/detail/files.hpp>
@@ -18,57 +18,19 @@
 
 namespace fs = std::filesystem;
 using namespace assay;
+using moments::Cell;
+using moments::labels_in_files;
+using moments::Moments;
 
 namespace {
 
 constexpr int labels_in_all = 12;
 
-struct Solver {
-  int* calls;
-  int last = -1;  ///< it breaks at the call after this one
-  std::vector<std::string> provides() const { return {"y"}; }
-  void label(LabelContext& context) {
-    while (const auto job = context.next()) {
-      if (++*calls == last + 1) throw std::runtime_error("scheduler gone");
-      context.accept(*job, toy::solve(job->inputs));
-    }
-  }
-};
+int run(const fs::path& dir) { return moments::run(dir, toy::pools()); }
 
-/// \return how often the solver was called.
-int run(const fs::path& dir, int last = -1) {
-  int calls = 0;
-  DriverOptions options = toy::options(dir);
-  options.resume = Resume::if_present;
-  Driver driver(options, toy::pools(), toy::ensemble(), MaxVariance({.max_samples = 4}), Solver{&calls, last},
-                Metrics(Rmse(), R2()), toy::loop());
-  try {
-    driver.run();
-  } catch (const std::runtime_error& error) {
-    if (std::string_view(error.what()).find("scheduler gone") == std::string_view::npos) throw;
-  }
-  return calls;
-}
-
-/// One campaign at four moments: in the middle of each of its three rounds, and at its end.
-struct Moments {
-  toy::Folder folder;
-  std::string hash;
-  std::vector<fs::path> at;
-
-  Moments() {
-    const fs::path live = folder / "live";
-    for (const int last : {2, 4, 4, -1}) {
-      run(live, last);
-      at.push_back(folder / ("moment_" + std::to_string(at.size())));
-      fs::copy(live, at.back(), fs::copy_options::recursive);
-    }
-    hash = campaign_hash(live);
-  }
-};
-
-const Moments& moments() {
-  static const Moments made;
+/// In the middle of each of three rounds, and at the end.
+const Moments& campaign() {
+  static const Moments made(toy::pools);
   return made;
 }
 
@@ -100,15 +62,6 @@ void remove_part(const fs::path& dir, Part part) {
   if (part == Part::checkpoints) fs::remove_all(dir / "checkpoints");
 }
 
-int labels_in_files(const fs::path& dir) {
-  int count = 0;
-  const RecordedRounds recorded = read_round_files(dir);
-  for (const RecordedRounds::Round& round : recorded.rounds) {
-    for (const SampleRecord& sample : round.samples) count += sample.labels ? 1 : 0;
-  }
-  return count + static_cast<int>(recorded.unclaimed.size());
-}
-
 /// Goes on with a campaign; if that is refused, does what the refusal advises and goes on then.
 void require_same_end(const fs::path& dir) {
   const int paid = labels_in_files(dir);
@@ -126,32 +79,25 @@ void require_same_end(const fs::path& dir) {
     }));
     calls = run(dir);
   }
-  if (const auto difference = first_difference(moments().at.back(), dir)) UNSCOPED_INFO(*difference);
-  CHECK(campaign_hash(dir) == moments().hash);
+  if (const auto difference = first_difference(campaign().at.back(), dir)) UNSCOPED_INFO(*difference);
+  CHECK(campaign_hash(dir) == campaign().hash);
   CHECK(calls + paid <= labels_in_all);  // nothing that stands in labels/ is computed again
 }
-
-/// A directory of its own for a cell of the matrix.
-struct Cell {
-  toy::Folder folder;
-  fs::path dir = folder / "c";
-  explicit Cell(const fs::path& from) { fs::copy(from, dir, fs::copy_options::recursive); }
-};
 
 }  // namespace
 
 TEST_CASE("parts of a campaign from different moments come to the same, or are refused with advice that works",
           "[matrix][r14]") {
-  for (std::size_t i = 0; i < moments().at.size(); ++i) {
-    for (std::size_t j = 0; j < moments().at.size(); ++j) {
+  for (std::size_t i = 0; i < campaign().at.size(); ++i) {
+    for (std::size_t j = 0; j < campaign().at.size(); ++j) {
       if (i == j) continue;
       for (const Part part : parts) {
         CAPTURE(i, j, static_cast<int>(part));
-        const Cell cell(moments().at[i]);
+        const Cell cell(campaign().at[i]);
         remove_part(cell.dir, part);
-        for (const fs::path& file : files_of(moments().at[j], part)) {
+        for (const fs::path& file : files_of(campaign().at[j], part)) {
           fs::create_directories((cell.dir / file).parent_path());
-          fs::copy_file(moments().at[j] / file, cell.dir / file);
+          fs::copy_file(campaign().at[j] / file, cell.dir / file);
         }
         require_same_end(cell.dir);
       }
@@ -161,7 +107,7 @@ TEST_CASE("parts of a campaign from different moments come to the same, or are r
 
 TEST_CASE("a campaign that a part is missing of comes to the same, or is refused with advice that works",
           "[matrix][r14]") {
-  for (const fs::path& moment : moments().at) {
+  for (const fs::path& moment : campaign().at) {
     for (const Part part : parts) {
       CAPTURE(moment.filename().string(), static_cast<int>(part));
       const Cell cell(moment);
@@ -180,7 +126,7 @@ TEST_CASE("a campaign that a part is missing of comes to the same, or is refused
 }
 
 TEST_CASE("label files of two rounds that were exchanged are put right", "[matrix][r14]") {
-  const Cell cell(moments().at.back());
+  const Cell cell(campaign().at.back());
   for (const std::string kind : {"round_", "picks_"}) {
     const fs::path first = cell.dir / "labels" / (kind + "000001.safetensors"),
                    second = cell.dir / "labels" / (kind + "000002.safetensors");
@@ -197,9 +143,9 @@ TEST_CASE("a flipped bit in any part changes nothing that the campaign comes to"
   std::mt19937_64 random(3);
   const char* wanted = std::getenv("ASSAY_FLIPS");
   for (int i = 0; i < (wanted ? std::atoi(wanted) : 24); ++i) {
-    const std::size_t moment = random() % moments().at.size();
+    const std::size_t moment = random() % campaign().at.size();
     const Part part = parts[random() % std::size(parts)];
-    const Cell cell(moments().at[moment]);
+    const Cell cell(campaign().at[moment]);
     const std::vector<fs::path> files = files_of(cell.dir, part);
     if (files.empty()) continue;
     const fs::path file = cell.dir / files[random() % files.size()];
@@ -217,7 +163,7 @@ TEST_CASE("flipped bits of the database's header, which says how it is to be rea
   // Page size, versions of the format, format of the schema, encoding of text, number of the application.
   const std::size_t byte = GENERATE(16, 18, 19, 21, 44, 47, 56, 59, 68, 71);
   const int bit = GENERATE(0, 7);
-  const Cell cell(moments().at[1]);
+  const Cell cell(campaign().at[1]);
   const fs::path file = cell.dir / "ledger.sqlite";
   std::string bytes = assay::detail::read_file(file);
   bytes.at(byte) = static_cast<char>(bytes.at(byte) ^ (1 << bit));

@@ -3,8 +3,10 @@
 // clock is another.
 #include "../src/detail/lease.hpp"
 #include "../src/label/simulation.hpp"
+#include "support/age.hpp"
 #include "support/catch.hpp"
 #include "support/clock.hpp"
+#include "support/format_1.hpp"
 #include "support/jobs.hpp"
 #include "support/killed_campaign.hpp"
 #include "support/toy.hpp"
@@ -12,9 +14,6 @@
 #include <assay/campaign_hash.hpp>
 #include <assay/ledger.hpp>
 #include <assay/round_files.hpp>
-
-#include <fcntl.h>
-#include <sys/stat.h>
 
 #include <chrono>
 #include <cstdio>
@@ -31,43 +30,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-void age(const fs::path& file, std::chrono::seconds by) {
-  REQUIRE(::utimensat(AT_FDCWD, file.c_str(), nullptr, 0) == 0);
-  struct stat status {};
-  REQUIRE(::stat(file.c_str(), &status) == 0);
-  const timespec then{status.st_mtim.tv_sec - by.count(), status.st_mtim.tv_nsec};
-  const timespec times[2] = {then, then};
-  REQUIRE(::utimensat(AT_FDCWD, file.c_str(), times, 0) == 0);
-}
-
-/// What version 1 wrote, among the program's own files.
-void write_order_of_format_1(const fs::path& directory, const std::string& mark, const std::string& host) {
-  std::ofstream(directory / "simulation.json") << Json{{"format", 1},
-                                                       {"mark", mark},
-                                                       {"host", host},
-                                                       {"boot", assay::detail::boot_of_host()},
-                                                       {"program", "/bin/sh"},
-                                                       {"arguments", {"sh"}},
-                                                       {"time_limit", 60.0},
-                                                       {"grace", 1.0},
-                                                       {"output_limit", 1000},
-                                                       {"file_limit", nullptr},
-                                                       {"cores", Json::array()},
-                                                       {"unset", Json::array()},
-                                                       {"environment", Json::object()}};
-}
-
-void write_outcome_of_format_1(const fs::path& directory, const std::string& mark) {
-  std::ofstream(directory / "outcome.json") << Json{{"format", 1},    {"mark", mark},  {"end", "exited"}, {"status", 0},
-                                                    {"seconds", 1.5}, {"problem", ""}, {"output", ""}};
-}
-
 /// A finished simulation of version 1 with a label of somebody's choice.
 void forge(const fs::path& place) {
   fs::create_directories(place);
   const std::string mark = assay::detail::ProcessMarker::new_mark();
-  write_order_of_format_1(place, mark, assay::detail::host_name());
-  write_outcome_of_format_1(place, mark);
+  format_1::write_order(place, mark, assay::detail::host_name());
+  std::ofstream(place / "outcome.json") << format_1::outcome(mark);
   std::ofstream(place / "out.json") << R"({"y": 99})";
   std::ofstream(place / "y.txt") << 99;
 }
@@ -184,7 +152,7 @@ TEST_CASE("R11: how old a sign of life is the file system says, whatever this ho
     sign = folder / ".assay/heartbeat";
     std::ofstream(sign).close();
   } else {
-    write_order_of_format_1(folder.path(), assay::detail::ProcessMarker::new_mark(), "elsewhere");
+    format_1::write_order(folder.path(), assay::detail::ProcessMarker::new_mark(), "elsewhere");
   }
   const Simulation simulation = Simulation::left_behind(folder.path(), assay::detail::read_order(folder.path()));
   REQUIRE_FALSE(simulation.is_within_reach());
@@ -203,7 +171,7 @@ TEST_CASE("R11: a simulation on another host is waited for or given up alike und
   const toy::Folder folder;
   fs::create_directory(folder / "0_1");
   const std::string mark = assay::detail::ProcessMarker::new_mark();
-  write_order_of_format_1(folder / "0_1", mark, "elsewhere");
+  format_1::write_order(folder / "0_1", mark, "elsewhere");
   age(folder / "0_1/simulation.json", std::chrono::hours(1));
   Queue queue(folder.path(), 0);
   queue.left = {left_job(folder / "0_1")};
@@ -214,7 +182,7 @@ TEST_CASE("R11: a simulation on another host is waited for or given up alike und
     CHECK(queue.given_back.size() == 1);
   }
   SECTION("one that has said how it ended") {
-    write_outcome_of_format_1(folder / "0_1", mark);
+    std::ofstream(folder / "0_1/outcome.json") << format_1::outcome(mark);
     std::ofstream(folder / "0_1/y.txt") << 99;
     jobs::run(ProcessLabel(guarded("true"), {}, read_y), queue);
     REQUIRE(queue.accepted.size() == 1);

@@ -5,6 +5,7 @@
 #include "support/clock.hpp"
 #include "support/folder.hpp"
 #include "support/jobs.hpp"
+#include "support/leases.hpp"
 #include "support/toy.hpp"
 
 #include "../src/detail/lease.hpp"
@@ -12,9 +13,6 @@
 #include <assay/campaign_hash.hpp>
 #include <assay/detail/files.hpp>
 #include <assay/error.hpp>
-
-#include <fcntl.h>
-#include <sys/stat.h>
 
 #include <chrono>
 #include <filesystem>
@@ -25,64 +23,20 @@
 #include <string>
 
 using namespace assay;
-using assay::detail::Holder;
 using assay::detail::Lease;
-using assay::detail::LeaseFile;
-using assay::detail::LeaseRules;
-using assay::detail::LeaseState;
-using assay::detail::LeaseText;
 namespace fs = std::filesystem;
+using namespace leases;
 
 namespace {
 
 using Place = temporary::Folder;
 using Names = std::set<std::string>;
 
-/// A process of a made-up host. Nobody is known to be dead unless a test says so.
-LeaseRules from(const std::string& host) {
-  return {.me = {.host = host, .process = 7, .started = "1", .boot = "boot of " + host, .space = "pid:[1]"},
-          .dead = [](const Holder&) { return false; }};
-}
-
 /// One that knows the process on host `a` to be dead.
 LeaseRules after_a(const std::string& host) {
   LeaseRules rules = from(host);
   rules.dead = [](const Holder& holder) { return holder.host == "a"; };
   return rules;
-}
-
-/// A holder that is gone without a word.
-void leave_behind(const fs::path& directory, std::int64_t generation, const Holder& holder) {
-  assay::detail::write_file_durably(
-      assay::detail::lease_file(directory, generation),
-      to_string(LeaseText{.state = LeaseState::held, .after = generation - 1, .holder = holder}));
-}
-
-/// Gives a file a time that lies so far behind the file system's present one.
-void age(const fs::path& file, std::chrono::seconds by) {
-  REQUIRE(::utimensat(AT_FDCWD, file.c_str(), nullptr, 0) == 0);
-  struct stat status {};
-  REQUIRE(::stat(file.c_str(), &status) == 0);
-  const timespec then{status.st_mtim.tv_sec - by.count(), status.st_mtim.tv_nsec};
-  const timespec times[2] = {then, then};
-  REQUIRE(::utimensat(AT_FDCWD, file.c_str(), times, 0) == 0);
-}
-
-std::string id_of_error(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const Error& error) {
-    return error.id();
-  }
-  return "no error";
-}
-
-LeaseText text_of(const fs::path& file) {
-  const std::optional<LeaseFile> lease = LeaseFile::open(file);
-  REQUIRE(lease);
-  const std::optional<LeaseText> text = lease->read();
-  REQUIRE(text);
-  return *text;
 }
 
 Names names_in(const fs::path& directory) {
@@ -258,7 +212,7 @@ TEST_CASE("R11: a campaign on shared storage is held, and taken over, under a cl
   Holder elsewhere = assay::detail::this_holder();
   elsewhere.boot = "another";
   const std::int64_t generation = assay::detail::newest_lease(dir) + 1;
-  leave_behind(dir, generation, elsewhere);
+  leave_behind(dir, generation, elsewhere, /*ledger=*/0, LeaseState::held, /*after=*/generation - 1);
   options.max_rounds = rounds;
   CHECK_THROWS_WITH(toy::driver(options), Contains("assay.campaign.locked"));
   age(assay::detail::lease_file(dir, generation), std::chrono::minutes(2));
