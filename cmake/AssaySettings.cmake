@@ -20,6 +20,11 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
 
+# Sources whose own headers clash with those of the precompiled header, or that others' flags would change: compiled by
+# themselves, also with CMAKE_UNITY_BUILD.
+function(assay_compile_alone)
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_PRECOMPILE_HEADERS ON SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
 
 if(PROJECT_IS_TOP_LEVEL)
   find_program(ASSAY_CCACHE ccache)

@@ -21,7 +21,7 @@ namespace {
 constexpr const char* json_name = "checkpoint.json";
 constexpr const char* tensors_name = "state.safetensors";
 
-[[noreturn]] void fail(std::string_view where, std::string expected, std::string got) {
+[[noreturn]] void checkpoint_refused(std::string_view where, std::string expected, std::string got) {
   throw CheckpointError({"assay.checkpoint.damaged", std::string(where), std::move(expected), std::move(got), ""});
 }
 
@@ -137,17 +137,18 @@ Checkpoint decode_checkpoint(std::string_view json, std::string_view tensors, st
   try {
     checkpoint.json = parse_json(json, where);
   } catch (const ConfigError& error) {
-    fail(where, "JSON", error.what());
+    checkpoint_refused(where, "JSON", error.what());
   }
   Json& content = checkpoint.json;
   if (!content.is_object() || !content.contains("sha256") || !content.contains("files") ||
       !content["files"].is_object()) {
-    fail(where, "an object with 'sha256' and 'files'", "something else");
+    checkpoint_refused(where, "an object with 'sha256' and 'files'", "something else");
   }
   // The checksum is that of the object without it, in the canonical form that `dump` gives.
   const Json sum = std::move(content["sha256"]);
   content.erase("sha256");
-  if (sum != detail::sha256(content.dump())) fail(where, "contents that match their checksum", "altered contents");
+  if (sum != detail::sha256(content.dump()))
+    checkpoint_refused(where, "contents that match their checksum", "altered contents");
   const Json format = content.value("format", Json());
   if (!format.is_number_unsigned() || format.get<std::uint64_t>() > Checkpoint::format) {
     throw CheckpointError({.id = "assay.checkpoint.format",
@@ -157,7 +158,8 @@ Checkpoint decode_checkpoint(std::string_view json, std::string_view tensors, st
                            .advice = "it was written by a newer assay: use that version"});
   }
   if (content["files"].value(tensors_name, Json()) != detail::sha256(tensors)) {
-    fail(std::string(where) + ", " + tensors_name, "contents that match their checksum", "altered or torn contents");
+    checkpoint_refused(std::string(where) + ", " + tensors_name, "contents that match their checksum",
+                       "altered or torn contents");
   }
   checkpoint.tensors = from_safetensors(std::as_bytes(std::span(tensors)), where);
   return checkpoint;

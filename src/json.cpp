@@ -20,7 +20,7 @@ std::string brief(std::string text) {
   return text;
 }
 
-[[noreturn]] void fail(std::string_view where, std::string expected, std::string got) {
+[[noreturn]] void json_refused(std::string_view where, std::string expected, std::string got) {
   throw ConfigError({.id = "assay.json.syntax",
                      .where = std::string(where),
                      .expected = std::move(expected),
@@ -40,7 +40,7 @@ class Checker : public nlohmann::json_sax<Json> {
   bool end_array() override { return close(); }
   bool key(std::string& name) override {
     if (!keys_.back().insert(name).second)
-      fail(where_, "every key once in an object", std::string("'").append(brief(name)).append("' twice"));
+      json_refused(where_, "every key once in an object", std::string("'").append(brief(name)).append("' twice"));
     return true;
   }
   bool null() override { return true; }
@@ -51,13 +51,14 @@ class Checker : public nlohmann::json_sax<Json> {
   bool string(std::string&) override { return true; }
   bool binary(Json::binary_t&) override { return true; }
   bool parse_error(std::size_t, const std::string&, const Json::exception& error) override {
-    fail(where_, "JSON", brief(error.what()));
+    json_refused(where_, "JSON", brief(error.what()));
   }
 
  private:
   bool open() {
     keys_.emplace_back();
-    if (keys_.size() > deepest) fail(where_, "at most " + std::to_string(deepest) + " levels of nesting", "more");
+    if (keys_.size() > deepest)
+      json_refused(where_, "at most " + std::to_string(deepest) + " levels of nesting", "more");
     return true;
   }
   bool close() {
@@ -73,7 +74,7 @@ class Checker : public nlohmann::json_sax<Json> {
 
 Json parse_json(std::string_view text, std::string_view where, std::size_t longest) {
   if (text.size() > longest) {
-    fail(where, "at most " + std::to_string(longest) + " bytes of JSON", std::to_string(text.size()));
+    json_refused(where, "at most " + std::to_string(longest) + " bytes of JSON", std::to_string(text.size()));
   }
   Checker checker(where);
   Json::sax_parse(text, &checker);
@@ -95,11 +96,11 @@ double number_from_json(const Json& json) {
   if (json == "nan") return std::numeric_limits<double>::quiet_NaN();
   if (json == "inf") return std::numeric_limits<double>::infinity();
   if (json == "-inf") return -std::numeric_limits<double>::infinity();
-  fail("number", "a number, \"nan\", \"inf\" or \"-inf\"", brief(json.dump()));
+  json_refused("number", "a number, \"nan\", \"inf\" or \"-inf\"", brief(json.dump()));
 }
 
 void detail::throw_no_integer(const Json& json, std::size_t bits) {
-  fail("number", "an integer of " + std::to_string(bits) + " bits", brief(json.dump()));
+  json_refused("number", "an integer of " + std::to_string(bits) + " bits", brief(json.dump()));
 }
 
 }  // namespace assay

@@ -13,7 +13,7 @@ namespace {
 const Json nothing;
 
 // Of what one configuration can make assay write about itself.
-constexpr std::size_t most_problems = 100, longest_text = 1000;
+constexpr std::size_t most_problems = 100, longest_said = 1000;
 
 std::string number_text(double number) {
   std::ostringstream text;
@@ -61,7 +61,7 @@ void ConfigReader::problem(std::string id, std::string expected, std::string got
 void ConfigReader::problem(ErrorParts parts) const {
   if (problems_->size() >= most_problems) return;
   for (std::string* text : {&parts.where, &parts.expected, &parts.got}) {
-    if (text->size() > longest_text) text->replace(longest_text, std::string::npos, "…");
+    if (text->size() > longest_said) text->replace(longest_said, std::string::npos, "…");
   }
   problems_->push_back(std::move(parts));
 }

@@ -45,15 +45,16 @@ std::string checksum(const std::string& json, const Values& tensors) {
 }
 
 /// A header is at most 16 MiB, with every quotation mark in it escaped: a longer text stands in a tensor of its bytes.
-constexpr std::size_t longest_in_header = std::size_t{1} << 20, longest_text = std::size_t{256} << 20;
+constexpr std::size_t longest_in_header = std::size_t{1} << 20, longest_description = std::size_t{256} << 20;
 constexpr const char* text_tensor = "assay.json";
 
 std::string write_sealed(const fs::path& file, const Json& json, Values tensors) {
   const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (text.size() > longest_text) {  // no reader would take it
-    throw CheckpointError({"assay.labels.size", file.string(),
-                           "at most " + std::to_string(longest_text) + " bytes that describe the round's samples",
-                           std::to_string(text.size()), "choose fewer samples a round"});
+  if (text.size() > longest_description) {  // no reader would take it
+    throw CheckpointError(
+        {"assay.labels.size", file.string(),
+         "at most " + std::to_string(longest_description) + " bytes that describe the round's samples",
+         std::to_string(text.size()), "choose fewer samples a round"});
   }
   std::map<std::string, std::string> metadata{{"sha256", checksum(text, tensors)}};
   if (text.size() <= longest_in_header) {
@@ -83,7 +84,7 @@ std::pair<Json, Values> read_sealed(const fs::path& file) {
     throw CheckpointError(
         {"assay.labels.damaged", file.string(), "contents that match their checksum", "altered contents", ""});
   }
-  Json json = parse_json(text, file.string(), longest_text);
+  Json json = parse_json(text, file.string(), longest_description);
   if (json.at("format") != format) {
     throw CheckpointError({"assay.labels.format", file.string(), "format 1", json.at("format").dump(),
                            "it was written by a newer assay: use that version"});

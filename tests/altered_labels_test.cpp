@@ -2,14 +2,15 @@
 // Labels in the ledger that are not those that were simulated, and ledgers of an older moment than what stands beside
 // them: a check finds them, a driver refuses them, a repair puts them right from labels/ without a simulation.
 #include "support/catch.hpp"
+#include "support/campaign_parts.hpp"
+#include "support/look.hpp"
 #include "support/moments.hpp"
+#include "support/no_problems.hpp"
 
 #include "../src/store/sqlite.hpp"
 
 #include <assay/campaign_hash.hpp>
 #include <assay/error.hpp>
-#include <assay/ledger.hpp>
-#include <assay/round_files.hpp>
 #include <assay/tools/check.hpp>
 
 #include <filesystem>
@@ -20,33 +21,31 @@
 using namespace assay;
 using assay::store::Database;
 using assay::store::Statement;
+using moments::bring;
+using moments::BrokenOff;
 using moments::Cell;
 using moments::labels_in_files;
-using moments::Moments;
+using moments::Part;
 namespace fs = std::filesystem;
 
 namespace {
 
-const std::vector<std::string> nothing;
-
-constexpr int test_labels = 4, labels_in_all = test_labels + 12;
+constexpr int test_labels = 4, labels_with_tests = test_labels + 12;
 
 /// The toy's with a test pool that is labeled first.
-Pools pools() {
+Pools pools_with_tests() {
   Pools made = toy::pools();
   made.test = sobol(toy::space(), test_labels, {.skip = 200});
   return made;
 }
 
-int run(const fs::path& dir) { return moments::run(dir, pools()); }
+int run_with_tests(const fs::path& dir) { return moments::run(dir, pools_with_tests()); }
 
 /// In the middle of the test pool, of the first and of the second round, and at the end.
-const Moments& campaign() {
-  static const Moments made(pools);
+const BrokenOff& campaign_with_tests() {
+  static const BrokenOff made(pools_with_tests);
   return made;
 }
-
-Ledger look(const fs::path& dir) { return Ledger::open_read_only(dir / "ledger.sqlite", objects_folder(dir)); }
 
 constexpr const char* labels_of = "SELECT labels FROM sample WHERE id = ?";
 constexpr const char* set_labels = "UPDATE sample SET labels = ? WHERE id = ?";
@@ -87,66 +86,35 @@ void run_sql(Database& database, const std::string& sql) { database.run(sql.c_st
 /// \param calls of the solver that are left, once it is put right.
 void require_found_and_put_right(const fs::path& dir, int calls) {
   CHECK_FALSE(check_campaign(dir).problems.empty());
-  CHECK_THROWS_WITH(run(dir), Contains("assay.ledger.damaged") && Contains("--repair"));
+  CHECK_THROWS_WITH(run_with_tests(dir), Contains("assay.ledger.damaged") && Contains("--repair"));
   CHECK_FALSE(check_campaign(dir).problems.empty());  // whoever tried
-  CHECK(repair_campaign(dir).problems == nothing);
-  CHECK(check_campaign(dir).problems == nothing);
-  CHECK(run(dir) == calls);
-  CHECK(campaign_hash(dir) == campaign().hash);
-  CHECK(check_campaign(dir).problems == nothing);
-}
-
-enum class Part { ledger, labels, picks, checkpoints };
-
-bool belongs(const fs::path& file, Part part) {
-  const std::string name = file.filename().string();
-  switch (part) {
-    case Part::ledger: return name.starts_with("ledger.sqlite");
-    case Part::labels: return name.starts_with("round_");
-    case Part::picks: return name.starts_with("picks_");
-    case Part::checkpoints: return file.string().find("/checkpoints/") != std::string::npos;
-  }
-  return false;
-}
-
-std::vector<fs::path> files_of(const fs::path& dir, Part part) {
-  std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(dir)) {
-    if (entry.is_regular_file() && belongs(entry.path(), part)) files.push_back(fs::relative(entry.path(), dir));
-  }
-  return files;
-}
-
-/// Puts a part of a campaign as it was, or will be, at another moment.
-void bring(const fs::path& dir, Part part, const fs::path& from) {
-  for (const fs::path& file : files_of(dir, part)) fs::remove(dir / file);
-  if (part == Part::checkpoints) fs::remove_all(dir / "checkpoints");
-  for (const fs::path& file : files_of(from, part)) {
-    fs::create_directories((dir / file).parent_path());
-    fs::copy_file(from / file, dir / file);
-  }
+  CHECK(repair_campaign(dir).problems == no_problems);
+  CHECK(check_campaign(dir).problems == no_problems);
+  CHECK(run_with_tests(dir) == calls);
+  CHECK(campaign_hash(dir) == campaign_with_tests().hash);
+  CHECK(check_campaign(dir).problems == no_problems);
 }
 
 /// What a repair makes of a ledger that is older than what stands beside it.
-void require_same_end(const fs::path& dir) {
+void require_repaired(const fs::path& dir) {
   const int paid = labels_in_files(dir);
-  CHECK_THROWS_WITH(run(dir), Contains("--repair"));
-  CHECK(repair_campaign(dir).problems == nothing);
-  CHECK(check_campaign(dir).problems == nothing);
-  CHECK(run(dir) + paid <= labels_in_all);  // nothing that stands in labels/ is computed again
-  CHECK(campaign_hash(dir) == campaign().hash);
+  CHECK_THROWS_WITH(run_with_tests(dir), Contains("--repair"));
+  CHECK(repair_campaign(dir).problems == no_problems);
+  CHECK(check_campaign(dir).problems == no_problems);
+  CHECK(run_with_tests(dir) + paid <= labels_with_tests);  // nothing that stands in labels/ is computed again
+  CHECK(campaign_hash(dir) == campaign_with_tests().hash);
 }
 
 }  // namespace
 
 TEST_CASE("R8: what was altered in a ledger is no other label: it is found, refused, and put right from labels/",
           "[matrix][r8]") {
-  const Cell cell(campaign().at.back());
+  const Cell cell(campaign_with_tests().at.back());
   const std::vector<SampleId> tests = look(cell.dir).integrated_in(0), first = look(cell.dir).integrated_in(1);
   REQUIRE(tests.size() == test_labels);
   REQUIRE(look(cell.dir).entry(tests[0]).purpose == Purpose::test);
   REQUIRE(first.size() == 4);
-  REQUIRE(labels_in_files(cell.dir) == labels_in_all);
+  REQUIRE(labels_in_files(cell.dir) == labels_with_tests);
   {
     Database database(cell.dir / "ledger.sqlite", /*writable=*/true);
     SECTION("one bit of the number of a label that was folded in") {
@@ -191,7 +159,7 @@ TEST_CASE("R8: what was altered in a ledger is no other label: it is found, refu
 TEST_CASE("R8: an altered label that stands in no file yet is found, and its sample alone simulated again",
           "[matrix][r8]") {
   const std::size_t moment = GENERATE(0, 1, 2);  // the first: in the middle of the test pool
-  const Cell cell(campaign().at[moment]);
+  const Cell cell(campaign_with_tests().at[moment]);
   const std::vector<SampleId> open = look(cell.dir).not_integrated();
   REQUIRE(open.size() == 2);
   const int paid = labels_in_files(cell.dir);
@@ -199,13 +167,13 @@ TEST_CASE("R8: an altered label that stands in no file yet is found, and its sam
     Database database(cell.dir / "ledger.sqlite", /*writable=*/true);
     set(database, set_labels, open[0], flipped(get(database, labels_of, open[0]), 1, 0));
   }
-  require_found_and_put_right(cell.dir, labels_in_all - paid - 1);
+  require_found_and_put_right(cell.dir, labels_with_tests - paid - 1);
 }
 
 TEST_CASE("R8: an altered label in the ledger of a campaign that goes on is put right where labels/ has it",
           "[matrix][r8]") {
   const std::size_t moment = GENERATE(1, 2);
-  const Cell cell(campaign().at[moment]);
+  const Cell cell(campaign_with_tests().at[moment]);
   const SampleId folded_in = look(cell.dir).integrated(0).back();
   const int paid = labels_in_files(cell.dir);
   const int open = static_cast<int>(look(cell.dir).not_integrated().size());
@@ -213,11 +181,11 @@ TEST_CASE("R8: an altered label in the ledger of a campaign that goes on is put 
     Database database(cell.dir / "ledger.sqlite", /*writable=*/true);
     set(database, set_labels, folded_in, flipped(get(database, labels_of, folded_in), 8, 0));
   }
-  require_found_and_put_right(cell.dir, labels_in_all - paid - open);
+  require_found_and_put_right(cell.dir, labels_with_tests - paid - open);
 }
 
 TEST_CASE("R14: a ledger of an older moment than what stands beside it is found by a check", "[matrix][r14]") {
-  const std::vector<fs::path>& at = campaign().at;
+  const std::vector<fs::path>& at = campaign_with_tests().at;
   for (std::size_t older = 0; older < at.size(); ++older) {
     for (std::size_t newer = older + 1; newer < at.size(); ++newer) {
       CAPTURE(older, newer);
@@ -226,52 +194,52 @@ TEST_CASE("R14: a ledger of an older moment than what stands beside it is found 
         const Cell cell(at[newer]);
         bring(cell.dir, Part::ledger, at[older]);
         CHECK_FALSE(check_campaign(cell.dir).problems.empty());
-        if (newer == older + 1) require_same_end(cell.dir);
+        if (newer == older + 1) require_repaired(cell.dir);
       }
       for (const Part part : {Part::labels, Part::picks, Part::checkpoints}) {
         CAPTURE(static_cast<int>(part));
         const Cell cell(at[older]);
         bring(cell.dir, part, at[newer]);  // it alone is newer
         CHECK_FALSE(check_campaign(cell.dir).problems.empty());
-        if (newer == older + 1) require_same_end(cell.dir);
+        if (newer == older + 1) require_repaired(cell.dir);
       }
       INFO("all of labels/ is newer, and nothing else");
       const Cell cell(at[older]);
       for (const Part part : {Part::labels, Part::picks}) bring(cell.dir, part, at[newer]);
       CHECK_FALSE(check_campaign(cell.dir).problems.empty());
-      if (newer == older + 1) require_same_end(cell.dir);
+      if (newer == older + 1) require_repaired(cell.dir);
     }
   }
 }
 
 TEST_CASE("R14: a check finds nothing in a campaign that stopped anywhere, or whose checkpoints alone are older",
           "[matrix][r14]") {
-  const std::vector<fs::path>& at = campaign().at;
+  const std::vector<fs::path>& at = campaign_with_tests().at;
   for (std::size_t newer = 0; newer < at.size(); ++newer) {
     CAPTURE(newer);
-    CHECK(check_campaign(at[newer]).problems == nothing);
+    CHECK(check_campaign(at[newer]).problems == no_problems);
     for (std::size_t older = 0; older < newer; ++older) {
       CAPTURE(older);
       const Cell cell(at[newer]);
       bring(cell.dir, Part::checkpoints, at[older]);
-      CHECK(check_campaign(cell.dir).problems == nothing);
+      CHECK(check_campaign(cell.dir).problems == no_problems);
       const int known = labels_in_files(cell.dir) + static_cast<int>(look(cell.dir).not_integrated().size());
-      CHECK(run(cell.dir) == labels_in_all - known);
-      CHECK(campaign_hash(cell.dir) == campaign().hash);
+      CHECK(run_with_tests(cell.dir) == labels_with_tests - known);
+      CHECK(campaign_hash(cell.dir) == campaign_with_tests().hash);
     }
   }
 }
 
 TEST_CASE("R14: a ledger that is newer than labels/ is found by a check as well, and labels/ written again",
           "[matrix][r14]") {
-  const std::vector<fs::path>& at = campaign().at;
+  const std::vector<fs::path>& at = campaign_with_tests().at;
   for (std::size_t newer = 1; newer < at.size(); ++newer) {
     CAPTURE(newer);
     const Cell cell(at[newer]);
     for (const Part part : {Part::labels, Part::picks}) bring(cell.dir, part, at[newer - 1]);
     CHECK_FALSE(check_campaign(cell.dir).problems.empty());
-    CHECK(repair_campaign(cell.dir).problems == nothing);
+    CHECK(repair_campaign(cell.dir).problems == no_problems);
     CHECK(labels_in_files(cell.dir) == labels_in_files(at[newer]));
-    CHECK(check_campaign(cell.dir).problems == nothing);
+    CHECK(check_campaign(cell.dir).problems == no_problems);
   }
 }

@@ -2,6 +2,8 @@
 // Ledgers on a local disk whose copy in the campaign was changed apart from them: neither is thrown away.
 #include "support/catch.hpp"
 #include "support/child.hpp"
+#include "support/file_contents.hpp"
+#include "support/no_problems.hpp"
 #include "support/one_thread.hpp"
 #include "support/toy.hpp"
 
@@ -16,7 +18,6 @@
 
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -26,16 +27,6 @@ using namespace assay;
 namespace fs = std::filesystem;
 
 namespace {
-
-const std::vector<std::string> nothing;
-
-/// Names and bytes of the files in a folder.
-std::map<std::string, std::string> files_of(const fs::path& folder) {
-  std::map<std::string, std::string> files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
-    files[entry.path().filename().string()] = assay::detail::read_file(entry.path());
-  return files;
-}
 
 using Watched = std::function<void(const Event&)>;
 
@@ -188,6 +179,6 @@ TEST_CASE("R13: the labels of a local ledger that has diverged come in as the re
   const ImportReport report = import_labels(dir, folder / "aside");
   CHECK(report.added == 1);  // that of the second round
   CHECK(report.known == 3);
-  CHECK(report.refused == nothing);
+  CHECK(report.refused == no_problems);
   CHECK(go_on(dir, folder / "local") == 1 + 3 + 4);  // the one that failed, what is left of round 2, round 3
 }

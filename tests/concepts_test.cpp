@@ -19,7 +19,7 @@ using namespace assay;
 
 namespace {
 
-struct Query {
+struct PlainQuery {
   Selection select(const QueryContext&) const { return {}; }
 };
 struct NeedsVariance {
@@ -45,45 +45,45 @@ struct TemplateSelect {
 struct WrongReturn {
   int select(const QueryContext&) const { return 0; }
 };
-static_assert(QueryStrategy<Query> && QueryStrategy<NeedsVariance> && QueryStrategy<RemembersDurably> &&
+static_assert(QueryStrategy<PlainQuery> && QueryStrategy<NeedsVariance> && QueryStrategy<RemembersDurably> &&
               QueryStrategy<AnyQuery>);
 static_assert(!QueryStrategy<Remembers> && !QueryStrategy<TemplateSelect> && !QueryStrategy<WrongReturn> &&
               !QueryStrategy<int>);
 static_assert(QueryFor<NeedsDraws, Ensemble> && !QueryFor<NeedsDraws, Mlp> && QueryFor<NeedsDraws, AnyLearner>);
 
-struct Pool {
+struct PlainPool {
   std::int64_t size() const { return 0; }
   Values gather(std::span<const std::int64_t>) const { return {}; }
 };
 struct Unsized {
   Values gather(std::span<const std::int64_t>) const { return {}; }
 };
-static_assert(DataPool<Pool> && DataPool<TensorPool> && !DataPool<Unsized>);
+static_assert(DataPool<PlainPool> && DataPool<TensorPool> && !DataPool<Unsized>);
 
-struct Label {
+struct PlainLabel {
   void label(LabelContext&) {}
   std::vector<std::string> provides() const { return {}; }
 };
 struct Promiseless {
   void label(LabelContext&) {}
 };
-static_assert(LabelStrategy<Label> && LabelStrategy<AnyLabel> && !LabelStrategy<Promiseless>);
+static_assert(LabelStrategy<PlainLabel> && LabelStrategy<AnyLabel> && !LabelStrategy<Promiseless>);
 
-struct Metric {
+struct PlainMetric {
   Measurements measure(const MetrologyContext&) const { return {}; }
 };
 struct Counting {
   Measurements measure(const MetrologyContext&) { return {}; }
 };
-static_assert(MetrologyStrategy<Metric> && MetrologyStrategy<AnyMetrology> && !MetrologyStrategy<Counting>);
+static_assert(MetrologyStrategy<PlainMetric> && MetrologyStrategy<AnyMetrology> && !MetrologyStrategy<Counting>);
 
-struct Stop {
+struct PlainStop {
   std::optional<std::string> should_stop(const StopContext&) const { return {}; }
 };
 struct ForgetfulStop {
   std::optional<std::string> should_stop(const StopContext&) { return {}; }
 };
-static_assert(StopCriterion<Stop> && StopCriterion<AnyStop> && !StopCriterion<ForgetfulStop>);
+static_assert(StopCriterion<PlainStop> && StopCriterion<AnyStop> && !StopCriterion<ForgetfulStop>);
 
 struct Watcher {
   void observe(const Event&) {}
@@ -96,7 +96,7 @@ struct StatelessLoop {
 static_assert(TrainingLoop<DefaultTrainingLoop> && TrainingLoop<AnyTrainingLoop> && !TrainingLoop<StatelessLoop>);
 
 static_assert(LearnerProtocol<Mlp> && LearnerProtocol<Ensemble> && LearnerProtocol<AnyLearner> &&
-              !LearnerProtocol<Query>);
+              !LearnerProtocol<PlainQuery>);
 static_assert(ProvidesVariance<Ensemble> && !ProvidesPosteriorDraws<Mlp> && ProvidesEmbeddings<Mlp> &&
               ProvidesGradientFeatures<Mlp> && ProvidesPosteriorDraws<Ensemble> && ProvidesClassProbabilities<Mlp>);
 static_assert(std::is_convertible_v<QueryContextWith<Variance, Embeddings>, QueryContext> &&
@@ -106,6 +106,6 @@ static_assert(std::is_convertible_v<QueryContextWith<Variance, Embeddings>, Quer
 
 TEST_CASE("erased owners know what their strategy needs", "[concepts]") {
   CHECK(describe(AnyQuery(NeedsVariance()).requirements()) == "variance, embeddings");
-  CHECK(AnyQuery(Query()).requirements().empty());
-  CHECK(AnyQuery(Query()).spec()["type"].is_null());
+  CHECK(AnyQuery(PlainQuery()).requirements().empty());
+  CHECK(AnyQuery(PlainQuery()).spec()["type"].is_null());
 }

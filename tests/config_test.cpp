@@ -10,7 +10,7 @@ using namespace assay;
 
 namespace {
 
-Json configuration(const std::filesystem::path& dir) {
+Json chained_configuration(const std::filesystem::path& dir) {
   const Json space = Json::array({{{"name", "a"}, {"low", -1}, {"high", 1}}, {{"name", "b"}, {"low", 0}, {"high", 2}}});
   return {
       {"driver", {{"dir", dir.string()}, {"max_rounds", 2}, {"stop", {{{"type", "label_budget"}, {"labels", 100}}}}}},
@@ -40,13 +40,13 @@ Registries registries() {
 
 TEST_CASE("a whole campaign runs from one file and is rebuilt from its checkpoint", "[config]") {
   const toy::Folder folder;
-  assay::detail::write_file(folder / "campaign.json", configuration(folder / "c").dump());
+  assay::detail::write_file(folder / "campaign.json", chained_configuration(folder / "c").dump());
   {
     AnyDriver driver = load_campaign(folder / "campaign.json", registries());
     driver.run();
     CHECK(driver.counts().labels == 16);
   }
-  Json longer = configuration(folder / "long");
+  Json longer = chained_configuration(folder / "long");
   longer["driver"]["max_rounds"] = 3;
   AnyDriver whole = load_campaign(longer, registries());
   whole.run();
@@ -60,7 +60,7 @@ TEST_CASE("a whole campaign runs from one file and is rebuilt from its checkpoin
 }
 
 TEST_CASE("every problem of a campaign's file is reported with its path", "[config]") {
-  Json bad = configuration("c");
+  Json bad = chained_configuration("c");
   bad["driver"]["max_rounds"] = -1;
   bad["learner"]["hiden"] = 3;
   bad["query"]["strategies"][1]["type"] = "rnadom";
@@ -79,7 +79,7 @@ TEST_CASE("every problem of a campaign's file is reported with its path", "[conf
 }
 
 TEST_CASE("parts that do not fit together are reported together, with their paths", "[config]") {
-  Json bad = configuration("c");
+  Json bad = chained_configuration("c");
   bad["learner"]["type"] = "mlp";
   bad["learner"].erase("members");
   bad["metrology"] = {{"type", "metrics"}, {"metrics", {{{"type", "coverage"}}}}};
@@ -97,7 +97,7 @@ TEST_CASE("parts that do not fit together are reported together, with their path
 
 TEST_CASE("a checkpoint that needs what is not registered says which", "[config]") {
   const toy::Folder folder;
-  load_campaign(configuration(folder / "c"), registries()).run();
+  load_campaign(chained_configuration(folder / "c"), registries()).run();
   CHECK_THROWS_WITH(rebuild_campaign(folder / "c", toy::pools(), Registries()),
                     Contains("/label/function") && Contains("'solve'"));
   struct Mine {

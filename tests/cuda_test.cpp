@@ -39,7 +39,7 @@ std::vector<std::int64_t> waits_in_epochs(Learner learner, bool validates) {
   return waits;
 }
 
-auto campaign(const std::filesystem::path& dir, std::int64_t rounds) {
+auto campaign_on_device(const std::filesystem::path& dir, std::int64_t rounds) {
   DriverOptions options = toy::options(dir);
   options.resume = Resume::if_present;
   options.max_rounds = rounds;
@@ -66,10 +66,10 @@ TEST_CASE("in an epoch of recorded steps the host waits once for a CUDA device",
 TEST_CASE("a campaign that trains on a CUDA device goes on as if it had not been interrupted", "[session][cuda]") {
   if (no_cuda_device()) return;
   const toy::Folder folder;
-  campaign(folder / "whole", 3).run();
-  campaign(folder / "parts", 1).run();
-  campaign(folder / "parts", 2).run();
-  auto last = campaign(folder / "parts", 3);
+  campaign_on_device(folder / "whole", 3).run();
+  campaign_on_device(folder / "parts", 1).run();
+  campaign_on_device(folder / "parts", 2).run();
+  auto last = campaign_on_device(folder / "parts", 3);
   last.run();
   CHECK(campaign_hash(folder / "parts") == campaign_hash(folder / "whole"));
   CHECK(last.learner().parameters().front().is_cuda());

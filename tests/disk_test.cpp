@@ -24,12 +24,12 @@ using child::require;
 
 namespace {
 
-struct Folder : temporary::MemoryFolder {
-  Folder() { fs::create_directory(root()); }
+struct WatchedFolder : temporary::MemoryFolder {
+  WatchedFolder() { fs::create_directory(root()); }
   fs::path root() const { return path() / "root"; }
 };
 
-std::string read(const fs::path& file) {
+std::string content_or_none(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   return in ? std::string{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()} : "none";
 }
@@ -59,14 +59,14 @@ void write_file(const fs::path& path, const std::string& bytes, bool sync) {
   if (sync) file.sync();
 }
 
-class Database {
+class PlainDatabase {
  public:
-  explicit Database(const fs::path& file) {
+  explicit PlainDatabase(const fs::path& file) {
     if (sqlite3_open(file.c_str(), &handle_) != SQLITE_OK) sqlite3_close(std::exchange(handle_, nullptr));
   }
-  Database(const Database&) = delete;
-  Database& operator=(const Database&) = delete;
-  ~Database() { sqlite3_close(handle_); }
+  PlainDatabase(const PlainDatabase&) = delete;
+  PlainDatabase& operator=(const PlainDatabase&) = delete;
+  ~PlainDatabase() { sqlite3_close(handle_); }
   bool run(const std::string& sql) { return !column(sql).contains("error"); }
   /// The first column; "error" in place of what cannot be read.
   std::set<std::string> column(const std::string& sql) {
@@ -89,7 +89,7 @@ constexpr const char* wal_full = "journal_mode = WAL; PRAGMA synchronous = FULL"
 /// Commits rows 1 to 20, and counts in `returned` the commits that have returned. Checkpoints often, so that cuts meet
 /// those too. Stops at the first error.
 void commit_rows(const fs::path& root, int& returned, const std::string& mode) {
-  Database database(root / "l.sqlite");
+  PlainDatabase database(root / "l.sqlite");
   if (!database.run("PRAGMA wal_autocheckpoint = 12; PRAGMA " + mode)) return;
   if (!database.run("CREATE TABLE IF NOT EXISTS t (i INTEGER PRIMARY KEY, filler TEXT)")) return;
   for (int i = 1; i <= rows; ++i) {
@@ -102,7 +102,7 @@ void commit_rows(const fs::path& root, int& returned, const std::string& mode) {
 /// What is wrong with a database after a cut or a fault: nothing, damage, or a lost row.
 std::string trouble(const fs::path& file, int returned) {
   if (!fs::exists(file)) return returned == 0 ? "" : "lost";
-  Database database(file);
+  PlainDatabase database(file);
   database.run("PRAGMA synchronous = OFF");
   if (database.column("PRAGMA integrity_check") != std::set<std::string>{"ok"}) return "damaged";
   const std::set<std::string> found = database.column("SELECT i FROM t");
@@ -118,7 +118,7 @@ struct Tally {
 
 /// Cuts the power at each operation, and after the last.
 Tally cut_everywhere(const std::string& mode, std::uint64_t seeds) {
-  const Folder folder;
+  const WatchedFolder folder;
   const auto image = [&](std::size_t n, std::uint64_t seed) {
     return folder / std::to_string(n) / std::to_string(seed);
   };
@@ -148,14 +148,14 @@ Tally cut_everywhere(const std::string& mode, std::uint64_t seeds) {
 
 constexpr std::uint64_t many_seeds = 40;
 const std::string old_bytes(1300, 'o'), new_bytes(1700, 'n');
-using Outcomes = std::set<std::string>;
+using Contents = std::set<std::string>;
 
 /// The contents that `name` may have after a cut before each operation and after the last: "none" if it is not there.
 /// There is a file "f" before anything is watched. The last element are the contents after the task has returned.
-std::vector<Outcomes> outcomes(const std::string& name, const std::function<void(const fs::path&)>& task) {
-  std::vector<Outcomes> all;
+std::vector<Contents> contents_after_cuts(const std::string& name, const std::function<void(const fs::path&)>& task) {
+  std::vector<Contents> all;
   for (std::size_t n = 1;; ++n) {
-    const Folder folder;
+    const WatchedFolder folder;
     std::ofstream(folder.root() / "f", std::ios::binary) << old_bytes;
     const int status = child::run([&] {
       disk::watch(folder.root());
@@ -167,7 +167,7 @@ std::vector<Outcomes> outcomes(const std::string& name, const std::function<void
     REQUIRE((status == 0 || status == disk::status_cut));
     all.emplace_back();
     for (std::uint64_t seed = 0; seed < many_seeds; ++seed) {
-      all.back().insert(read(folder / std::to_string(seed) / name));
+      all.back().insert(content_or_none(folder / std::to_string(seed) / name));
     }
     if (status == 0) return all;
   }
@@ -211,18 +211,18 @@ TEST_CASE("a power cut takes rows from a database that does not sync, and damage
 }
 
 TEST_CASE("a file that is replaced with all syncs is the old or the new one after a power cut", "[disk]") {
-  const auto all = outcomes("f", [](const fs::path& root) { replace(root, true, true); });
+  const auto all = contents_after_cuts("f", [](const fs::path& root) { replace(root, true, true); });
   REQUIRE(all.size() == 6);  // create, write, fsync, rename, fsync; after them
-  for (const Outcomes& some : all) {
+  for (const Contents& some : all) {
     for (const std::string& one : some) CHECK((one == old_bytes || one == new_bytes));
   }
-  CHECK(all[3] == Outcomes{old_bytes});
-  CHECK(all[4] == Outcomes{old_bytes, new_bytes});
-  CHECK(all[5] == Outcomes{new_bytes});
+  CHECK(all[3] == Contents{old_bytes});
+  CHECK(all[4] == Contents{old_bytes, new_bytes});
+  CHECK(all[5] == Contents{new_bytes});
 }
 
 TEST_CASE("a file that is replaced without a sync of its own may be empty or torn", "[disk]") {
-  const Outcomes last = outcomes("f", [](const fs::path& root) { replace(root, false, true); }).back();
+  const Contents last = contents_after_cuts("f", [](const fs::path& root) { replace(root, false, true); }).back();
   CHECK(last.contains(""));
   CHECK(last.contains(new_bytes));
   CHECK_FALSE(last.contains(old_bytes));
@@ -231,8 +231,8 @@ TEST_CASE("a file that is replaced without a sync of its own may be empty or tor
 }
 
 TEST_CASE("a file that is replaced without a sync of its folder may be the old one", "[disk]") {
-  const auto all = outcomes("f", [](const fs::path& root) { replace(root, true, false); });
-  CHECK(all.back() == Outcomes{old_bytes, new_bytes});
+  const auto all = contents_after_cuts("f", [](const fs::path& root) { replace(root, true, false); });
+  CHECK(all.back() == Contents{old_bytes, new_bytes});
 }
 
 TEST_CASE("a synced file in a folder whose own name is not synced may be gone", "[disk]") {
@@ -242,13 +242,14 @@ TEST_CASE("a synced file in a folder whose own name is not synced may be gone", 
     sync_folder(root / "d");
     if (sync_name) sync_folder(root);
   };
-  CHECK(outcomes("d/f", [&](const fs::path& root) { make(root, false); }).back() == Outcomes{"none", new_bytes});
-  CHECK(outcomes("d/f", [&](const fs::path& root) { make(root, true); }).back() == Outcomes{new_bytes});
+  CHECK(contents_after_cuts("d/f", [&](const fs::path& root) { make(root, false); }).back() ==
+        Contents{"none", new_bytes});
+  CHECK(contents_after_cuts("d/f", [&](const fs::path& root) { make(root, true); }).back() == Contents{new_bytes});
 }
 
 TEST_CASE("a rename between two folders loses no content whichever of them is synced", "[disk]") {
   for (const std::string synced : {"", "a", "b"}) {
-    const Folder folder;
+    const WatchedFolder folder;
     fs::create_directory(folder.root() / "a");
     fs::create_directory(folder.root() / "b");
     std::ofstream(folder.root() / "a/f", std::ios::binary) << old_bytes;
@@ -259,15 +260,15 @@ TEST_CASE("a rename between two folders loses no content whichever of them is sy
               for (std::uint64_t seed = 0; seed < many_seeds; ++seed)
                 disk::survivors(folder / std::to_string(seed), seed);
             }) == 0);
-    Outcomes seen;
+    Contents seen;
     for (std::uint64_t seed = 0; seed < many_seeds; ++seed) {
       const fs::path image = folder / std::to_string(seed);
       seen.insert(std::string(fs::exists(image / "a/f") ? "from " : "") + (fs::exists(image / "b/g") ? "to" : ""));
     }
     CAPTURE(synced);
-    if (synced.empty()) CHECK(seen == Outcomes{"from ", "from to", "to"});
-    if (synced == "a") CHECK(seen == Outcomes{"to"});
-    if (synced == "b") CHECK(seen == Outcomes{"from to", "to"});
+    if (synced.empty()) CHECK(seen == Contents{"from ", "from to", "to"});
+    if (synced == "a") CHECK(seen == Contents{"to"});
+    if (synced == "b") CHECK(seen == Contents{"from to", "to"});
   }
 }
 
@@ -276,7 +277,7 @@ TEST_CASE("a fault in a database's files is an error and no damage", "[disk]") {
     for (const bool stays : {false, true}) {
       std::size_t n = 0, errors = 0;
       for (bool met = true; met;) {
-        const Folder folder;
+        const WatchedFolder folder;
         disk::watch(folder.root());
         ++n;
         stays ? disk::fail_from(n, fault) : disk::fail_at(n, fault);
@@ -301,7 +302,7 @@ TEST_CASE("a fault in a database's files is an error and no damage", "[disk]") {
 }
 
 TEST_CASE("a fault is met by the operation it was armed for, and only under the root", "[disk]") {
-  const Folder folder;
+  const WatchedFolder folder;
   CHECK(child::run([&] {
           disk::watch(folder.root());
           disk::fail_at(3, disk::Fault::short_write);
@@ -325,11 +326,11 @@ TEST_CASE("a fault is met by the operation it was armed for, and only under the 
               "the log");
           require(disk::operations() == 7 && disk::differences().empty(), "the model");
         }) == 0);
-  CHECK(read(folder.root() / "i") == "1234569");
+  CHECK(content_or_none(folder.root() / "i") == "1234569");
 }
 
 TEST_CASE("the disk sees what the standard library does to files", "[disk]") {
-  const Folder folder;
+  const WatchedFolder folder;
   CHECK(child::run([&] {
           const fs::path root = folder.root();
           disk::watch(root);
@@ -356,7 +357,7 @@ TEST_CASE("the disk sees what the standard library does to files", "[disk]") {
 }
 
 TEST_CASE("a cut reports what reached a watched file past the disk's calls", "[disk]") {
-  const Folder folder;
+  const WatchedFolder folder;
   CHECK(child::run([&] {
           write_file(folder.root() / "f", old_bytes, true);
           disk::watch(folder.root());
@@ -368,7 +369,7 @@ TEST_CASE("a cut reports what reached a watched file past the disk's calls", "[d
 }
 
 TEST_CASE("the disk counts what many threads do", "[disk]") {
-  const Folder folder;
+  const WatchedFolder folder;
   CHECK(child::run([&] {
           disk::watch(folder.root());
           std::vector<std::thread> threads;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/catch.hpp"
+#include "support/crash.hpp"
 #include "support/toy.hpp"
 
 #include <assay/campaign_hash.hpp>
@@ -25,16 +26,6 @@ std::string finished_hash(const DriverOptions& options) {
   CHECK(driver.finished());
   return campaign_hash(options.dir);
 }
-
-/// Throws at its n-th event of a kind: a crash at that very place.
-struct Crash {
-  Event::Kind kind;
-  int at;
-  int seen = 0;
-  void observe(const Event& event) {
-    if (event.kind == kind && ++seen == at) throw std::runtime_error("crash");
-  }
-};
 
 struct Recorder {
   std::vector<Phase>* phases;

@@ -43,14 +43,15 @@ auto discrete(DriverOptions options, Label label, Pools pools) {
 
 Pools discrete_pools() { return {.labeled = sobol(ribs(), 4), .unlabeled = sobol(ribs(), 200, {.skip = 1000})}; }
 
-FunctionLabel label(Solver solver) { return {{.provides = {"f"}, .function = "solve"}, solver}; }
+FunctionLabel solver_label(Solver solver) { return {{.provides = {"f"}, .function = "solve"}, solver}; }
 
 }  // namespace
 
 TEST_CASE("candidates of equal designs are one, and a design that is labeled is none", "[driver][equal][f3]") {
   const toy::Folder folder;
   std::map<double, int> calls;
-  auto driver = discrete({.dir = folder / "c", .max_rounds = 3, .label_budget = 12}, label({&calls}), discrete_pools());
+  auto driver = discrete({.dir = folder / "c", .max_rounds = 3, .label_budget = 12}, solver_label({&calls}),
+                         discrete_pools());
   driver.run();
   CHECK(calls.size() == 6);
   for (const auto& [n, times] : calls) CHECK(times == 1);
@@ -66,7 +67,7 @@ TEST_CASE("copies cost no budget", "[driver][equal][f3]") {
   std::map<double, int> calls;
   Values first;
   first.set("ribs", torch::tensor({1.0, 2.0, 2.0, 1.0, 2.0}, torch::kFloat64));
-  auto driver = discrete({.dir = folder / "c", .max_rounds = 9, .label_budget = 5}, label({&calls}),
+  auto driver = discrete({.dir = folder / "c", .max_rounds = 9, .label_budget = 5}, solver_label({&calls}),
                          {.labeled = first, .unlabeled = sobol(ribs(), 200, {.skip = 1000})});
   driver.run();
   CHECK(driver.counts().simulations == 5);
@@ -79,7 +80,7 @@ TEST_CASE("a design that failed is not chosen again in another copy", "[driver][
   std::map<double, int> calls;
   Values first;
   first.set("ribs", torch::tensor({1.0, 2.0}, torch::kFloat64));
-  auto driver = discrete({.dir = folder / "c", .max_rounds = 5}, label({&calls, 5}),
+  auto driver = discrete({.dir = folder / "c", .max_rounds = 5}, solver_label({&calls, 5}),
                          {.labeled = first, .unlabeled = sobol(ribs(), 200, {.skip = 1000})});
   driver.run();
   CHECK(calls == std::map<double, int>{{1, 1}, {2, 1}, {3, 1}, {4, 1}, {5, 1}, {6, 1}});
@@ -90,7 +91,7 @@ TEST_CASE("a design that failed is not chosen again in another copy", "[driver][
 TEST_CASE("which copies are left out is the same in every session", "[driver][equal][f3]") {
   const toy::Folder folder;
   std::map<double, int> whole, parts;
-  discrete({.dir = folder / "whole", .max_rounds = 3}, label({&whole}), discrete_pools()).run();
+  discrete({.dir = folder / "whole", .max_rounds = 3}, solver_label({&whole}), discrete_pools()).run();
   for (int session = 0; session < 20; ++session) {
     int left = 1;
     std::atomic<bool> stop{false};
@@ -116,7 +117,7 @@ TEST_CASE("candidates that differ in any field are not one design", "[driver][eq
   std::map<double, int> calls;
   Values first;
   first.set("ribs", torch::tensor({1.0, 2.0}, torch::kFloat64)).set("f", torch::tensor({1.0, 4.0}, torch::kFloat64));
-  const auto driver = discrete({.dir = folder / "c", .max_rounds = 2}, label({&calls}),
+  const auto driver = discrete({.dir = folder / "c", .max_rounds = 2}, solver_label({&calls}),
                                {.labeled = first, .unlabeled = candidates});
   CHECK(driver.unlabeled().size() == 3);
   const std::vector<SampleId> ids = driver.unlabeled().ids();
@@ -126,8 +127,8 @@ TEST_CASE("candidates that differ in any field are not one design", "[driver][eq
 TEST_CASE("replicates of a noisy solver stay candidates", "[driver][equal][f3]") {
   const toy::Folder folder;
   std::map<double, int> calls;
-  auto driver = discrete({.dir = folder / "c", .max_rounds = 2, .duplicates = Duplicates::replicate}, label({&calls}),
-                         discrete_pools());
+  auto driver = discrete({.dir = folder / "c", .max_rounds = 2, .duplicates = Duplicates::replicate},
+                         solver_label({&calls}), discrete_pools());
   CHECK(driver.unlabeled().size() == 200);
   driver.run();
   CHECK(driver.counts().simulations == 12);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is learnt of failures and run times, and how it is weighed.
 #include "support/catch.hpp"
+#include "support/crash.hpp"
 #include "support/toy.hpp"
 
 #include "../src/query/outcome_models.hpp"
@@ -22,7 +23,7 @@ using assay::detail::SuccessModel;
 
 namespace {
 
-torch::Tensor points(std::int64_t count) {
+torch::Tensor scattered_points(std::int64_t count) {
   torch::Tensor x = torch::empty({count, 2}, torch::kFloat64);
   for (std::int64_t i = 0; i < count; ++i) {
     x[i][0] = std::sin(3.7 * static_cast<double>(i));
@@ -94,18 +95,10 @@ auto failing_campaign(const std::filesystem::path& dir, AnyQuery query, std::int
                 NoMetrology(), toy::loop());
 }
 
-struct Crash {
-  int at;
-  int seen = 0;
-  void observe(const Event& event) {
-    if (event.kind == Event::Kind::phase_started && ++seen == at) throw std::runtime_error("crash");
-  }
-};
-
 }  // namespace
 
 TEST_CASE("the probability of success is that of a Gaussian process classifier", "[query]") {
-  const torch::Tensor x = points(12), s = x.select(1, 0) + 0.3 * x.select(1, 1);
+  const torch::Tensor x = scattered_points(12), s = x.select(1, 0) + 0.3 * x.select(1, 1);
   const torch::Tensor succeeded = s > 0.5 * (std::get<0>(s.sort())[5] + std::get<0>(s.sort())[6]);
   const SuccessModel model(x, succeeded, scales(4));
   // GaussianProcessClassifier(4 * RBF([0.8, 2.0]), optimizer=None) of scikit-learn 1.9.1, its integral by quadrature.
@@ -117,7 +110,7 @@ TEST_CASE("the probability of success is that of a Gaussian process classifier",
 }
 
 TEST_CASE("expected seconds are those of a Gaussian process on their logarithms", "[query]") {
-  const torch::Tensor x = points(12);
+  const torch::Tensor x = scattered_points(12);
   const torch::Tensor seconds = (0.5 + 0.8 * x.select(1, 0) - 0.3 * x.select(1, 1).square()).exp();
   const CostModel model(x, seconds, scales(1), 0.01);
   // GaussianProcessRegressor(1 * RBF([0.8, 2.0]), alpha=0.01, optimizer=None) of scikit-learn 1.9.1.
@@ -208,7 +201,8 @@ TEST_CASE("what is learnt of failures is the same on resume", "[query]") {
   const std::string hash = campaign_hash(folder / "whole");
   for (const int at : {3, 9, 14}) {
     const auto dir = folder / ("crashed_" + std::to_string(at));
-    CHECK_THROWS_WITH(failing_campaign(dir, query, 4, {Crash{at}}).run(), Contains("crash"));
+    CHECK_THROWS_WITH(failing_campaign(dir, query, 4, {Crash{Event::Kind::phase_started, at}}).run(),
+                      Contains("crash"));
     auto again = failing_campaign(dir, query, 4);
     CHECK(again.run() == RunStatus::finished);
     CHECK(campaign_hash(dir) == hash);

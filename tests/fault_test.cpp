@@ -26,16 +26,9 @@ using child::require;
 
 namespace {
 
-std::string text_of(const fs::path& file) {
+std::string content_of_file(const fs::path& file) {
   std::ifstream in(file);
   return {std::istreambuf_iterator<char>(in), {}};
-}
-
-/// Storage of the campaigns here: each kind has its own journal, lock and files.
-DriverOptions options(const fs::path& dir, Storage storage) {
-  DriverOptions made = disk_campaign::options(dir);
-  made.storage = storage;
-  return made;
 }
 
 /// Resumes what is in `dir` in a process of its own and requires the result of a campaign that nothing happened to, and
@@ -45,7 +38,8 @@ void require_resumes(const fs::path& dir, const std::string& hash, const std::se
   const fs::path calls = folder / "calls_of_resume";
   fs::remove(calls);
   const int status = child::run([&] {
-    require(disk_campaign::finish(options(dir, storage), calls) == hash, "the hash of the uninterrupted campaign");
+    require(disk_campaign::finish(disk_campaign::options(dir, storage), calls) == hash,
+            "the hash of the uninterrupted campaign");
   });
   CHECK(status == 0);
   for (const auto& [id, times] : disk_campaign::computed(calls)) {
@@ -74,7 +68,8 @@ Whole whole(const temporary::MemoryFolder& folder, Storage storage) {
   fs::create_directory(root);
   REQUIRE(child::run([&] {
             disk::watch(root);
-            const std::string hash = disk_campaign::finish(options(root / "c", storage), folder / "calls_of_whole");
+            const std::string hash = disk_campaign::finish(disk_campaign::options(root / "c", storage),
+                                                           folder / "calls_of_whole");
             for (const std::string& difference : disk::differences()) require(false, difference);
             std::ofstream(folder / "result") << hash << ' ' << disk::operations();
           }) == 0);
@@ -100,7 +95,7 @@ TEST_CASE("after a power cut at any moment a campaign resumes to the same result
                 disk::survivors(folder / "images" / (std::to_string(n) + "_" + std::to_string(seed)), seed);
               }
             });
-            DriverOptions made = options(root / "c", storage);
+            DriverOptions made = disk_campaign::options(root / "c", storage);
             made.observers.push_back(disk_campaign::WhenDone{[&](SampleId id) {
               std::ofstream(folder / "done", std::ios::app) << id << ' ' << disk::operations() << '\n';
             }});
@@ -230,7 +225,7 @@ TEST_CASE("a disk that fails at any operation ends in a clear error or in nothin
     const int status = child::run([&] {
       disk::watch(root);
       stays ? disk::fail_from(n, fault) : disk::fail_at(n, fault);
-      DriverOptions made = options(root / "c", Storage::local);
+      DriverOptions made = disk_campaign::options(root / "c", Storage::local);
       made.observers.push_back(
           disk_campaign::WhenDone{[&](SampleId id) { std::ofstream(folder / "done", std::ios::app) << id << " 0\n"; }});
       try {
@@ -240,11 +235,11 @@ TEST_CASE("a disk that fails at any operation ends in a clear error or in nothin
         ::_exit(3);
       }
     });
-    INFO("operation " << n << " of " << expected.operations << ": " << text_of(folder / "error"));
+    INFO("operation " << n << " of " << expected.operations << ": " << content_of_file(folder / "error"));
     CHECK((status == 0 || status == 3));
     if (status == 3) {
       ++stopped;
-      CHECK_THAT(text_of(folder / "error"), Contains("[assay.") && Contains((folder / "root").string()));
+      CHECK_THAT(content_of_file(folder / "error"), Contains("[assay.") && Contains((folder / "root").string()));
     }
     std::set<SampleId> paid;
     for (const auto& [id, none] : done_after(folder / "done")) paid.insert(id);

@@ -25,7 +25,7 @@ using namespace assay;
 namespace {
 
 /// Two outputs, so that combinations of outputs matter.
-Values data(std::int64_t count, std::int64_t skip = 0) {
+Values two_outputs(std::int64_t count, std::int64_t skip = 0) {
   Values batch = toy::labeled(count, skip);
   batch.set("z", batch["a"] * batch["b"]);
   return batch;
@@ -39,9 +39,9 @@ Learner prepared(Learner learner, const Values& samples) {
   return learner;
 }
 
-Mlp mlp(const std::string& activation) {
+Mlp prepared_mlp(const std::string& activation) {
   return prepared(Mlp({.inputs = {"a", "b"}, .targets = {"y", "z"}, .hidden = {7, 5}, .activation = activation}),
-                  data(16));
+                  two_outputs(16));
 }
 
 /// The gradient of every standardised output with respect to all parameters, by autograd: [n, outputs, parameters].
@@ -86,10 +86,10 @@ double largest(const torch::Tensor& difference) { return difference.abs().max().
 }  // namespace
 
 TEST_CASE("inner products of exact gradients are those of autograd, sample by sample", "[learner]") {
-  const Values samples = data(6, 40);
+  const Values samples = two_outputs(6, 40);
   for (const std::string activation : {"silu", "relu", "tanh", "gelu"}) {
     INFO(activation);
-    Mlp learner = mlp(activation);
+    Mlp learner = prepared_mlp(activation);
     const torch::Tensor expected = kernel(jacobian(learner, samples).flatten(1));
     const GradientOptions exact{.sketch = 0, .by_width = false};
     const LayerGradients layers = learner.layer_gradients(samples, exact);
@@ -100,8 +100,8 @@ TEST_CASE("inner products of exact gradients are those of autograd, sample by sa
 
 TEST_CASE("divided by width, the last layer's gradient is the embedding over its root, and a one, for each output",
           "[learner]") {
-  const Values samples = data(5, 40);
-  const Mlp learner = mlp("silu");
+  const Values samples = two_outputs(5, 40);
+  const Mlp learner = prepared_mlp("silu");
   const torch::Tensor hidden = learner.embeddings(samples);
   const torch::Tensor features = learner.gradient_features(samples, {.layers = GradientLayers::last, .sketch = 0});
   CHECK(features.sizes() == torch::IntArrayRef{5, 6});
@@ -109,9 +109,10 @@ TEST_CASE("divided by width, the last layer's gradient is the embedding over its
 }
 
 TEST_CASE("an ensemble's gradients are its members' side by side", "[learner]") {
-  const Values samples = data(4, 40);
+  const Values samples = two_outputs(4, 40);
   const Ensemble learner = prepared(
-      Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"y"}, .hidden = {6}, .bootstrap = false}), data(16));
+      Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"y"}, .hidden = {6}, .bootstrap = false}),
+      two_outputs(16));
   const LayerGradients layers = learner.layer_gradients(samples, {});
   REQUIRE(layers.size() == 6);
   // The output of a member is its last layer's inner product: the embeddings stand in `input`, members one by one.
@@ -122,8 +123,8 @@ TEST_CASE("an ensemble's gradients are its members' side by side", "[learner]") 
 }
 
 TEST_CASE("sketched inner products are the exact ones within the bound of the sketch", "[learner]") {
-  const Values samples = data(12, 40);
-  const Mlp learner = mlp("silu");
+  const Values samples = two_outputs(12, 40);
+  const Mlp learner = prepared_mlp("silu");
   const LayerGradients layers = learner.layer_gradients(samples, {});
   const torch::Tensor exact = gradient_inner_products(layers, layers);
   const torch::Tensor length = exact.diagonal().sqrt();
@@ -184,12 +185,12 @@ TORCH_MODULE(RecordedNet);
 }  // namespace
 
 TEST_CASE("a module of recorded layers has the gradients that autograd gives, in either parametrisation", "[learner]") {
-  const Values samples = data(6, 40);
+  const Values samples = two_outputs(6, 40);
   for (const RecordedLinearOptions options : {RecordedLinearOptions{}, {.weight_gain = 0.5, .bias_gain = 0.3}}) {
     RecordedNet net(options);
     ModuleLearner learner(net, {.inputs = {"a", "b"}, .targets = {"y", "z"}}, mse_loss);
     learner.to(torch::kCPU, torch::kFloat64);
-    learner.fit_scaling(data(16), false);
+    learner.fit_scaling(two_outputs(16), false);
     learner.reset(4);
     const std::vector<SampleId> ids(6);
     const torch::Tensor x = learner.pack(samples, ids).inputs.front();
@@ -209,7 +210,7 @@ TEST_CASE("a module of recorded layers has the gradients that autograd gives, in
     CHECK(torch::allclose(learner.embeddings(samples), torch::silu(net->a->forward(x)).detach()));
     CHECK(learner.capabilities().has(Capability::gradient_features));
     AnyLearner erased = std::move(learner);
-    with_context(erased, data(9), data(30, 60).pick({"a", "b"}), [](const QueryContext& context) {
+    with_context(erased, two_outputs(9), two_outputs(30, 60).pick({"a", "b"}), [](const QueryContext& context) {
       const torch::NoGradGuard no_gradients;  // as a driver asks
       CHECK(Lcmd({.max_samples = 5}).select(context).positions.size() == 5);
     });
@@ -219,7 +220,7 @@ TEST_CASE("a module of recorded layers has the gradients that autograd gives, in
     torch::Tensor forward(const torch::Tensor& x) { return x.mm(w); }
   };
   ModuleLearner plain(std::make_shared<PlainImpl>(), {.inputs = {"a", "b"}, .targets = {"y"}}, mse_loss);
-  plain.fit_scaling(data(16), false);
+  plain.fit_scaling(two_outputs(16), false);
   CHECK(plain.capabilities() == CapabilitySet());
   CHECK_THROWS_WITH(plain.gradient_features(samples), Contains("gradient_features"));
 }
@@ -251,8 +252,8 @@ TEST_CASE("the linear schedule falls from one to its last factor", "[training]")
 }
 
 TEST_CASE("posterior features give the covariance after the labeled samples", "[query]") {
-  AnyLearner learner = mlp("tanh");
-  with_context(learner, data(9), data(7, 30).pick({"a", "b"}), [](const QueryContext& context) {
+  AnyLearner learner = prepared_mlp("tanh");
+  with_context(learner, two_outputs(9), two_outputs(7, 30).pick({"a", "b"}), [](const QueryContext& context) {
     const FeatureOptions options{.of = FeatureBase::last_layer};
     const FeaturePair prior = make_features(context, options);
     CHECK(prior.labeled.square().sum(1).mean().item<double>() == Approx(1));
@@ -339,12 +340,12 @@ TEST_CASE("greedy sampling looks at inputs, outputs or their product", "[query]"
 
 TEST_CASE("prob_cover without a radius takes that of pure balls, for as many clusters as there are classes",
           "[query]") {
-  Values labeled = data(30);
+  Values labeled = two_outputs(30);
   labeled.set("c", (labeled["a"] > 0).to(torch::kInt64) + (labeled["b"] > 1).to(torch::kInt64));
   AnyLearner classifier = prepared(Mlp({.inputs = {"a", "b"}, .targets = {"c"}, .hidden = {7}, .classes = 3}), labeled);
-  AnyLearner regression = mlp("silu");
+  AnyLearner regression = prepared_mlp("silu");
   for (const auto& [learner, clusters] : {std::pair{&classifier, 3}, {&regression, 10}}) {
-    with_context(*learner, labeled, data(60, 90), [&](const QueryContext& context) {
+    with_context(*learner, labeled, two_outputs(60, 90), [&](const QueryContext& context) {
       const ProbCoverQueryOptions published{.max_samples = 6};
       const FeaturePair pair = make_features(context, published.features);
       const SelectionProblem problem{.pool = FeatureMatrix(pair.unlabeled),

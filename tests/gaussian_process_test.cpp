@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/catch.hpp"
+#include "support/check_equal.hpp"
 #include "support/toy.hpp"
 
 #include <assay/error.hpp>
@@ -16,7 +17,7 @@ using namespace assay;
 
 namespace {
 
-GaussianProcess make(Covariance covariance = Covariance::matern52) {
+GaussianProcess two_target_process(Covariance covariance = Covariance::matern52) {
   return GaussianProcess({.inputs = {"u", "v"}, .targets = {"p", "q"}, .covariance = covariance});
 }
 
@@ -25,7 +26,7 @@ Values batch(const torch::Tensor& u, const torch::Tensor& v) {
 }
 
 /// The same 12 samples as in the peer's program.
-Values samples() {
+Values twelve_samples() {
   const torch::Tensor i = torch::arange(12, torch::kFloat64);
   return batch((1.3 * i + 0.4).sin(), (2.1 * i).cos());
 }
@@ -34,16 +35,11 @@ Values questions() {
   return batch(torch::tensor({0.1, -0.7, 2.0}, torch::kFloat64), torch::tensor({0.2, 0.5, -1.0}, torch::kFloat64));
 }
 
-GaussianProcess trained(GaussianProcess learner, const Values& known) {
+GaussianProcess trained_from_starts(GaussianProcess learner, const Values& known) {
   const TensorPool pool(known), none;
   TrainingContext context{.labeled = pool, .validation = none, .round = 1, .random = RandomKey(4)};
   FullBatchLoop({.starts = 6}).train(LearnerRef(learner), context);
   return learner;
-}
-
-void check_equal(const torch::Tensor& values, std::initializer_list<double> expected, double epsilon = 1e-9) {
-  std::int64_t i = 0;
-  for (const double number : expected) CHECK(values.flatten()[i++].item<double>() == Approx(number).epsilon(epsilon));
 }
 
 }  // namespace
@@ -67,8 +63,8 @@ TEST_CASE("a Gaussian process has the mean, variance and likelihood that scikit-
                                 {0.03745846101551441, 0.030516843587749067, 0.3910020391538211},
                                 {0.08839657561689311, 0.0720153577766071, 0.922708525214233},
                                 -23.82114898616369}}) {
-    GaussianProcess learner = make(peer.covariance);
-    learner.fit_scaling(samples(), false);
+    GaussianProcess learner = two_target_process(peer.covariance);
+    learner.fit_scaling(twelve_samples(), false);
     learner.set_hyperparameters({.lengthscales = {0.8, 1.7}, .signal_variance = 1.9, .noise_variance = 0.01});
     check_equal(learner.predict(questions())["p"], peer.p);
     check_equal(learner.predict(questions())["q"], peer.q);
@@ -79,21 +75,22 @@ TEST_CASE("a Gaussian process has the mean, variance and likelihood that scikit-
 }
 
 TEST_CASE("full-batch training finds the likelihood that scikit-learn finds from 21 starts", "[learner]") {
-  const GaussianProcess matern = trained(make(), samples());
+  const GaussianProcess matern = trained_from_starts(two_target_process(), twelve_samples());
   CHECK(matern.log_marginal_likelihood() == Approx(-22.91752288013352).margin(1e-3));
   CHECK(matern.hyperparameters().lengthscales[0] == Approx(0.908).epsilon(0.01));
-  CHECK(trained(make(Covariance::rbf), samples()).log_marginal_likelihood() == Approx(-19.22028841605654).margin(1e-3));
+  CHECK(trained_from_starts(two_target_process(Covariance::rbf), twelve_samples()).log_marginal_likelihood() ==
+        Approx(-19.22028841605654).margin(1e-3));
 }
 
 TEST_CASE("posterior draws are functions with the posterior's mean and covariance", "[learner]") {
   for (const Covariance covariance : {Covariance::matern52, Covariance::rbf}) {
-    GaussianProcess learner = make(covariance);
+    GaussianProcess learner = two_target_process(covariance);
     learner.options.random_features = 2048;
-    learner.fit_scaling(samples(), false);
+    learner.fit_scaling(twelve_samples(), false);
     learner.set_hyperparameters({.lengthscales = {0.8, 1.7}, .signal_variance = 1.9, .noise_variance = 0.01});
     const torch::Tensor draws = learner.posterior_draws(questions(), 1500, 7);
     CHECK(draws.sizes() == torch::IntArrayRef{1500, 3, 2});
-    const Standardizer p = Standardizer::fit(samples()["p"].unsqueeze(1));
+    const Standardizer p = Standardizer::fit(twelve_samples()["p"].unsqueeze(1));
     const torch::Tensor mean = p.apply(learner.predict(questions())["p"].unsqueeze(1)).flatten();
     const torch::Tensor variance = learner.variance(questions())["p"] / p.scale.square() - 0.01;
     CHECK((draws.select(2, 0).mean(0) - mean).abs().max().item<double>() < 0.08);
@@ -106,20 +103,20 @@ TEST_CASE("posterior draws are functions with the posterior's mean and covarianc
 }
 
 TEST_CASE("random features of a Gaussian process have its covariance as inner products", "[learner]") {
-  GaussianProcess learner = make();
-  learner.fit_scaling(samples(), false);
+  GaussianProcess learner = two_target_process();
+  learner.fit_scaling(twelve_samples(), false);
   learner.set_hyperparameters({.lengthscales = {0.8, 1.7}, .signal_variance = 1.9, .noise_variance = 0.01});
-  const torch::Tensor features = learner.gradient_features(samples(), {.sketch = 20000});
-  const torch::Tensor points = learner.embeddings(samples());
+  const torch::Tensor features = learner.gradient_features(twelve_samples(), {.sketch = 20000});
+  const torch::Tensor points = learner.embeddings(twelve_samples());
   const torch::Tensor r = std::sqrt(5.0) * torch::cdist(points, points);
   const torch::Tensor expected = 1.9 * (1 + r + r.square() / 3) * (-r).exp();
   CHECK((at::mm(features, features.t()) - expected).abs().max().item<double>() < 5 * 1.9 / std::sqrt(20000.0));
 }
 
 TEST_CASE("a Gaussian process is saved with its samples, and refuses states of another shape", "[learner]") {
-  const GaussianProcess learner = trained(make(), samples());
+  const GaussianProcess learner = trained_from_starts(two_target_process(), twelve_samples());
   const State state = learner.save();
-  GaussianProcess other = make();
+  GaussianProcess other = two_target_process();
   other.load(state);
   CHECK(torch::equal(other.predict(questions())["p"], learner.predict(questions())["p"]));
   CHECK(torch::equal(other.variance(questions())["q"], learner.variance(questions())["q"]));
@@ -127,13 +124,13 @@ TEST_CASE("a Gaussian process is saved with its samples, and refuses states of a
   damaged.tensors.set("known/inputs", torch::zeros({12, 3}, torch::kFloat64));
   CHECK_THROWS_AS(other.load(damaged), CheckpointError);
   CHECK(torch::equal(other.predict(questions())["p"], learner.predict(questions())["p"]));
-  CHECK_THROWS_WITH(make().predict(questions()), Contains("assay.learner.untrained"));
+  CHECK_THROWS_WITH(two_target_process().predict(questions()), Contains("assay.learner.untrained"));
   CHECK_THROWS_AS(other.set_hyperparameters({.lengthscales = {1}}), ShapeError);
 }
 
 TEST_CASE("equal samples and noiseless labels do not break the decomposition", "[learner]") {
   const torch::Tensor u = torch::tensor({0.5, 0.5, 0.5, -1.0}, torch::kFloat64);
-  GaussianProcess learner = trained(make(), batch(u, u));
+  GaussianProcess learner = trained_from_starts(two_target_process(), batch(u, u));
   CHECK(torch::isfinite(learner.predict(questions())["p"]).all().item<bool>());
   CHECK((learner.variance(questions())["p"] > 0).all().item<bool>());
 }
@@ -162,16 +159,16 @@ TEST_CASE("a campaign with a Gaussian process goes on after a stop as if it had 
 }
 
 TEST_CASE("draws at the samples that a process knows vary as its posterior does, noise taken for noise", "[learner]") {
-  GaussianProcess learner = make();
+  GaussianProcess learner = two_target_process();
   learner.options.random_features = 4096;
-  learner.fit_scaling(samples(), false);
+  learner.fit_scaling(twelve_samples(), false);
   learner.set_hyperparameters({.lengthscales = {0.8, 1.7}, .signal_variance = 1.9, .noise_variance = 0.6});
-  const torch::Tensor points = learner.embeddings(samples());
+  const torch::Tensor points = learner.embeddings(twelve_samples());
   const torch::Tensor r = std::sqrt(5.0) * torch::cdist(points, points);
   const torch::Tensor k = 1.9 * (1 + r + r.square() / 3) * (-r).exp();
   const torch::Tensor one = torch::eye(12, torch::kFloat64);
   const torch::Tensor posterior = k - k.mm((k + 0.6 * one).inverse()).mm(k);
-  const torch::Tensor draws = learner.posterior_draws(samples(), 4000, 7).select(2, 0);
+  const torch::Tensor draws = learner.posterior_draws(twelve_samples(), 4000, 7).select(2, 0);
   const torch::Tensor centered = draws - draws.mean(0);
   const torch::Tensor covariance = centered.t().mm(centered) / 3999;
   REQUIRE(posterior.diagonal().min().item<double>() > 0.15);
@@ -180,7 +177,7 @@ TEST_CASE("draws at the samples that a process knows vary as its posterior does,
 
 TEST_CASE("a new scaling while fine-tuning leaves lengthscales what they are in the inputs' own unit", "[learner]") {
   const torch::Tensor u = torch::tensor({-1.0, 1.0}, torch::kFloat64);
-  GaussianProcess learner = make();
+  GaussianProcess learner = two_target_process();
   learner.fit_scaling(batch(u, u), false);
   learner.set_hyperparameters({.lengthscales = {0.8, 1.6}, .signal_variance = 1.9, .noise_variance = 0.01});
   learner.fit_scaling(batch(4 * u, u / 2), true);  // u now deviates by 4, v by 1/2
@@ -191,16 +188,16 @@ TEST_CASE("a new scaling while fine-tuning leaves lengthscales what they are in 
 }
 
 TEST_CASE("a Gaussian process in tiny units is the one in large units", "[learner]") {
-  Values small = samples(), asked = questions();
+  Values small = twelve_samples(), asked = questions();
   for (const std::string name : {"u", "p"}) small.set(name, small[name] * 1e-30);
   asked.set("u", asked["u"] * 1e-30);
   const auto prepared = [](const Values& known) {
-    GaussianProcess learner = make();
+    GaussianProcess learner = two_target_process();
     learner.fit_scaling(known, false);
     learner.set_hyperparameters({.lengthscales = {0.8, 1.7}, .signal_variance = 1.9, .noise_variance = 0.01});
     return learner;
   };
-  const GaussianProcess large = prepared(samples()), tiny = prepared(small);
+  const GaussianProcess large = prepared(twelve_samples()), tiny = prepared(small);
   CHECK(torch::allclose(tiny.predict(asked)["p"] * 1e30, large.predict(questions())["p"], 1e-9, 1e-9));
   CHECK(torch::allclose(tiny.variance(asked)["p"] * 1e60, large.variance(questions())["p"], 1e-9, 1e-9));
 }

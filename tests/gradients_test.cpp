@@ -17,7 +17,7 @@ using namespace assay;
 namespace {
 
 /// A batch with two targets of different sizes and a class of three, or of two.
-Values samples(std::int64_t count) {
+Values samples_with_classes(std::int64_t count) {
   Values batch = toy::labeled(count);
   batch.set("z", at::stack({batch["a"] * 2, batch["b"].exp()}, 1));
   batch.set("three", (batch["a"] > 0).to(torch::kInt64) + (batch["b"] > 1).to(torch::kInt64));
@@ -60,9 +60,9 @@ template <class Learner>
 void check(Learner learner, torch::Dtype dtype = torch::kFloat64, double tolerance = 1e-12,
            torch::Device device = torch::kCPU) {
   learner.to(device, dtype);
-  learner.fit_scaling(samples(37), false);
+  learner.fit_scaling(samples_with_classes(37), false);
   learner.reset(5);
-  const Batch packed = learner.pack(samples(37), ids(37));
+  const Batch packed = learner.pack(samples_with_classes(37), ids(37));
   for (const auto& [first, count] : {std::pair{0, 16}, {32, 5}, {3, 16}, {4, 1}}) {
     check_batch(learner, packed.slice(first, count), tolerance);
   }
@@ -83,7 +83,7 @@ const std::vector<Task>& tasks() {
   return tasks;
 }
 
-Mlp mlp(const Task& task, std::vector<std::int64_t> hidden, std::string activation) {
+Mlp mlp_for(const Task& task, std::vector<std::int64_t> hidden, std::string activation) {
   return Mlp({.inputs = {"a", "b"},
               .targets = task.targets,
               .hidden = std::move(hidden),
@@ -92,7 +92,7 @@ Mlp mlp(const Task& task, std::vector<std::int64_t> hidden, std::string activati
               .loss = task.loss});
 }
 
-Ensemble ensemble(const Task& task, std::vector<std::int64_t> hidden, std::string activation, bool bootstrap) {
+Ensemble ensemble_for(const Task& task, std::vector<std::int64_t> hidden, std::string activation, bool bootstrap) {
   return Ensemble({.members = 3,
                    .inputs = {"a", "b"},
                    .targets = task.targets,
@@ -129,9 +129,9 @@ TEST_CASE("own gradients are those of autograd, for every activation, loss and d
       for (const std::vector<std::int64_t>& hidden : {std::vector<std::int64_t>{}, {9}, {16, 33, 8}}) {
         INFO(activation << ", loss " << static_cast<int>(task.loss) << ", classes " << task.classes << ", "
                         << hidden.size() << " hidden layers");
-        check(mlp(task, hidden, activation));
-        check(ensemble(task, hidden, activation, false));
-        check(ensemble(task, hidden, activation, true));
+        check(mlp_for(task, hidden, activation));
+        check(ensemble_for(task, hidden, activation, false));
+        check(ensemble_for(task, hidden, activation, true));
       }
     }
   }
@@ -142,17 +142,17 @@ TEST_CASE("own gradients of products that go to the tensor library are those of 
   // Sums over more than 4,096: of inputs of a layer, of its outputs, and of samples.
   const Task& task = tasks()[2];
   for (const std::vector<std::int64_t>& hidden : {std::vector<std::int64_t>{4100}, {6, 4100}}) {
-    check(mlp(task, hidden, "silu"));
-    check(ensemble(task, hidden, "tanh", true));
+    check(mlp_for(task, hidden, "silu"));
+    check(ensemble_for(task, hidden, "tanh", true));
   }
   for (const bool single : {true, false}) {
     const auto many = [&](auto learner) {
       learner.to(torch::kCPU, torch::kFloat64);
-      learner.fit_scaling(samples(4100), false);
+      learner.fit_scaling(samples_with_classes(4100), false);
       learner.reset(5);
-      check_batch(learner, learner.pack(samples(4100), ids(4100)));
+      check_batch(learner, learner.pack(samples_with_classes(4100), ids(4100)));
     };
-    single ? many(mlp(task, {5}, "silu")) : many(ensemble(task, {5}, "gelu", true));
+    single ? many(mlp_for(task, {5}, "silu")) : many(ensemble_for(task, {5}, "gelu", true));
   }
 }
 
@@ -161,8 +161,8 @@ TEST_CASE("own gradients in float32 are those of autograd but for its rounding",
   for (const char* activation : {"silu", "relu", "gelu", "tanh"}) {
     for (const Task& task : tasks()) {
       INFO(activation << ", loss " << static_cast<int>(task.loss) << ", classes " << task.classes);
-      check(mlp(task, {64, 40}, activation), torch::kFloat32, 2e-5);
-      check(ensemble(task, {40}, activation, true), torch::kFloat32, 2e-5);
+      check(mlp_for(task, {64, 40}, activation), torch::kFloat32, 2e-5);
+      check(ensemble_for(task, {40}, activation, true), torch::kFloat32, 2e-5);
     }
   }
 }
@@ -172,15 +172,15 @@ TEST_CASE("own gradients on a CUDA device are those of autograd", "[learner][cud
   for (const char* activation : {"silu", "relu", "gelu", "tanh"}) {
     for (const Task& task : tasks()) {
       INFO(activation << ", loss " << static_cast<int>(task.loss) << ", classes " << task.classes);
-      check(mlp(task, {16, 33}, activation), torch::kFloat64, 1e-12, torch::kCUDA);
-      check(ensemble(task, {16, 33}, activation, true), torch::kFloat64, 1e-12, torch::kCUDA);
+      check(mlp_for(task, {16, 33}, activation), torch::kFloat64, 1e-12, torch::kCUDA);
+      check(ensemble_for(task, {16, 33}, activation, true), torch::kFloat64, 1e-12, torch::kCUDA);
     }
   }
 }
 
 TEST_CASE("a loop trains to the same parameters with own gradients and with autograd", "[learner]") {
   static_assert(ComputesGradients<Mlp> && ComputesGradients<Ensemble> && !ComputesGradients<WithAutograd>);
-  const TensorPool labeled(samples(37)), none;
+  const TensorPool labeled(samples_with_classes(37)), none;
   const auto train = [&](auto learner) {
     DefaultTrainingLoop loop(
         {.epochs = 5, .batch_size = 8, .gradient_clip = 0.5, .early_stopping = std::nullopt, .dtype = "float64"});
@@ -189,7 +189,7 @@ TEST_CASE("a loop trains to the same parameters with own gradients and with auto
     for (const torch::Tensor& parameter : learner.parameters()) CHECK_FALSE(parameter.grad().defined());
     return learner.parameters();
   };
-  const Mlp learner = mlp(tasks()[0], {8, 8}, "silu");
+  const Mlp learner = mlp_for(tasks()[0], {8, 8}, "silu");
   const std::vector<torch::Tensor> own = train(learner), autograd = train(WithAutograd(learner)),
                                    erased = train(AnyLearner(learner));
   for (std::size_t i = 0; i < own.size(); ++i) {
@@ -202,14 +202,14 @@ TEST_CASE("a loop trains to the same parameters with own gradients and with auto
 }
 
 TEST_CASE("a copy of a learner leaves the gradients of the first alone", "[learner]") {
-  Mlp one = mlp(tasks()[0], {8}, "silu");
-  one.fit_scaling(samples(16), false);
+  Mlp one = mlp_for(tasks()[0], {8}, "silu");
+  one.fit_scaling(samples_with_classes(16), false);
   one.reset(1);
-  one.loss_and_gradients(one.pack(samples(16), ids(16)));
+  one.loss_and_gradients(one.pack(samples_with_classes(16), ids(16)));
   Mlp two = one;
   const torch::Tensor before = one.parameters()[0].grad().clone();
   two.reset(2);
-  two.loss_and_gradients(two.pack(samples(16), ids(16)));
+  two.loss_and_gradients(two.pack(samples_with_classes(16), ids(16)));
   CHECK(torch::equal(one.parameters()[0].grad(), before));
   CHECK_FALSE(torch::equal(two.parameters()[0].grad(), before));
 }
@@ -298,16 +298,16 @@ TEST_CASE(
   const auto with_threads = [](auto learner, std::int64_t count, int threads) {
     const Threads scope(threads);
     learner.to(torch::kCPU, torch::kFloat64);
-    learner.fit_scaling(samples(count), false);
+    learner.fit_scaling(samples_with_classes(count), false);
     learner.reset(5);
-    const Batch packed = learner.pack(samples(count), ids(count));
+    const Batch packed = learner.pack(samples_with_classes(count), ids(count));
     check_batch(learner, packed, 1e-10);
     std::vector<torch::Tensor> gradients;
     for (const torch::Tensor& parameter : learner.parameters()) gradients.push_back(parameter.grad().clone());
     return gradients;
   };
   for (const std::int64_t count : {3000, 5000}) {
-    const auto make = [] { return mlp(tasks()[0], {64, 64}, "silu"); };
+    const auto make = [] { return mlp_for(tasks()[0], {64, 64}, "silu"); };
     const std::vector<torch::Tensor> one = with_threads(make(), count, 1), three = with_threads(make(), count, 3);
     for (std::size_t i = 0; i < one.size(); ++i) CHECK(torch::equal(one[i], three[i]));
   }

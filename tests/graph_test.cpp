@@ -47,15 +47,15 @@ struct KeptGraphs final : assay::detail::GraphBackend {
 };
 
 /// Lets the CPU record while it lives.
-struct Recording {
+struct WithKeptGraphs {
   std::shared_ptr<KeptGraphs> graphs = std::make_shared<KeptGraphs>();
-  Recording() { assay::detail::set_graph_support(c10::DeviceType::CPU, {graphs, ""}); }
-  Recording(const Recording&) = delete;
-  Recording& operator=(const Recording&) = delete;
-  ~Recording() { assay::detail::set_graph_support(c10::DeviceType::CPU, {nullptr, "a test is over"}); }
+  WithKeptGraphs() { assay::detail::set_graph_support(c10::DeviceType::CPU, {graphs, ""}); }
+  WithKeptGraphs(const WithKeptGraphs&) = delete;
+  WithKeptGraphs& operator=(const WithKeptGraphs&) = delete;
+  ~WithKeptGraphs() { assay::detail::set_graph_support(c10::DeviceType::CPU, {nullptr, "a test is over"}); }
 };
 
-DefaultTrainingLoopOptions options() {
+DefaultTrainingLoopOptions clipped_and_scheduled() {
   return {.epochs = 7,
           .fine_tuning_epochs = 5,
           .batch_size = 8,
@@ -90,8 +90,8 @@ struct Rounds {
 
 /// The parameters after three rounds.
 template <class Learner>
-std::vector<torch::Tensor> trained(Learner learner, const DefaultTrainingLoopOptions& options,
-                                   TrainingReport* report = nullptr) {
+std::vector<torch::Tensor> parameters_after_rounds(Learner learner, const DefaultTrainingLoopOptions& options,
+                                                   TrainingReport* report = nullptr) {
   Rounds rounds(options);
   for (const std::int64_t more : {0, 16, 5}) rounds.train(learner, more);
   if (report) *report = rounds.report;
@@ -106,10 +106,10 @@ ModuleLearner module_learner(AnyModule::Loss loss = mse_loss) {
 
 template <class Learner>
 void check_same(const Learner& learner, const DefaultTrainingLoopOptions& options) {
-  const std::vector<torch::Tensor> eager = trained(learner, options);
-  const Recording recording;
+  const std::vector<torch::Tensor> eager = parameters_after_rounds(learner, options);
+  const WithKeptGraphs recording;
   TrainingReport report;
-  const std::vector<torch::Tensor> replayed = trained(learner, options, &report);
+  const std::vector<torch::Tensor> replayed = parameters_after_rounds(learner, options, &report);
   CHECK(same(eager, replayed));
   CHECK(report.not_recorded.empty());
   CHECK(report.replayed >= report.batches / 2);
@@ -117,10 +117,11 @@ void check_same(const Learner& learner, const DefaultTrainingLoopOptions& option
 
 /// What speaks against recording a module with this loss, and whether it trains as without.
 std::string obstacle_of(const std::function<AnyModule::Loss()>& make_loss) {
-  const std::vector<torch::Tensor> eager = trained(module_learner(make_loss()), options());
-  const Recording recording;
+  const std::vector<torch::Tensor> eager = parameters_after_rounds(module_learner(make_loss()),
+                                                                   clipped_and_scheduled());
+  const WithKeptGraphs recording;
   TrainingReport report;
-  CHECK(same(eager, trained(module_learner(make_loss()), options(), &report)));
+  CHECK(same(eager, parameters_after_rounds(module_learner(make_loss()), clipped_and_scheduled(), &report)));
   CHECK(report.replayed == 0);
   return report.not_recorded;
 }
@@ -128,30 +129,30 @@ std::string obstacle_of(const std::function<AnyModule::Loss()>& make_loss) {
 }  // namespace
 
 TEST_CASE("recorded steps train to the same bits as steps that are not recorded", "[training]") {
-  SECTION("a network with gradients of its own") { check_same(toy::mlp(), options()); }
-  SECTION("an ensemble with a bootstrap") { check_same(toy::ensemble(), options()); }
-  SECTION("a module with dropout, by autograd") { check_same(module_learner(), options()); }
+  SECTION("a network with gradients of its own") { check_same(toy::mlp(), clipped_and_scheduled()); }
+  SECTION("an ensemble with a bootstrap") { check_same(toy::ensemble(), clipped_and_scheduled()); }
+  SECTION("a module with dropout, by autograd") { check_same(module_learner(), clipped_and_scheduled()); }
   SECTION("without a smaller last batch") {
-    DefaultTrainingLoopOptions all = options();
+    DefaultTrainingLoopOptions all = clipped_and_scheduled();
     all.batch_size = 1000;
     check_same(toy::mlp(), all);
   }
   SECTION("other optimizers, moments kept from round to round") {
     for (const AnyOptimizer& optimizer :
          {AnyOptimizer(Adam({.lr = 0.01})), AnyOptimizer(Sgd({.lr = 0.01, .momentum = 0.9}))}) {
-      DefaultTrainingLoopOptions other = options();
+      DefaultTrainingLoopOptions other = clipped_and_scheduled();
       other.optimizer = optimizer;
       other.reset_optimizer_states = false;
       check_same(toy::mlp(), other);
     }
   }
   SECTION("starting from new weights in every round") {
-    DefaultTrainingLoopOptions anew = options();
+    DefaultTrainingLoopOptions anew = clipped_and_scheduled();
     anew.warm_start = WarmStart::reset;
     check_same(toy::mlp(), anew);
   }
   SECTION("a held-out part of the labeled pool, early stopping") {
-    DefaultTrainingLoopOptions stopping = options();
+    DefaultTrainingLoopOptions stopping = clipped_and_scheduled();
     stopping.epochs = 60;
     stopping.early_stopping = EarlyStoppingOptions{.patience = 3};
     check_same(toy::mlp(), stopping);
@@ -159,8 +160,8 @@ TEST_CASE("recorded steps train to the same bits as steps that are not recorded"
 }
 
 TEST_CASE("one recording serves all rounds while the pool grows", "[training]") {
-  const Recording recording;
-  Rounds rounds(options());
+  const WithKeptGraphs recording;
+  Rounds rounds(clipped_and_scheduled());
   Mlp learner = toy::mlp();
   rounds.train(learner);
   const int first = recording.graphs->recorded;
@@ -176,7 +177,7 @@ TEST_CASE("one recording serves all rounds while the pool grows", "[training]") 
 
 TEST_CASE("a learner whose memory moved is recorded anew", "[training]") {
   const auto train = [](bool between) {
-    Rounds rounds(options());
+    Rounds rounds(clipped_and_scheduled());
     Mlp learner = toy::mlp();
     rounds.train(learner);
     if (between) {  // more rows than ever before: working memory of another size
@@ -189,7 +190,7 @@ TEST_CASE("a learner whose memory moved is recorded anew", "[training]") {
     return copies;
   };
   const std::vector<torch::Tensor> eager = train(false);
-  const Recording recording;
+  const WithKeptGraphs recording;
   CHECK(same(eager, train(false)));
   const int usual = recording.graphs->recorded;
   CHECK(same(eager, train(true)));
@@ -216,52 +217,53 @@ TEST_CASE("a training that cannot be recorded runs as without, and says why", "[
                };
              }),
              Contains("the step changes each time: operator") && Contains("aten::mul"));
-  const Recording recording;
-  DefaultTrainingLoopOptions torch_optimizer = options();
+  const WithKeptGraphs recording;
+  DefaultTrainingLoopOptions torch_optimizer = clipped_and_scheduled();
   torch_optimizer.optimizer = TorchOptimizer<torch::optim::RMSprop>(torch::optim::RMSpropOptions(1e-3));
   TrainingReport report;
-  trained(toy::mlp(), torch_optimizer, &report);
+  parameters_after_rounds(toy::mlp(), torch_optimizer, &report);
   CHECK_THAT(report.not_recorded, Contains("the optimizer takes its learning rate on the host"));
 }
 
 TEST_CASE("recording can be required, or left out", "[training]") {
-  DefaultTrainingLoopOptions required = options();
+  DefaultTrainingLoopOptions required = clipped_and_scheduled();
   required.graph_capture = GraphCapture::required;
-  CHECK_THROWS_WITH(trained(toy::mlp(), required),
+  CHECK_THROWS_WITH(parameters_after_rounds(toy::mlp(), required),
                     Contains("assay.training.graph"));  // this machine's CPU records nothing
-  const Recording recording;
-  CHECK_NOTHROW(trained(toy::mlp(), required));
-  CHECK_THROWS_WITH(trained(module_learner([](const auto& output, const auto& target, const auto& weights) {
-                              const torch::Tensor loss = mse_loss(output, target, weights);
-                              return loss / std::max(1.0, loss.template item<double>());
-                            }),
-                            required),
-                    Contains("assay.training.graph") && Contains("reads a number"));
-  DefaultTrainingLoopOptions off = options();
+  const WithKeptGraphs recording;
+  CHECK_NOTHROW(parameters_after_rounds(toy::mlp(), required));
+  CHECK_THROWS_WITH(
+      parameters_after_rounds(module_learner([](const auto& output, const auto& target, const auto& weights) {
+                                const torch::Tensor loss = mse_loss(output, target, weights);
+                                return loss / std::max(1.0, loss.template item<double>());
+                              }),
+                              required),
+      Contains("assay.training.graph") && Contains("reads a number"));
+  DefaultTrainingLoopOptions off = clipped_and_scheduled();
   off.graph_capture = GraphCapture::off;
   const int before = recording.graphs->recorded;
-  trained(toy::mlp(), off);
+  parameters_after_rounds(toy::mlp(), off);
   CHECK(recording.graphs->recorded == before);
 }
 
 TEST_CASE("a device that refuses a recording is not asked again", "[training]") {
-  const std::vector<torch::Tensor> eager = trained(toy::mlp(), options());
-  const Recording recording;
+  const std::vector<torch::Tensor> eager = parameters_after_rounds(toy::mlp(), clipped_and_scheduled());
+  const WithKeptGraphs recording;
   recording.graphs->refuses = true;
   TrainingReport report;
-  CHECK(same(eager, trained(toy::mlp(), options(), &report)));
+  CHECK(same(eager, parameters_after_rounds(toy::mlp(), clipped_and_scheduled(), &report)));
   CHECK(assay::detail::graph_support(c10::DeviceType::CPU).backend == nullptr);
   CHECK_THAT(assay::detail::graph_support(c10::DeviceType::CPU).why_not,
              Contains("could not be recorded") && Contains("not permitted"));
 }
 
 TEST_CASE("a recorded training that is stopped goes on in another loop to the same bits", "[training]") {
-  const Recording recording;
+  const WithKeptGraphs recording;
   const auto context = [](const Rounds& rounds) {
     return TrainingContext{
         .labeled = rounds.labeled, .validation = rounds.validation, .round = 1, .random = RandomKey(3)};
   };
-  Rounds whole(options()), first(options()), second(options());
+  Rounds whole(clipped_and_scheduled()), first(clipped_and_scheduled()), second(clipped_and_scheduled());
   Mlp undisturbed = toy::mlp(), stopped = toy::mlp(), resumed = toy::mlp();
   TrainingContext all = context(whole);
   whole.loop.train(LearnerRef(undisturbed), all);
@@ -279,12 +281,12 @@ TEST_CASE("a recorded training that is stopped goes on in another loop to the sa
 
 TEST_CASE("blocks of predictions come out of a recording, with the parameters of the day", "[training]") {
   Mlp plain = toy::mlp(), recorded = toy::mlp();
-  Rounds first(options()), second(options());
+  Rounds first(clipped_and_scheduled()), second(clipped_and_scheduled());
   const Values block = toy::labeled(64, 900), rest = toy::labeled(10, 990);
   for (int round = 0; round < 3; ++round) {
     first.train(plain, 4);
     const torch::Tensor wanted = plain.predict(block)["y"], wanted_rest = plain.predict(rest)["y"];
-    const Recording recording;
+    const WithKeptGraphs recording;
     second.train(recorded, 4);
     const int before = recording.graphs->recorded;
     for (int i = 0; i < 5; ++i) {
@@ -297,12 +299,12 @@ TEST_CASE("blocks of predictions come out of a recording, with the parameters of
 }
 
 TEST_CASE("products in bfloat16 train nearly as float32, and leave the program's precision as it was", "[training]") {
-  DefaultTrainingLoopOptions bf16 = options();
+  DefaultTrainingLoopOptions bf16 = clipped_and_scheduled();
   bf16.mixed_precision = MixedPrecision::bf16;
   bf16.tf32 = true;
   TrainingReport full, half;
-  const std::vector<torch::Tensor> exact = trained(toy::mlp(), options(), &full);
-  const std::vector<torch::Tensor> rough = trained(toy::mlp(), bf16, &half);
+  const std::vector<torch::Tensor> exact = parameters_after_rounds(toy::mlp(), clipped_and_scheduled(), &full);
+  const std::vector<torch::Tensor> rough = parameters_after_rounds(toy::mlp(), bf16, &half);
   CHECK_FALSE(same(exact, rough));
   CHECK(half.validation_loss == Approx(full.validation_loss).epsilon(0.05));
   CHECK_FALSE(at::autocast::is_autocast_enabled(at::kCPU));
@@ -319,7 +321,7 @@ TEST_CASE("recorded steps with samples too large to be gathered eight batches at
     const torch::Tensor x = (at::arange(72 * 40000, torch::kFloat32) * 0.7).sin().view({72, 40000});
     const TensorPool labeled(Values{{"x", x}, {"y", x.mean(1)}}), none;
     Mlp learner({.inputs = {"x"}, .targets = {"y"}, .hidden = {2}});
-    DefaultTrainingLoopOptions given = options();
+    DefaultTrainingLoopOptions given = clipped_and_scheduled();
     given.epochs = 4;
     TrainingContext context{.labeled = labeled, .validation = none, .round = 1, .random = RandomKey(3)};
     report = DefaultTrainingLoop(given).train(LearnerRef(learner), context);
@@ -327,7 +329,7 @@ TEST_CASE("recorded steps with samples too large to be gathered eight batches at
   };
   TrainingReport eager, replayed;
   const torch::Tensor expected = train(eager);
-  const Recording recording;
+  const WithKeptGraphs recording;
   CHECK(torch::equal(train(replayed), expected));
   CHECK(replayed.replayed >= 16);
 }
@@ -336,7 +338,7 @@ TEST_CASE("a thousand steps out of CUDA graphs give the parameters of steps that
           "[training][cuda]") {
   if (no_cuda_device()) return;
   at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
-  DefaultTrainingLoopOptions eager = options();
+  DefaultTrainingLoopOptions eager = clipped_and_scheduled();
   eager.device = "cuda";
   eager.epochs = 60;
   eager.fine_tuning_epochs = 30;
@@ -345,9 +347,9 @@ TEST_CASE("a thousand steps out of CUDA graphs give the parameters of steps that
   eager.graph_capture = GraphCapture::off;
   recorded.graph_capture = GraphCapture::required;
   TrainingReport report;
-  CHECK(same(trained(toy::mlp(), eager), trained(toy::mlp(), recorded, &report)));
+  CHECK(same(parameters_after_rounds(toy::mlp(), eager), parameters_after_rounds(toy::mlp(), recorded, &report)));
   CHECK(report.replayed > report.batches * 9 / 10);
-  CHECK(same(trained(toy::ensemble(), eager), trained(toy::ensemble(), recorded)));
-  CHECK(same(trained(module_learner(), eager), trained(module_learner(), recorded)));
+  CHECK(same(parameters_after_rounds(toy::ensemble(), eager), parameters_after_rounds(toy::ensemble(), recorded)));
+  CHECK(same(parameters_after_rounds(module_learner(), eager), parameters_after_rounds(module_learner(), recorded)));
   at::globalContext().setDeterministicAlgorithms(false, false);
 }

@@ -3,7 +3,10 @@
 // without a change to any file, and changed by nobody else.
 #include "support/catch.hpp"
 #include "support/child.hpp"
+#include "support/error_id.hpp"
+#include "support/file_contents.hpp"
 #include "support/jobs.hpp"
+#include "support/no_problems.hpp"
 #include "support/one_thread.hpp"
 #include "support/toy.hpp"
 
@@ -25,7 +28,6 @@
 #include <cstdio>
 #include <fstream>
 #include <functional>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,23 +39,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::vector<std::string> nothing;
-
-using Files = std::map<std::string, std::string>;
-
-/// Names and bytes of all that is in a directory and below.
-Files files_of(const fs::path& directory) {
-  Files files;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory)) {
-    files[fs::relative(entry.path(), directory).string()] = entry.is_regular_file()
-                                                                ? assay::detail::read_file(entry.path())
-                                                                : std::string();
-  }
-  return files;
-}
-
 /// Names of what is other than it was, gone, or new.
-std::vector<std::string> changed(const Files& before, const Files& now) {
+std::vector<std::string> changed(const FileContents& before, const FileContents& now) {
   std::vector<std::string> names;
   for (const auto& [name, bytes] : before) {
     const auto found = now.find(name);
@@ -63,15 +50,6 @@ std::vector<std::string> changed(const Files& before, const Files& now) {
     if (!before.contains(name)) names.push_back(name + ", " + std::to_string(bytes.size()) + " bytes, new");
   }
   return names;
-}
-
-std::string id_of_error(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const Error& error) {
-    return error.id();
-  }
-  return "no error";
 }
 
 /// What is not refused as locked of all that would change a campaign.
@@ -96,11 +74,6 @@ DriverOptions on(Storage storage, const fs::path& dir) {
   options.storage = storage;
   options.resume = Resume::if_present;
   return options;
-}
-
-std::string whole_hash(const toy::Folder& folder) {
-  toy::driver(toy::options(folder / "whole")).run();
-  return campaign_hash(folder / "whole");
 }
 
 /// A process ends in the middle of a commit: part of it stands in the ledger, and the journal that takes it back beside
@@ -174,17 +147,17 @@ TEST_CASE("R1: who looks at a campaign whose writer elsewhere is in the middle o
          CHECK((status_file ? status.at("labels") : status.at("counts").at("labels")).get<int>() == 4);
        }},
       {"hash", [&] { CHECK(campaign_hash(dir) == hash); }},
-      {"check", [&] { CHECK(check_campaign(dir).problems == nothing); }},
+      {"check", [&] { CHECK(check_campaign(dir).problems == no_problems); }},
       {"labels", [&] { CHECK(label_table(dir).purpose.size() == 4); }},
       {"whether there is a ledger", [&] { CHECK(Ledger::exists(dir / "ledger.sqlite")); }},
       {"difference", [&] { CHECK_FALSE(first_difference(dir, dir).has_value()); }},
       {"a driver that is refused",
        [&] { CHECK_THROWS_WITH(toy::driver(on(Storage::shared, dir)), Contains("assay.campaign.locked")); }}};
-  const Files before = files_of(dir);
+  const FileContents before = files_of(dir);
   for (const auto& [what, look] : looks) {
     INFO(what);
     look();
-    CHECK(changed(before, files_of(dir)) == nothing);
+    CHECK(changed(before, files_of(dir)) == no_problems);
   }
 }
 
@@ -194,16 +167,16 @@ TEST_CASE("R1: who is refused such a campaign, or takes labels out of it, change
   const fs::path dir = folder / "c";
   begin_and_hold(dir, "PRAGMA journal_mode = PERSIST");
   toy::driver(toy::options(folder / "other")).run();
-  const Files before = files_of(dir);
-  CHECK(let_in(dir, folder / "other") == nothing);
-  CHECK(changed(before, files_of(dir)) == nothing);
+  const FileContents before = files_of(dir);
+  CHECK(let_in(dir, folder / "other") == no_problems);
+  CHECK(changed(before, files_of(dir)) == no_problems);
   DriverOptions local = on(Storage::local, dir);  // who takes the storage for another is refused as well
   CHECK_THROWS_WITH(toy::driver(local), Contains("assay.campaign.locked"));
-  CHECK(changed(before, files_of(dir)) == nothing);
+  CHECK(changed(before, files_of(dir)) == no_problems);
   const ImportReport report = import_labels(folder / "other", dir);
-  CHECK(report.refused == nothing);
+  CHECK(report.refused == no_problems);
   CHECK(report.added + report.known == 4);
-  CHECK(changed(before, files_of(dir)) == nothing);
+  CHECK(changed(before, files_of(dir)) == no_problems);
 }
 
 TEST_CASE("R1: who takes such a campaign over takes the commit back in a copy of its own",
@@ -220,15 +193,15 @@ TEST_CASE("R1: who takes such a campaign over takes the commit back in a copy of
   toy::driver(on(Storage::shared, dir)).run();
   CHECK((assay::detail::read_file(dir / "ledger.sqlite") == ledger));  // left to the one that may live
   CHECK((assay::detail::read_file(dir / "ledger.sqlite-journal") == half));
-  CHECK(campaign_hash(dir) == whole_hash(folder));
-  CHECK(check_campaign(dir).problems == nothing);
+  CHECK(campaign_hash(dir) == toy::whole_hash(folder));
+  CHECK(check_campaign(dir).problems == no_problems);
 }
 
 TEST_CASE("R4: a campaign is changed by nobody while its driver labels, not by the same process either",
           "[session][r4]") {
   const auto storage = GENERATE(Storage::local, Storage::shared);
   const toy::Folder folder;
-  const std::string whole = whole_hash(folder);
+  const std::string whole = toy::whole_hash(folder);
   const fs::path dir = folder / "c";
   int calls = 0;
   std::vector<std::string> found;
@@ -243,16 +216,16 @@ TEST_CASE("R4: a campaign is changed by nobody while its driver labels, not by t
                                .run();
   CHECK(status == RunStatus::finished);
   CHECK(calls == 12);
-  CHECK(found == nothing);
+  CHECK(found == no_problems);
   CHECK(campaign_hash(dir) == whole);
-  CHECK(check_campaign(dir).problems == nothing);
+  CHECK(check_campaign(dir).problems == no_problems);
   CHECK(retry_samples(dir, std::nullopt) == 0);  // now that nobody runs it
 }
 
 TEST_CASE("R4: a campaign is changed by nobody in any of its phases", "[session][r4]") {
   const auto storage = GENERATE(Storage::local, Storage::shared);
   const toy::Folder folder;
-  const std::string whole = whole_hash(folder);
+  const std::string whole = toy::whole_hash(folder);
   const fs::path dir = folder / "c";
   int phases = 0;
   std::vector<std::string> found;
@@ -263,7 +236,7 @@ TEST_CASE("R4: a campaign is changed by nobody in any of its phases", "[session]
   }}};
   toy::driver(options).run();
   CHECK(phases >= 15);  // three rounds of five
-  CHECK(found == nothing);
+  CHECK(found == no_problems);
   CHECK(campaign_hash(dir) == whole);
 }
 
@@ -271,7 +244,7 @@ TEST_CASE("R4: a campaign that another process labels is changed by nobody, and 
   const auto storage = GENERATE(Storage::local, Storage::shared);
   const OneThread thread;  // the child has no others
   const toy::Folder folder;
-  const std::string whole = whole_hash(folder);
+  const std::string whole = toy::whole_hash(folder);
   const fs::path dir = folder / "c";
   const pid_t process = ::fork();
   if (process == 0) {
@@ -292,7 +265,7 @@ TEST_CASE("R4: a campaign that another process labels is changed by nobody, and 
   }
   REQUIRE(process > 0);
   jobs::wait_for(folder / "labels");
-  CHECK(let_in(dir, folder / "whole") == nothing);
+  CHECK(let_in(dir, folder / "whole") == no_problems);
   CHECK(Ledger::exists(dir / "ledger.sqlite"));
   CHECK(label_table(dir).purpose.empty());
   CHECK(campaign_status(dir).at("counts").at("labels").get<int>() == 0);
@@ -301,6 +274,6 @@ TEST_CASE("R4: a campaign that another process labels is changed by nobody, and 
   REQUIRE(::waitpid(process, &status, 0) == process);
   CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 0));
   CHECK(campaign_hash(dir) == whole);
-  CHECK(check_campaign(dir).problems == nothing);
+  CHECK(check_campaign(dir).problems == no_problems);
   CHECK(retry_samples(dir, std::nullopt) == 0);  // its lock went with it
 }

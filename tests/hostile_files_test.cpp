@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Special files, holes, absurd numbers and JSON of another kind in a campaign's folder.
 #include "support/catch.hpp"
+#include "support/peak_memory.hpp"
 #include "support/toy.hpp"
 
 #include <assay/artifacts.hpp>
@@ -16,7 +17,6 @@
 #include <assay/tools/labels.hpp>
 #include <assay/tools/status.hpp>
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <fstream>
@@ -27,12 +27,6 @@ namespace fs = std::filesystem;
 namespace {
 
 void make_pipe(const fs::path& file) { REQUIRE(::mkfifo(file.c_str(), 0600) == 0); }
-
-long peak_mib() {
-  struct rusage usage {};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss / 1024;
-}
 
 void finished_campaign(const fs::path& dir) { toy::driver(toy::options(dir)).run(); }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Databases that somebody made in order to harm: refused before a statement of theirs runs, and none that runs away.
 #include "support/catch.hpp"
+#include "support/ledger_entries.hpp"
+#include "support/peak_memory.hpp"
 #include "support/toy.hpp"
 
 #include <assay/detail/files.hpp>
@@ -10,7 +12,6 @@
 #include <assay/tools/check.hpp>
 
 #include <sqlite3.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <cstring>
@@ -21,20 +22,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::vector<NewEntry> entries(std::int64_t count) {
-  std::vector<NewEntry> all;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const Values inputs{{"x", static_cast<double>(i)}};
-    all.push_back({.id = i, .rank = i, .strategy = "s", .inputs = inputs, .fingerprint = fingerprint(inputs)});
-  }
-  return all;
-}
-
 /// A ledger with a few samples, and with no log beside it.
 fs::path ledger_in(const toy::Folder& folder, std::int64_t samples = 3) {
   const fs::path file = folder / "ledger.sqlite";
   Ledger ledger = Ledger::create(file, "id", objects_folder(folder.path()), "{}", Journal::rollback);
-  ledger.commit_batch(1, entries(samples), {});
+  ledger.commit_batch(1, entries(samples, 0), {});
   return file;
 }
 
@@ -48,12 +40,6 @@ void change(const fs::path& file, const std::string& sql) {
   CHECK(result == SQLITE_OK);
   sqlite3_free(problem);
   sqlite3_close(handle);
-}
-
-long peak_mib() {
-  struct rusage usage {};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss / 1024;
 }
 
 void refused(const toy::Folder& folder, const std::string& word) {

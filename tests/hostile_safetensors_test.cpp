@@ -17,7 +17,7 @@ std::string with_header(const std::string& header, std::size_t data = 0) {
   return std::string(reinterpret_cast<const char*>(&length), 8) + header + std::string(data, '\0');
 }
 
-Values read(const std::string& bytes, std::map<std::string, std::string>* metadata = nullptr) {
+Values read_bytes(const std::string& bytes, std::map<std::string, std::string>* metadata = nullptr) {
   return from_safetensors(std::as_bytes(std::span(bytes)), "hostile file", metadata);
 }
 
@@ -28,7 +28,7 @@ std::string entry(const std::string& dtype, const std::string& shape, const std:
 /// What `from_safetensors` says to one tensor.
 std::string refusal(const std::string& tensor, std::size_t data = 8) {
   try {
-    read(with_header("{\"x\":" + tensor + "}", data));
+    read_bytes(with_header("{\"x\":" + tensor + "}", data));
   } catch (const CheckpointError& error) {
     return error.what();
   }
@@ -57,28 +57,28 @@ TEST_CASE("a safetensors header that lies is refused, and the error says how", "
   CHECK_THAT(refusal(entry("F64", dimensions + "]", "[0,8]")), Contains("at most 64 dimensions"));
 
   const std::string one = entry("F64", "[1]", "[0,8]"), two = entry("F64", "[1]", "[8,16]");
-  CHECK_THROWS_WITH(read(with_header("{\"x\":" + one + ",\"y\":" + one + "}", 8)),
+  CHECK_THROWS_WITH(read_bytes(with_header("{\"x\":" + one + ",\"y\":" + one + "}", 8)),
                     Contains("without gaps or overlaps"));
-  CHECK_THROWS_WITH(read(with_header("{\"y\":" + two + "}", 16)), Contains("without gaps or overlaps"));
-  CHECK_THROWS_WITH(read(with_header("{\"x\":" + one + "}", 9)), Contains("8 bytes of data"));
-  CHECK_THROWS_WITH(read(with_header("{\"x\":" + one + ",\"x\":" + two + "}", 16)), Contains("'x' twice"));
-  CHECK_THROWS_WITH(read(with_header("{\"__metadata__\":{\"a\":1}}")), Contains("a safetensors header"));
-  CHECK_THROWS_WITH(read(with_header("{\"__metadata__\":" + std::string(70, '['))), Contains("64 levels"));
+  CHECK_THROWS_WITH(read_bytes(with_header("{\"y\":" + two + "}", 16)), Contains("without gaps or overlaps"));
+  CHECK_THROWS_WITH(read_bytes(with_header("{\"x\":" + one + "}", 9)), Contains("8 bytes of data"));
+  CHECK_THROWS_WITH(read_bytes(with_header("{\"x\":" + one + ",\"x\":" + two + "}", 16)), Contains("'x' twice"));
+  CHECK_THROWS_WITH(read_bytes(with_header("{\"__metadata__\":{\"a\":1}}")), Contains("a safetensors header"));
+  CHECK_THROWS_WITH(read_bytes(with_header("{\"__metadata__\":" + std::string(70, '['))), Contains("64 levels"));
 }
 
 TEST_CASE("a header of more than 16 MiB is neither read nor written", "[hostile]") {
   const std::string spaces(std::size_t{16} << 20, ' ');
-  CHECK(read(with_header("{}" + spaces.substr(2))).empty());
-  CHECK_THROWS_WITH(read(with_header("{}" + spaces)), Contains("of at most 16777216 bytes"));
+  CHECK(read_bytes(with_header("{}" + spaces.substr(2))).empty());
+  CHECK_THROWS_WITH(read_bytes(with_header("{}" + spaces)), Contains("of at most 16777216 bytes"));
   CHECK_THROWS_WITH(to_safetensors({}, {{"text", spaces}}), Contains("16777216 bytes of names and texts"));
-  CHECK_THROWS_WITH(read(std::string(7, '\xff') + '\x7f'), Contains("a header inside the file"));
+  CHECK_THROWS_WITH(read_bytes(std::string(7, '\xff') + '\x7f'), Contains("a header inside the file"));
 }
 
 TEST_CASE("a hundred thousand tensors are read in no more than linear time", "[hostile]") {
   std::string header = "{";
   for (int i = 0; i < 100'000; ++i) header += "\"" + std::to_string(i) + "\":" + entry("U8", "[0]", "[0,0]") + ",";
   header.back() = '}';
-  const Values tensors = read(with_header(header));
+  const Values tensors = read_bytes(with_header(header));
   CHECK(tensors.size() == 100'000);
   CHECK(tensors.contains("99999"));
   CHECK(tensors.without({"5"}).pick({"99999"}).size() == 1);

@@ -45,7 +45,7 @@ Values labeled(std::int64_t count, std::int64_t skip = 0) {
   return batch.set("y", torch::tensor(y, torch::kFloat64));
 }
 
-AnyLearner trained(AnyLearner learner, const Values& samples, std::int64_t epochs = 30) {
+AnyLearner trained_on(AnyLearner learner, const Values& samples, std::int64_t epochs = 30) {
   const TensorPool pool(samples), none;
   TrainingContext context{.labeled = pool, .validation = none, .round = 1, .random = RandomKey(1)};
   DefaultTrainingLoop({.epochs = epochs, .batch_size = 16, .dtype = "float64"}).train(LearnerRef(learner), context);
@@ -55,8 +55,8 @@ AnyLearner trained(AnyLearner learner, const Values& samples, std::int64_t epoch
 Json variables(const Space& space) { return space_to_json(space).at("variables"); }
 
 /// A campaign of one round over a space, its learner by JSON. \param solve of one sample, for target y.
-Json configuration(const std::filesystem::path& dir, const Space& space, std::int64_t labels, std::uint64_t seed,
-                   Json inputs) {
+Json configuration_over(const std::filesystem::path& dir, const Space& space, std::int64_t labels, std::uint64_t seed,
+                        Json inputs) {
   return {{"driver", {{"dir", dir.string()}, {"max_rounds", 0}, {"seed", seed}, {"resume", "if_present"}}},
           {"pools",
            {{"labeled", {{"type", "sobol"}, {"space", variables(space)}, {"count", labels}, {"scramble", seed}}},
@@ -76,7 +76,7 @@ Registries with(std::function<Values(const Values&)> solve) {
 double error_of_default(const Space& space, std::int64_t labels, std::uint64_t seed,
                         const std::function<double(const Values&)>& f) {
   const toy::Folder folder;
-  AnyDriver driver = load_campaign(configuration(folder / "c", space, labels, seed, space.names()),
+  AnyDriver driver = load_campaign(configuration_over(folder / "c", space, labels, seed, space.names()),
                                    with([&](const Values& x) { return Values{{"y", f(x)}}; }));
   driver.run();
   const Values test = sobol(space, 500, {.skip = 5000});
@@ -158,7 +158,7 @@ TEST_CASE("every learner takes inputs as the space says, saved, exported and loa
   const toy::Folder folder;
   const auto check = [&](AnyLearner learner, double tolerance) {
     INFO(learner.spec().dump());
-    learner = trained(std::move(learner), samples);
+    learner = trained_on(std::move(learner), samples);
     CHECK(learner.input_columns(test).equal(input_columns(wear(), test)));
     const torch::Tensor predicted = learner.predict(test)["y"];
     CHECK((predicted - test["y"]).square().mean().sqrt().item<double>() < tolerance);
@@ -177,7 +177,7 @@ TEST_CASE("every learner takes inputs as the space says, saved, exported and loa
 }
 
 TEST_CASE("a state of a learner with inputs in another form is refused", "[learner]") {
-  const AnyLearner learner = trained(Mlp({.inputs = wear(), .targets = {"y"}, .hidden = {8}}), labeled(20), 2);
+  const AnyLearner learner = trained_on(Mlp({.inputs = wear(), .targets = {"y"}, .hidden = {8}}), labeled(20), 2);
   Mlp other({.inputs = {"size", "passes", {"alloy", Scale::linear, {"2024", "6061", "7075"}}},
              .targets = {"y"},
              .hidden = {8}});
@@ -192,7 +192,7 @@ TEST_CASE("an exported surrogate takes the plain numbers and the categories' ind
   const toy::Folder folder;
   const Values test = labeled(300, 300);
   const torch::Tensor points = torch::stack({test["size"], test["passes"], test["alloy"]}, 1).contiguous();
-  export_learner(trained(Ensemble({.members = 3, .inputs = wear(), .targets = {"y"}, .hidden = {16}}), labeled(48)),
+  export_learner(trained_on(Ensemble({.members = 3, .inputs = wear(), .targets = {"y"}, .hidden = {16}}), labeled(48)),
                  folder / "net");
   const Surrogate surrogate(folder / "net");
   REQUIRE(surrogate.input_size() == 3);
@@ -279,7 +279,7 @@ TEST_CASE("the form of inputs is fixed when a campaign begins, and a campaign be
   const Json plain = wear().names();
   const Json formed = options_to_json(MlpOptions{.inputs = wear(), .targets = {"y"}}).at("inputs");
   const auto begin = [&](const std::string& name, const Json& inputs) {
-    Json json = configuration(folder / name, wear(), 12, 1, inputs);
+    Json json = configuration_over(folder / name, wear(), 12, 1, inputs);
     json["loop"] = {{"type", "default"}, {"epochs", 2}};
     load_campaign(json, registries).run();
     return json;
@@ -295,7 +295,9 @@ TEST_CASE("the form of inputs is fixed when a campaign begins, and a campaign be
     INFO(name);
     // From the directory, and from the file it was begun with, where both have plain names.
     CHECK(open_campaign(folder / name, registries).learner().spec().at("inputs") == inputs);
-    CHECK(load_campaign(configuration(folder / name, wear(), 12, 1, plain), registries).learner().spec().at("inputs") ==
-          inputs);
+    CHECK(load_campaign(configuration_over(folder / name, wear(), 12, 1, plain), registries)
+              .learner()
+              .spec()
+              .at("inputs") == inputs);
   }
 }

@@ -3,6 +3,7 @@
 #include "../src/driver/outliers.hpp"
 #include "support/catch.hpp"
 #include "support/toy.hpp"
+#include "support/warnings.hpp"
 
 #include <assay/error.hpp>
 #include <assay/label/external_label.hpp>
@@ -20,34 +21,23 @@ using namespace assay;
 
 namespace {
 
-Pools unlabeled_pools(std::int64_t first = 8) {
-  return {.labeled = sobol(toy::space(), first), .unlabeled = sobol(toy::space(), 60, {.skip = 100})};
-}
-
 /// A campaign that is asked and told, opened anew by every call.
 template <class Learner>
-auto campaign(const std::filesystem::path& dir, Learner learner, Pools pools = unlabeled_pools(),
-              std::vector<AnyObserver> observers = {}) {
+auto judged_campaign(const std::filesystem::path& dir, Learner learner, Pools pools = toy::unlabeled_pools(8),
+                     std::vector<AnyObserver> observers = {}) {
   DriverOptions options{.dir = dir, .max_rounds = 1, .seed = 5, .resume = Resume::if_present};
   options.observers = std::move(observers);
   return Driver(std::move(options), std::move(pools), std::move(learner), Random({.max_samples = 2}),
                 ExternalLabel({.provides = {"y"}}), NoMetrology(), toy::loop(2));
 }
 
-Ledger ledger_of(const std::filesystem::path& dir) {
+Ledger writable_ledger(const std::filesystem::path& dir) {
   return Ledger::open(dir / "ledger.sqlite", dir / "labels" / "objects");
 }
 
 std::string last_reason(const std::filesystem::path& dir, SampleId id) {
   return Ledger::open_read_only(dir / "ledger.sqlite", dir / "labels" / "objects").attempts(id).back().reason;
 }
-
-struct Warnings {
-  std::vector<std::string>* texts;
-  void observe(const Event& event) {
-    if (event.kind == Event::Kind::warning) texts->push_back(event.text);
-  }
-};
 
 Values vector_of_two() { return {{"y", std::vector<double>{1, 2}}}; }
 
@@ -56,13 +46,13 @@ Values vector_of_two() { return {{"y", std::vector<double>{1, 2}}}; }
 void make_mixed(const std::filesystem::path& dir, bool folded_in) {
   std::vector<Sample> out;
   {
-    auto driver = campaign(dir, toy::mlp(), unlabeled_pools(2));
+    auto driver = judged_campaign(dir, toy::mlp(), toy::unlabeled_pools(2));
     REQUIRE(driver.advance() == RunStatus::waiting);
     out = driver.ask(2, Asked::until_told);
     REQUIRE(out.size() == 2);
     CHECK(driver.tell(out[0].id, done({{"y", 1.0}})));
   }
-  Ledger ledger = ledger_of(dir);
+  Ledger ledger = writable_ledger(dir);
   ledger.complete(out[1].id, 1, vector_of_two(), 1);
   if (folded_in) ledger.integrate(0, std::vector<SampleId>{out[0].id, out[1].id});
 }
@@ -73,14 +63,14 @@ TEST_CASE("a label of another shape is refused in a later process too", "[driver
   const toy::Folder folder;
   std::vector<Sample> out;
   {
-    auto driver = campaign(folder / "c", toy::mlp());
+    auto driver = judged_campaign(folder / "c", toy::mlp());
     REQUIRE(driver.advance() == RunStatus::waiting);
     CHECK(driver.target_schema().empty());
     out = driver.ask(8, Asked::until_told);
     CHECK(driver.tell(out[0].id, done({{"y", 1.0}})));
   }
   {
-    auto driver = campaign(folder / "c", toy::mlp());
+    auto driver = judged_campaign(folder / "c", toy::mlp());
     REQUIRE(driver.target_schema().size() == 1);
     CHECK(driver.target_schema().front().shape.empty());
     CHECK_FALSE(driver.tell(out[1].id, done(vector_of_two())));
@@ -103,7 +93,7 @@ TEST_CASE("a campaign that was stopped in its first labeling refuses labels of a
     std::atomic<bool> stop{false};
     int calls = first;
     DriverOptions options{.dir = folder / "c", .max_rounds = 0, .seed = 5, .resume = Resume::if_present};
-    Driver driver(options, unlabeled_pools(4), toy::mlp(), Random(),
+    Driver driver(options, toy::unlabeled_pools(4), toy::mlp(), Random(),
                   FunctionLabel({.provides = {"y"}, .function = "solve"},
                                 [&](const Values& x) {
                                   if (++calls == 2) stop = true;
@@ -133,13 +123,13 @@ TEST_CASE("a campaign that holds labels of different shapes goes on without thos
   REQUIRE(before.left_out.size() == 1);
   CHECK_THAT(before.left_out[0], Contains("sample 1:") && Contains("y (Double [2]) 1.0 2.0") && !Contains("rank"));
   {
-    auto driver = campaign(folder / "c", toy::mlp(), unlabeled_pools(2));
+    auto driver = judged_campaign(folder / "c", toy::mlp(), toy::unlabeled_pools(2));
     CHECK(driver.advance() == RunStatus::waiting);
     CHECK(driver.labeled().size() == 1);
   }
   {
     std::vector<std::string> warnings;
-    auto driver = campaign(folder / "c", toy::mlp(), unlabeled_pools(2), {Warnings{&warnings}});
+    auto driver = judged_campaign(folder / "c", toy::mlp(), toy::unlabeled_pools(2), {Warnings{&warnings}});
     CHECK(driver.labeled().size() == 1);
     CHECK(warnings.size() == (folded_in ? 1 : 0));
     for (const Sample& sample : driver.ask(2)) CHECK(driver.tell(sample.id, done(toy::solve(sample.values))));
@@ -154,7 +144,7 @@ TEST_CASE("a campaign that holds labels of different shapes goes on without thos
 TEST_CASE("class ids that are none are refused when they are told", "[driver][judging][f4]") {
   const toy::Folder folder;
   const auto learner = [] { return Mlp({.inputs = {"a", "b"}, .targets = {"y"}, .hidden = {4}, .classes = 2}); };
-  auto driver = campaign(folder / "c", learner());
+  auto driver = judged_campaign(folder / "c", learner());
   REQUIRE(driver.advance() == RunStatus::waiting);
   const std::vector<Sample> out = driver.ask(8);
   const std::vector<double> told{0, 1, 2, 0.4, 1.4, -1, 1, 0};
@@ -169,7 +159,7 @@ TEST_CASE("class ids that are none are refused when they are told", "[driver][ju
   Values pool = toy::labeled(8);
   pool["y"].fill_(1);
   pool["y"][3] = 0.5;
-  CHECK_THROWS_WITH(campaign(folder / "d", learner(), {.labeled = pool, .unlabeled = sobol(toy::space(), 8)}),
+  CHECK_THROWS_WITH(judged_campaign(folder / "d", learner(), {.labeled = pool, .unlabeled = sobol(toy::space(), 8)}),
                     Contains("labeled pool") && Contains("assay.label.class"));
   auto alone = learner();
   alone.fit_scaling(pool, false);
@@ -179,7 +169,7 @@ TEST_CASE("class ids that are none are refused when they are told", "[driver][ju
 TEST_CASE("a number that a logarithm has no value for is refused when it is told", "[driver][judging][f4]") {
   const toy::Folder folder;
   const auto told = [&](const std::string& name, double floor) {
-    auto driver = campaign(folder / name, Transformed(toy::mlp(), {{"y", LogTransform({.floor = floor})}}));
+    auto driver = judged_campaign(folder / name, Transformed(toy::mlp(), {{"y", LogTransform({.floor = floor})}}));
     REQUIRE(driver.advance() == RunStatus::waiting);
     std::vector<bool> taken;
     double next = -1;
@@ -210,7 +200,7 @@ TEST_CASE("what a learner can learn follows from its options alone", "[learner][
 TEST_CASE("numbers whose squares no double holds are refused, and largest ones are learned without overflow",
           "[driver][judging][f4]") {
   const toy::Folder folder;
-  auto driver = campaign(folder / "c", toy::ensemble());
+  auto driver = judged_campaign(folder / "c", toy::ensemble());
   REQUIRE(driver.advance() == RunStatus::waiting);
   const std::vector<Sample> out = driver.ask(8);
   CHECK_FALSE(driver.tell(out[0].id, done({{"y", 1e200}})));
@@ -254,7 +244,7 @@ TEST_CASE("a solver's fill value among labels is warned of, and learned from unl
   const toy::Folder folder;
   const double fill = GENERATE(1e30, -99999.0, 1e9);
   std::vector<std::string> warnings;
-  auto driver = campaign(folder / "c", toy::mlp(), unlabeled_pools(), {Warnings{&warnings}});
+  auto driver = judged_campaign(folder / "c", toy::mlp(), toy::unlabeled_pools(8), {Warnings{&warnings}});
   REQUIRE(driver.advance() == RunStatus::waiting);
   const std::vector<Sample> out = driver.ask(8);
   for (const Sample& sample : out)

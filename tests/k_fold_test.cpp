@@ -14,7 +14,7 @@ using namespace assay;
 
 namespace {
 
-KFoldOptions options(std::int64_t folds = 4, std::int64_t epochs = 12) {
+KFoldOptions with_folds(std::int64_t folds = 4, std::int64_t epochs = 12) {
   return {.folds = folds,
           .training = {.epochs = epochs,
                        .batch_size = 8,
@@ -44,7 +44,7 @@ struct Spy {
   void load(const State& state) { mlp.load(state); }
 };
 
-struct Training {
+struct KFoldTraining {
   TensorPool labeled{toy::labeled(26)}, validation;
   std::vector<EpochReport> epochs;
 
@@ -75,14 +75,12 @@ std::vector<EpochReport> best_of_each(const std::vector<EpochReport>& epochs) {
   return best;
 }
 
-torch::Tensor prediction(const Mlp& learner) { return learner.predict(toy::labeled(5, 90))["y"]; }
-
 }  // namespace
 
 TEST_CASE("each sample is held out once, and the last training has all of them", "[training]") {
-  Training training;
+  KFoldTraining training;
   Spy spy;
-  KFold loop(options());
+  KFold loop(with_folds());
   training.run(loop, spy);
   REQUIRE(spy.packed.size() == 9);  // two for each part, and all
   const std::set<SampleId> all(training.labeled.ids().begin(), training.labeled.ids().end());
@@ -101,9 +99,9 @@ TEST_CASE("each sample is held out once, and the last training has all of them",
 }
 
 TEST_CASE("training on all samples takes the median of the parts' best epochs", "[training]") {
-  Training training;
+  KFoldTraining training;
   Mlp learner = toy::mlp();
-  KFold loop(options(3));
+  KFold loop(with_folds(3));
   const TrainingReport report = training.run(loop, learner);
   std::vector<EpochReport> best = best_of_each(training.epochs);
   REQUIRE(best.size() == 4);
@@ -118,7 +116,7 @@ TEST_CASE("training on all samples takes the median of the parts' best epochs", 
         Approx((9 * best[0].validation_loss + 9 * best[1].validation_loss + 8 * best[2].validation_loss) / 26));
 
   // What it ends with is what the default loop makes of all samples in as many epochs.
-  DefaultTrainingLoopOptions plain = options().training;
+  DefaultTrainingLoopOptions plain = with_folds().training;
   plain.epochs = epochs[1];
   plain.early_stopping.reset();
   Mlp same = toy::mlp();
@@ -126,15 +124,15 @@ TEST_CASE("training on all samples takes the median of the parts' best epochs", 
   TrainingContext context{
       .labeled = training.labeled, .validation = training.validation, .round = 1, .random = RandomKey(40).with("all")};
   default_loop.train(LearnerRef(same), context);
-  CHECK(prediction(same).equal(prediction(learner)));
+  CHECK(toy::prediction(same).equal(toy::prediction(learner)));
 }
 
 TEST_CASE("of an even number of parts the median is the mean of the middle two, rounded up", "[training]") {
   bool differ = false;
   for (std::uint64_t seed = 40; seed < 46; ++seed) {
-    Training training;
+    KFoldTraining training;
     Mlp learner = toy::mlp();
-    KFoldOptions restless = options(4, 40);
+    KFoldOptions restless = with_folds(4, 40);
     restless.training.optimizer = Adam({.lr = 0.2});
     KFold loop(restless);
     TrainingContext context = training.context();
@@ -155,16 +153,16 @@ TEST_CASE("of an even number of parts the median is the mean of the middle two, 
 }
 
 TEST_CASE("a training of parts that is stopped anywhere goes on to the same end", "[training]") {
-  Training whole;
+  KFoldTraining whole;
   Mlp expected = toy::mlp();
-  KFold once(options());
+  KFold once(with_folds());
   const TrainingReport report = whole.run(once, expected);
   const auto count = static_cast<int>(whole.epochs.size());
   REQUIRE(count > 20);
   for (const int stop : {1, 7, count / 2, count - 2}) {
-    Training cut;
+    KFoldTraining cut;
     Mlp learner = toy::mlp();
-    KFold loop(options());
+    KFold loop(with_folds());
     TrainingContext context = cut.context();
     int epochs = 0;
     State saved_loop, saved_learner;
@@ -176,13 +174,13 @@ TEST_CASE("a training of parts that is stopped anywhere goes on to the same end"
     context.stop_requested = [&] { return epochs >= stop; };
     REQUIRE(loop.train(LearnerRef(learner), context).ended_by == "stop_requested");
     for (const bool from_checkpoint : {true, false}) {
-      Training later;
+      KFoldTraining later;
       Mlp other = toy::mlp();
-      KFold second(options());
+      KFold second(with_folds());
       other.load(from_checkpoint ? saved_learner : learner.save());
       second.load(from_checkpoint ? saved_loop : loop.save());
       const TrainingReport ended = later.run(second, other);
-      CHECK(prediction(other).equal(prediction(expected)));
+      CHECK(toy::prediction(other).equal(toy::prediction(expected)));
       CHECK(ended.validation_loss == report.validation_loss);
       CHECK(ended.epochs == report.epochs);
     }
@@ -190,29 +188,29 @@ TEST_CASE("a training of parts that is stopped anywhere goes on to the same end"
 }
 
 TEST_CASE("with a validation pool, or one sample, there are no parts", "[training]") {
-  Training with;
+  KFoldTraining with;
   with.validation = TensorPool(toy::labeled(10, 100));
   Spy spy;
-  KFold loop(options());
+  KFold loop(with_folds());
   with.run(loop, spy);
   CHECK(spy.packed.size() == 2);
 
-  Training single;
+  KFoldTraining single;
   single.labeled = TensorPool(toy::labeled(1));
   Spy alone;
   CHECK(single.run(loop, alone).ended_by == "epochs");
   CHECK(alone.packed.size() == 1);
 
-  Training few;  // each sample a part
+  KFoldTraining few;  // each sample a part
   few.labeled = TensorPool(toy::labeled(3));
   Spy leave_one_out;
-  KFold five(options(5));
+  KFold five(with_folds(5));
   few.run(five, leave_one_out);
   CHECK(leave_one_out.packed.size() == 7);
 }
 
 TEST_CASE("cross-validation without early stopping, or from earlier weights, is refused", "[training]") {
-  KFoldOptions never = options(), shrunk = options();
+  KFoldOptions never = with_folds(), shrunk = with_folds();
   never.training.early_stopping.reset();
   shrunk.training.warm_start = WarmStart::shrink_and_perturb;
   CHECK_THROWS_WITH(KFold(never), Contains("/training/early_stopping"));
@@ -222,19 +220,19 @@ TEST_CASE("cross-validation without early stopping, or from earlier weights, is 
 }
 
 TEST_CASE("a state of parts that lies is refused", "[training]") {
-  Training training;
+  KFoldTraining training;
   Mlp learner = toy::mlp();
-  KFold loop(options());
+  KFold loop(with_folds());
   TrainingContext context = training.context();
   context.stop_requested = [] { return true; };
   loop.train(LearnerRef(learner), context);
   const State good = loop.save();
-  CHECK_NOTHROW(KFold(options()).load(good));
+  CHECK_NOTHROW(KFold(with_folds()).load(good));
   State late = good, absent = good;
   late.json["parts"]["best_epochs"] = {1, 1'000'000'000'000};
   absent.json["parts"].erase("loss_sum");
-  CHECK_THROWS_AS(KFold(options()).load(late), CheckpointError);
-  CHECK_THROWS_AS(KFold(options()).load(absent), CheckpointError);
+  CHECK_THROWS_AS(KFold(with_folds()).load(late), CheckpointError);
+  CHECK_THROWS_AS(KFold(with_folds()).load(absent), CheckpointError);
 }
 
 TEST_CASE("a campaign trains with folds from a configuration", "[training]") {

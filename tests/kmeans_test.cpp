@@ -43,7 +43,7 @@ Clustered cluster(const torch::Tensor& rows, std::int64_t count, std::int64_t it
 }
 
 /// The mean of the rows of each cluster.
-plain::Rows means_of(const Clustered& clustered, const plain::Rows& rows) {
+plain::Rows cluster_means(const Clustered& clustered, const plain::Rows& rows) {
   plain::Rows sums(clustered.centers.size(), std::vector<double>(rows.front().size()));
   std::vector<double> sizes(clustered.centers.size());
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -84,11 +84,11 @@ TEST_CASE("without a round the centers of k-means are rows, with one they are th
     const Clustered start = cluster(pool, 6, 0, seed), once = cluster(pool, 6, 1, seed);
     for (const std::vector<double>& center : start.centers) CHECK(all.count(center) == 1);
     check_nearest(start, rows);
-    CHECK(farthest(once.centers, means_of(start, rows)) < 1e-12);
+    CHECK(farthest(once.centers, cluster_means(start, rows)) < 1e-12);
     CHECK(farthest(once.centers, start.centers) > 0.1);
     check_nearest(once, rows);
     const Clustered twice = cluster(pool, 6, 2, seed);
-    CHECK(farthest(twice.centers, means_of(once, rows)) < 1e-12);
+    CHECK(farthest(twice.centers, cluster_means(once, rows)) < 1e-12);
   }
 }
 
@@ -98,7 +98,7 @@ TEST_CASE("k-means ends where every center is the mean of its rows, and every ro
   const plain::Rows rows = plain::rows_of(pool);
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     const Clustered end = cluster(pool, 6, 1000, seed);
-    CHECK(farthest(end.centers, means_of(end, rows)) < 1e-12);
+    CHECK(farthest(end.centers, cluster_means(end, rows)) < 1e-12);
     check_nearest(end, rows);
   }
 }

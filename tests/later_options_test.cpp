@@ -40,16 +40,16 @@ void forget_options(Json& value, const std::set<std::string>& kept) {
   value = left;
 }
 
-std::set<std::string> names_in(const Json& value) {
+std::set<std::string> option_names_in(const Json& value) {
   std::set<std::string> names;
   if (value.is_object()) {
     for (const auto& [name, inner] : value.items()) {
       names.insert(name);
-      names.merge(names_in(inner));
+      names.merge(option_names_in(inner));
     }
   }
   if (value.is_array()) {
-    for (const Json& inner : value) names.merge(names_in(inner));
+    for (const Json& inner : value) names.merge(option_names_in(inner));
   }
   return names;
 }
@@ -64,7 +64,7 @@ void check_all(const Registry<Any>& registry, const Registries& registries, cons
     Json saved = component.spec();
     INFO(registry.role() << " " << row.key);
     // The default optimizer of a loop is given its rate: what a component is given was always written.
-    std::set<std::string> given_names = names_in(configuration);
+    std::set<std::string> given_names = option_names_in(configuration);
     given_names.insert("lr");
     forget_options(saved, given_names);
     component.fill_spec(saved);
@@ -77,7 +77,7 @@ void check_all(const Registry<Any>& registry, const Registries& registries, cons
 }
 
 /// Everything that nests: structs in components, components in components, lists and tables of them.
-Json configuration(const std::filesystem::path& dir) {
+Json nested_configuration(const std::filesystem::path& dir) {
   const Json space = {{{"name", "a"}, {"low", 0.5}, {"high", 1}}, {{"name", "b"}, {"low", 0.5}, {"high", 2}}};
   const Json lcmd{{"type", "lcmd"}, {"max_samples", 2}, {"features", {{"outputs", 4}}}};
   const Json start{{"type", "cold_start"}, {"start", {{"type", "random"}}}, {"strategy", lcmd}, {"labels", 4}};
@@ -179,7 +179,7 @@ void check_that_an_older_campaign_goes_on(const Open& open) {
 /// The same campaign with its types written out: strategies and learners are built from the same options.
 auto static_driver(const std::filesystem::path& dir) {
   static const Registries registries;
-  const Json json = configuration(dir);
+  const Json json = nested_configuration(dir);
   DriverOptions options{.dir = dir, .max_rounds = 2, .seed = 5, .resume = Resume::if_present};
   const Space space{{"a", 0.5, 1}, {"b", 0.5, 2}};
   Pools pools{.labeled = sobol(space, 12), .unlabeled = sobol(space, 40, {.skip = 12})};
@@ -241,7 +241,7 @@ TEST_CASE("a campaign whose saved options lack nested ones goes on: from JSON", 
   const Registries registries;
   check_that_an_older_campaign_goes_on([&](const std::filesystem::path& dir) {
     return std::filesystem::exists(dir / "campaign.json") ? open_campaign(dir, registries)
-                                                          : load_campaign(configuration(dir), registries);
+                                                          : load_campaign(nested_configuration(dir), registries);
   });
 }
 

@@ -4,6 +4,7 @@
 #include "support/catch.hpp"
 #include "support/folder.hpp"
 #include "support/child.hpp"
+#include "support/error_id.hpp"
 #include "support/leases.hpp"
 
 #include "../src/detail/current_ledger.hpp"
@@ -29,12 +30,6 @@ using namespace assay;
 using namespace assay::detail;
 using namespace leases;
 namespace fs = std::filesystem;
-
-namespace {
-
-using Place = temporary::Folder;
-
-}  // namespace
 
 TEST_CASE("a lease that is held and young is refused to every other host, naming its holder", "[lease]") {
   const Place place;

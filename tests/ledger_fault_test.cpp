@@ -5,12 +5,11 @@
 #include "support/disk.hpp"
 #include "support/disk_campaign.hpp"
 #include "support/folder.hpp"
+#include "support/look.hpp"
 
 #include <assay/checkpoint.hpp>
 #include <assay/error.hpp>
-#include <assay/label/external_label.hpp>
 #include <assay/ledger.hpp>
-#include <assay/query/random.hpp>
 #include <assay/tools/check.hpp>
 #include <assay/tools/labels.hpp>
 
@@ -28,15 +27,7 @@ using child::require;
 
 namespace {
 
-auto asked(const fs::path& dir) {
-  at::set_num_threads(1);
-  return Driver({.dir = dir, .max_rounds = 0, .seed = 5, .resume = Resume::if_present, .storage = Storage::local},
-                {.labeled = sobol(toy::space(), 4), .unlabeled = sobol(toy::space(), 8, {.skip = 4})},
-                Mlp({.inputs = {"a", "b"}, .targets = {"y"}, .hidden = {4}}), Random({.max_samples = 2}),
-                ExternalLabel({.provides = {"y"}}), NoMetrology(), toy::loop(2));
-}
-
-std::vector<Told> outcomes(const std::vector<Sample>& samples) {
+std::vector<Told> second_diverges(const std::vector<Sample>& samples) {
   std::vector<Told> told;
   for (const Sample& sample : samples) {
     told.push_back({sample.id, sample.id == samples[1].id ? failed("diverged") : done(toy::solve(sample.values))});
@@ -77,8 +68,6 @@ int with_each_write_failing(Act act) {
   }
 }
 
-Ledger look(const fs::path& dir) { return Ledger::open_read_only(dir / "ledger.sqlite", dir / "labels" / "objects"); }
-
 }  // namespace
 
 TEST_CASE("an outcome that could not be written can be told again", "[faults]") {
@@ -87,10 +76,10 @@ TEST_CASE("an outcome that could not be written can be told again", "[faults]") 
   fs::create_directory(folder / "root");
   const int status = child::run([&] {
     disk::watch(folder / "root");
-    auto driver = asked(folder / "root/c");
+    auto driver = disk_campaign::asked(folder / "root/c", 4, Storage::local);
     start_asking(driver);
     const std::vector<Sample> samples = driver.ask(4);
-    const std::vector<Told> told = outcomes(samples);
+    const std::vector<Told> told = second_diverges(samples);
     // Each of its writes fails once, until telling meets none that does.
     int refused = 0;
     for (std::size_t n = 1;; ++n) {
@@ -125,13 +114,13 @@ TEST_CASE("samples that could not be written as asked for, or as kept, are the s
   const int status = child::run([&] {
     std::vector<SampleId> expected;
     {
-      auto driver = asked(folder / "undisturbed");
+      auto driver = disk_campaign::asked(folder / "undisturbed", 4, Storage::local);
       start_asking(driver);
       expected = ids_of(driver.ask(3));
       require(expected.size() == 3, "three samples");
     }
     disk::watch(folder / "root");
-    auto driver = asked(folder / "root/c");
+    auto driver = disk_campaign::asked(folder / "root/c", 4, Storage::local);
     start_asking(driver);
     std::vector<SampleId> ids;
     const int not_asked = with_each_write_failing([&] { ids = ids_of(driver.ask(3, how)); });
@@ -160,7 +149,7 @@ TEST_CASE("failed samples that could not be queued again or given up are when th
   const int status = child::run([&] {
     std::vector<SampleId> ids;
     {
-      auto driver = asked(dir);
+      auto driver = disk_campaign::asked(dir, 4, Storage::local);
       start_asking(driver);
       for (const Sample& sample : driver.ask(2)) {
         ids.push_back(sample.id);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/catch.hpp"
+#include "support/ledger_entries.hpp"
 #include "support/toy.hpp"
 
 #include <assay/detail/campaign_lock.hpp>
@@ -11,24 +12,6 @@
 #include <thread>
 
 using namespace assay;
-
-namespace {
-
-std::vector<NewEntry> entries(std::int64_t count) {
-  std::vector<NewEntry> all;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const Values inputs{{"x", static_cast<double>(i)}};
-    all.push_back({.id = 100 + i,
-                   .rank = i,
-                   .score = 0.5,
-                   .strategy = "s",
-                   .inputs = inputs,
-                   .fingerprint = fingerprint(inputs)});
-  }
-  return all;
-}
-
-}  // namespace
 
 TEST_CASE("a ledger gives back what was committed, after it is opened again", "[ledger]") {
   const toy::Folder folder;

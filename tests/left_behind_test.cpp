@@ -83,7 +83,7 @@ TEST_CASE("R9: simulations of a campaign with a relative path are found from ano
     std::ofstream(folder / "go") << "go";
     wait_for_outcomes(folder / "place/killed/simulations", 3);
   }
-  Campaign resumed = campaign(folder / "place/killed", options);
+  ProcessCampaign resumed = campaign(folder / "place/killed", options);
   if (!ended_before) std::ofstream(folder / "go") << "go";
   CHECK(resumed.run() == RunStatus::finished);
   CHECK(lines_of(folder / "started").size() == 6);
@@ -105,7 +105,7 @@ TEST_CASE("R9: simulations of a campaign that was moved are found, running and f
     copy_tree(folder / "killed", folder / "moved");
     fs::remove_all(folder / "killed");
   }
-  Campaign resumed = campaign(folder / "moved", options, {}, scratch);
+  ProcessCampaign resumed = campaign(folder / "moved", options, {}, scratch);
   std::ofstream(folder / "go") << "go";
   CHECK(resumed.run() == RunStatus::finished);
   CHECK(lines_of(folder / "started").size() == 6);
@@ -121,7 +121,7 @@ TEST_CASE("R9: simulations whose directories were left by a move onto another fi
   const std::vector<pid_t> first = processes_in(folder / "started");
   copy_tree(folder / "killed", folder / "moved");
   fs::remove_all(folder / "killed");
-  Campaign resumed = campaign(folder / "moved", options);
+  ProcessCampaign resumed = campaign(folder / "moved", options);
   const auto go = [&] { std::ofstream(folder / "go") << "go"; };
   std::jthread others([&] {  // first attempts that are new wait too
     for (int i = 0; i < 12000 && lines_of(folder / "started").size() < 6; ++i) ::usleep(10'000);
@@ -141,7 +141,7 @@ TEST_CASE("R10: a copy of a running campaign touches nothing of its original's",
   run_and_kill(folder, options);
   const std::vector<pid_t> first = processes_in(folder / "started");
   copy_tree(folder / "killed", folder / "copy");
-  Campaign copied = campaign(folder / "copy", options);
+  ProcessCampaign copied = campaign(folder / "copy", options);
   CHECK(copied.run() == RunStatus::finished);
   REQUIRE(first.size() == 3);
   for (const pid_t process : first) CHECK(alive(process));
@@ -152,7 +152,7 @@ TEST_CASE("R10: a copy of a running campaign touches nothing of its original's",
   std::ofstream(folder / "go") << "go";
   wait_for_outcomes(folder / "killed/simulations", 3);
   options.left_running = LeftRunning::wait;
-  Campaign original = campaign(folder / "killed", options);
+  ProcessCampaign original = campaign(folder / "killed", options);
   CHECK(original.run() == RunStatus::finished);
   CHECK(original.counts().simulations == 6);
   CHECK(campaign_hash(folder / "killed") == campaign_hash(folder / "copy"));
@@ -166,10 +166,10 @@ TEST_CASE("R10: a copy leaves the scratch folders of its original alone", "[simu
   std::ofstream(folder / "go") << "go";
   wait_for_outcomes(place, 3);
   copy_tree(folder / "killed", folder / "copy");
-  Campaign copied = campaign(folder / "copy", options, {}, folder / "scratch");
+  ProcessCampaign copied = campaign(folder / "copy", options, {}, folder / "scratch");
   CHECK(copied.run() == RunStatus::finished);
   CHECK(copied.counts().simulations == 9);
-  Campaign original = campaign(folder / "killed", options, {}, folder / "scratch");
+  ProcessCampaign original = campaign(folder / "killed", options, {}, folder / "scratch");
   CHECK(original.run() == RunStatus::finished);
   CHECK(original.counts().simulations == 6);
 }

@@ -33,8 +33,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-using Place = temporary::Folder;
-
 /// Names, bytes and times of all that is in a folder.
 std::map<std::string, std::tuple<std::string, std::int64_t, std::int64_t>> state_of(const fs::path& folder) {
   std::map<std::string, std::tuple<std::string, std::int64_t, std::int64_t>> files;
@@ -54,7 +52,7 @@ std::int64_t rows_in(const fs::path& file) {
   return row.integer(0);
 }
 
-void make(Database& database, const char* journal) {
+void make_sample_table(Database& database, const char* journal) {
   database.run(journal);
   database.run("PRAGMA synchronous = FULL; PRAGMA cache_size = 5");  // so small that a transaction spills into the file
   database.run("CREATE TABLE sample (id INTEGER PRIMARY KEY, payload TEXT)");
@@ -70,7 +68,7 @@ void add(Database& database, int count) {
 /// What a process that was killed leaves of a database: its files as they are in the middle of a transaction.
 void leave(const fs::path& folder, const fs::path& left, const char* journal) {
   Database database(folder / "l.sqlite", /*writable=*/true);
-  make(database, journal);
+  make_sample_table(database, journal);
   {
     Transaction transaction(database);
     add(database, 3);
@@ -88,7 +86,7 @@ void leave(const fs::path& folder, const fs::path& left, const char* journal) {
 }  // namespace
 
 TEST_CASE("R1: who looks at a ledger rolls back no journal, and sees what was committed", "[ledger][looking][r1]") {
-  const Place place;
+  const temporary::Folder place;
   const std::string journal = GENERATE("PRAGMA journal_mode = DELETE", "PRAGMA journal_mode = PERSIST",
                                        "PRAGMA journal_mode = TRUNCATE", "PRAGMA journal_mode = WAL");
   INFO(journal);
@@ -105,12 +103,12 @@ TEST_CASE("R1: who looks at a ledger rolls back no journal, and sees what was co
 }
 
 TEST_CASE("a ledger that was closed is looked at without a file beside it being made", "[ledger][looking]") {
-  const Place place;
+  const temporary::Folder place;
   const std::string journal = GENERATE("PRAGMA journal_mode = PERSIST", "PRAGMA journal_mode = WAL");
   INFO(journal);
   {
     Database database(place / "l.sqlite", /*writable=*/true);
-    make(database, journal.c_str());
+    make_sample_table(database, journal.c_str());
     add(database, 4);
   }
   const auto before = state_of(place.path());
@@ -125,7 +123,7 @@ TEST_CASE("a ledger that was closed is looked at without a file beside it being 
 }
 
 TEST_CASE("F11: a ledger on a read-only disk is looked at, with its log and without", "[ledger][looking][f11]") {
-  const Place place;
+  const temporary::Folder place;
   const bool with_log = GENERATE(false, true);
   INFO(with_log);
   leave(place.path(), place / "left", "PRAGMA journal_mode = WAL");
@@ -152,9 +150,9 @@ TEST_CASE("F11: a ledger on a read-only disk is looked at, with its log and with
 }
 
 TEST_CASE("a reader beside a writer of the same process takes nothing of the writer's locks", "[ledger][looking]") {
-  const Place place;
+  const temporary::Folder place;
   Database writer(place / "l.sqlite", /*writable=*/true);
-  make(writer, "PRAGMA journal_mode = WAL");
+  make_sample_table(writer, "PRAGMA journal_mode = WAL");
   add(writer, 1);
   CHECK(rows_in(place / "l.sqlite") == 1);
   // Had a reader closed a descriptor of the file, the locks of this process on it would be gone: then another process
@@ -171,7 +169,7 @@ TEST_CASE("a reader beside a writer of the same process takes nothing of the wri
 }
 
 TEST_CASE("a database that changes all the time is copied as it was at one moment", "[ledger][looking][threads]") {
-  const Place place;
+  const temporary::Folder place;
   const std::string journal = GENERATE("PRAGMA journal_mode = PERSIST", "PRAGMA journal_mode = WAL");
   INFO(journal);
   // The writer is another process: nothing is known of its locks and plans.
@@ -179,7 +177,7 @@ TEST_CASE("a database that changes all the time is copied as it was at one momen
   if (writer == 0) {
     try {
       Database database(place / "l.sqlite", /*writable=*/true);
-      make(database, journal.c_str());
+      make_sample_table(database, journal.c_str());
       database.run("CREATE TABLE twin (id INTEGER PRIMARY KEY, payload TEXT)");
       while (true) {
         Transaction transaction(database);
@@ -223,12 +221,12 @@ TEST_CASE("a database that changes all the time is copied as it was at one momen
 
 TEST_CASE("R16: a pipe in place of a journal is refused at once, by readers and writers",
           "[ledger][looking][hostile][r16]") {
-  const Place place;
+  const temporary::Folder place;
   const std::string suffix = GENERATE("-journal", "-wal", "-shm");
   INFO(suffix);
   {
     Database database(place / "l.sqlite", /*writable=*/true);
-    make(database, suffix == "-journal" ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode = WAL");
+    make_sample_table(database, suffix == "-journal" ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode = WAL");
   }
   REQUIRE(::mkfifo((place / ("l.sqlite" + suffix)).c_str(), 0600) == 0);
   CHECK_THROWS_AS(Database(place / "l.sqlite", /*writable=*/true), CheckpointError);

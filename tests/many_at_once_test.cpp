@@ -2,13 +2,8 @@
 // What many samples cost at once. For the executable assay_disk_tests: its simulated disk counts the syncs.
 #include "support/child.hpp"
 #include "support/disk.hpp"
+#include "support/disk_campaign.hpp"
 #include "support/folder.hpp"
-#include "support/toy.hpp"
-
-#include <assay/label/external_label.hpp>
-#include <assay/query/random.hpp>
-
-#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -42,15 +37,6 @@ struct Syncs {
   std::int64_t telling = 0;
 };
 
-/// A campaign of so many samples that wait to be labeled first, opened anew by every call.
-auto asked(const fs::path& dir, std::int64_t samples, Storage storage) {
-  at::set_num_threads(1);
-  return Driver({.dir = dir, .max_rounds = 0, .seed = 5, .resume = Resume::if_present, .storage = storage},
-                {.labeled = sobol(toy::space(), samples), .unlabeled = sobol(toy::space(), 8, {.skip = samples})},
-                Mlp({.inputs = {"a", "b"}, .targets = {"y"}, .hidden = {4}}), Random({.max_samples = 2}),
-                ExternalLabel({.provides = {"y"}}), NoMetrology(), toy::loop(2));
-}
-
 std::vector<Told> outcomes(const std::vector<Sample>& samples, bool failures) {
   std::vector<Told> told;
   for (const Sample& sample : samples) {
@@ -71,7 +57,7 @@ std::int64_t syncs_so_far() {
 
 void ask_and_keep(const fs::path& dir, std::int64_t samples, Storage storage, const Manner& manner, Syncs& syncs,
                   std::vector<Sample>& out) {
-  auto driver = asked(dir, samples, storage);
+  auto driver = disk_campaign::asked(dir, samples, storage);
   require(driver.advance() == RunStatus::waiting, "samples to ask for");
   const std::int64_t before = syncs_so_far();
   out = driver.ask(samples, manner.until_kept ? Asked::until_kept : Asked::until_told);
@@ -84,7 +70,7 @@ void ask_and_keep(const fs::path& dir, std::int64_t samples, Storage storage, co
 
 void tell(const fs::path& dir, std::int64_t samples, Storage storage, const Manner& manner, Syncs& syncs,
           const std::vector<Told>& told) {
-  auto driver = asked(dir, samples, storage);
+  auto driver = disk_campaign::asked(dir, samples, storage);
   require(driver.advance() == RunStatus::waiting, "samples to tell of");
   const std::int64_t labels = std::count_if(told.begin(), told.end(),
                                             [](const Told& one) { return one.outcome.labels.has_value(); });
@@ -110,7 +96,7 @@ Syncs syncs_of(const temporary::MemoryFolder& folder, std::int64_t samples, Stor
   REQUIRE(child::run([&] {
             disk::watch(root);
             {
-              auto driver = asked(root / "c", samples, storage);
+              auto driver = disk_campaign::asked(root / "c", samples, storage);
               require(driver.advance() == RunStatus::waiting, "samples to label");
               driver.request_stop();  // which waits for the first checkpoint
               require(driver.advance() == RunStatus::stopped, "a stop");

@@ -2,6 +2,7 @@
 // Ledger, label files, pick files and checkpoints of different moments in one directory, each missing, each with a
 // flipped bit: the campaign comes to what it would have come to, or is refused with advice that works.
 #include "support/catch.hpp"
+#include "support/campaign_parts.hpp"
 #include "support/moments.hpp"
 
 #include <assay/campaign_hash.hpp>
@@ -18,56 +19,34 @@
 
 namespace fs = std::filesystem;
 using namespace assay;
+using moments::bring;
+using moments::BrokenOff;
 using moments::Cell;
+using moments::files_of_part;
 using moments::labels_in_files;
-using moments::Moments;
+using moments::Part;
+using moments::remove_part;
 
 namespace {
 
 constexpr int labels_in_all = 12;
 
-int run(const fs::path& dir) { return moments::run(dir, toy::pools()); }
+int run_to_end(const fs::path& dir) { return moments::run(dir, toy::pools()); }
 
 /// In the middle of each of three rounds, and at the end.
-const Moments& campaign() {
-  static const Moments made(toy::pools);
+const BrokenOff& three_rounds() {
+  static const BrokenOff made(toy::pools);
   return made;
 }
 
-enum class Part { ledger, labels, picks, checkpoints };
 constexpr Part parts[] = {Part::ledger, Part::labels, Part::picks, Part::checkpoints};
-
-bool belongs(const fs::path& file, Part part) {
-  const std::string name = file.filename().string();
-  switch (part) {
-    case Part::ledger: return name.starts_with("ledger.sqlite");
-    case Part::labels: return name.starts_with("round_");
-    case Part::picks: return name.starts_with("picks_");
-    case Part::checkpoints: return file.string().find("/checkpoints/") != std::string::npos;
-  }
-  return false;
-}
-
-std::vector<fs::path> files_of(const fs::path& dir, Part part) {
-  std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(dir)) {
-    if (entry.is_regular_file() && belongs(entry.path(), part)) files.push_back(fs::relative(entry.path(), dir));
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
-void remove_part(const fs::path& dir, Part part) {
-  for (const fs::path& file : files_of(dir, part)) fs::remove(dir / file);
-  if (part == Part::checkpoints) fs::remove_all(dir / "checkpoints");
-}
 
 /// Goes on with a campaign; if that is refused, does what the refusal advises and goes on then.
 void require_same_end(const fs::path& dir) {
   const int paid = labels_in_files(dir);
   int calls = 0;
   try {
-    calls = run(dir);
+    calls = run_to_end(dir);
   } catch (const CheckpointError& refusal) {
     CAPTURE(refusal.what());
     REQUIRE_THAT(refusal.what(), Contains("--repair"));
@@ -77,10 +56,10 @@ void require_same_end(const fs::path& dir) {
     REQUIRE(std::all_of(report.problems.begin(), report.problems.end(), [](const std::string& text) {
       return text.find("assay.checkpoint.damaged") != std::string::npos;
     }));
-    calls = run(dir);
+    calls = run_to_end(dir);
   }
-  if (const auto difference = first_difference(campaign().at.back(), dir)) UNSCOPED_INFO(*difference);
-  CHECK(campaign_hash(dir) == campaign().hash);
+  if (const auto difference = first_difference(three_rounds().at.back(), dir)) UNSCOPED_INFO(*difference);
+  CHECK(campaign_hash(dir) == three_rounds().hash);
   CHECK(calls + paid <= labels_in_all);  // nothing that stands in labels/ is computed again
 }
 
@@ -88,17 +67,13 @@ void require_same_end(const fs::path& dir) {
 
 TEST_CASE("parts of a campaign from different moments come to the same, or are refused with advice that works",
           "[matrix][r14]") {
-  for (std::size_t i = 0; i < campaign().at.size(); ++i) {
-    for (std::size_t j = 0; j < campaign().at.size(); ++j) {
+  for (std::size_t i = 0; i < three_rounds().at.size(); ++i) {
+    for (std::size_t j = 0; j < three_rounds().at.size(); ++j) {
       if (i == j) continue;
       for (const Part part : parts) {
         CAPTURE(i, j, static_cast<int>(part));
-        const Cell cell(campaign().at[i]);
-        remove_part(cell.dir, part);
-        for (const fs::path& file : files_of(campaign().at[j], part)) {
-          fs::create_directories((cell.dir / file).parent_path());
-          fs::copy_file(campaign().at[j] / file, cell.dir / file);
-        }
+        const Cell cell(three_rounds().at[i]);
+        bring(cell.dir, part, three_rounds().at[j]);
         require_same_end(cell.dir);
       }
     }
@@ -107,7 +82,7 @@ TEST_CASE("parts of a campaign from different moments come to the same, or are r
 
 TEST_CASE("a campaign that a part is missing of comes to the same, or is refused with advice that works",
           "[matrix][r14]") {
-  for (const fs::path& moment : campaign().at) {
+  for (const fs::path& moment : three_rounds().at) {
     for (const Part part : parts) {
       CAPTURE(moment.filename().string(), static_cast<int>(part));
       const Cell cell(moment);
@@ -115,7 +90,7 @@ TEST_CASE("a campaign that a part is missing of comes to the same, or is refused
       require_same_end(cell.dir);
     }
     for (const Part part : {Part::labels, Part::picks}) {
-      for (const fs::path& file : files_of(moment, part)) {
+      for (const fs::path& file : files_of_part(moment, part)) {
         CAPTURE(file.string());
         const Cell cell(moment);
         fs::remove(cell.dir / file);
@@ -126,7 +101,7 @@ TEST_CASE("a campaign that a part is missing of comes to the same, or is refused
 }
 
 TEST_CASE("label files of two rounds that were exchanged are put right", "[matrix][r14]") {
-  const Cell cell(campaign().at.back());
+  const Cell cell(three_rounds().at.back());
   for (const std::string kind : {"round_", "picks_"}) {
     const fs::path first = cell.dir / "labels" / (kind + "000001.safetensors"),
                    second = cell.dir / "labels" / (kind + "000002.safetensors");
@@ -143,10 +118,10 @@ TEST_CASE("a flipped bit in any part changes nothing that the campaign comes to"
   std::mt19937_64 random(3);
   const char* wanted = std::getenv("ASSAY_FLIPS");
   for (int i = 0; i < (wanted ? std::atoi(wanted) : 24); ++i) {
-    const std::size_t moment = random() % campaign().at.size();
+    const std::size_t moment = random() % three_rounds().at.size();
     const Part part = parts[random() % std::size(parts)];
-    const Cell cell(campaign().at[moment]);
-    const std::vector<fs::path> files = files_of(cell.dir, part);
+    const Cell cell(three_rounds().at[moment]);
+    const std::vector<fs::path> files = files_of_part(cell.dir, part);
     if (files.empty()) continue;
     const fs::path file = cell.dir / files[random() % files.size()];
     std::string bytes = assay::detail::read_file(file);
@@ -163,7 +138,7 @@ TEST_CASE("flipped bits of the database's header, which says how it is to be rea
   // Page size, versions of the format, format of the schema, encoding of text, number of the application.
   const std::size_t byte = GENERATE(16, 18, 19, 21, 44, 47, 56, 59, 68, 71);
   const int bit = GENERATE(0, 7);
-  const Cell cell(campaign().at[1]);
+  const Cell cell(three_rounds().at[1]);
   const fs::path file = cell.dir / "ledger.sqlite";
   std::string bytes = assay::detail::read_file(file);
   bytes.at(byte) = static_cast<char>(bytes.at(byte) ^ (1 << bit));

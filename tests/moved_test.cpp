@@ -41,13 +41,13 @@ void forge(const fs::path& place) {
 }
 
 /// A campaign that has chosen and has not begun to simulate.
-struct Chosen {
+struct ChosenOnly {
   toy::Folder folder;
   ProcessLabelOptions options = shell("cp in.json out.json");
   SampleId next = -1;  ///< the sample that comes first
   std::string name;    ///< of the directory of its first attempt
 
-  Chosen() {
+  ChosenOnly() {
     options.outputs = {{"y", "out.json#/y"}};
     options.keep = KeepDirectories::none;
     ProcessLabelOptions missing = options;
@@ -72,7 +72,7 @@ struct Chosen {
 
 TEST_CASE("R15: a directory that the ledger names is never taken as a path, not in the format before either",
           "[simulation][r15]") {
-  const Chosen chosen;
+  const ChosenOnly chosen;
   const toy::Folder& folder = chosen.folder;
   fs::path victim = folder.path() / "victim" / chosen.name, scratch;
   std::string recorded = victim.string();
@@ -101,7 +101,7 @@ TEST_CASE("R15: a directory that the ledger names is never taken as a path, not 
 
 TEST_CASE("R15: the same files are taken where the campaign has its own, which shows what is at stake",
           "[simulation][r15]") {
-  const Chosen chosen;
+  const ChosenOnly chosen;
   const toy::Folder& folder = chosen.folder;
   const fs::path own = folder.path() / "killed/simulations" / chosen.name;
   forge(own);

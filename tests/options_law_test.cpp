@@ -15,21 +15,21 @@ using namespace option_law;
 
 namespace {
 
-Values data(std::int64_t count, std::int64_t skip = 0) {
+Values data_with_classes(std::int64_t count, std::int64_t skip = 0) {
   Values batch = toy::labeled(count, skip);
   batch.set("z", batch["a"] * batch["b"] - 2 * batch["a"]);
   return batch.set("c", (batch["a"] > 0).to(torch::kInt64) + (batch["b"] > 1).to(torch::kInt64));
 }
 
-void train(AnyLearner& learner, std::int64_t epochs, AnyTrainingLoop loop = DefaultTrainingLoop()) {
-  const TensorPool pool(data(24)), none;
+void train_on_classes(AnyLearner& learner, std::int64_t epochs, AnyTrainingLoop loop = DefaultTrainingLoop()) {
+  const TensorPool pool(data_with_classes(24)), none;
   TrainingContext context{.labeled = pool, .validation = none, .round = 1, .random = RandomKey(1)};
   if (epochs > 0) loop = DefaultTrainingLoop({.epochs = epochs, .batch_size = 8});
   loop.train(LearnerRef(learner), context);
 }
 
-AnyLearner trained(AnyLearner learner) {
-  train(learner, 12);
+AnyLearner briefly_trained(AnyLearner learner) {
+  train_on_classes(learner, 12);
   return learner;
 }
 
@@ -42,12 +42,13 @@ TEST_CASE("every option of every query strategy changes what is picked", "[laws]
   registries.predicates.add("all", [](const Values& x) { return x["a"].flatten() < 9; });
   registries.predicates.add("left", [](const Values& x) { return x["a"].flatten() < 0; });
   std::vector<AnyLearner> learners;
-  learners.push_back(trained(Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"y", "z"}, .hidden = {8}})));
   learners.push_back(
-      trained(Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"c"}, .hidden = {8}, .classes = 3})));
-  const Values labeled = data(16), candidates = data(40, 100).pick({"a", "b"});
+      briefly_trained(Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"y", "z"}, .hidden = {8}})));
+  learners.push_back(
+      briefly_trained(Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"c"}, .hidden = {8}, .classes = 3})));
+  const Values labeled = data_with_classes(16), candidates = data_with_classes(40, 100).pick({"a", "b"});
   SimulationHistory history;
-  history.inputs = data(30, 300).pick({"a", "b"});
+  history.inputs = data_with_classes(30, 300).pick({"a", "b"});
   history.succeeded = history.inputs["a"] < 0.3;
   history.seconds = (2 * history.inputs["b"]).exp();
   for (SampleId id = 0; id < 30; ++id) history.ids.push_back(id);
@@ -125,8 +126,9 @@ TEST_CASE("every option of every stop criterion changes when a campaign ends", "
 
 TEST_CASE("every option of every metric changes what is measured", "[laws]") {
   const Registries registries;
-  AnyLearner regressor = trained(Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"y"}, .hidden = {12}}));
-  AnyLearner classifier = trained(
+  AnyLearner regressor = briefly_trained(
+      Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"y"}, .hidden = {12}}));
+  AnyLearner classifier = briefly_trained(
       Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"c"}, .hidden = {12}, .classes = 3}));
   Json one = Json::array(), two = Json::array();
   one.push_back({{"type", "rmse"}});
@@ -140,7 +142,7 @@ TEST_CASE("every option of every metric changes what is measured", "[laws]") {
     Doings doings;
     for (AnyLearner* learner : {&regressor, &classifier}) {
       if (!metric.requirements().without(learner->capabilities()).empty()) continue;
-      const TensorPool pool(data(50, 200));
+      const TensorPool pool(data_with_classes(50, 200));
       const MetrologyInputs inputs{.evaluation = PoolView(pool, pool.ids()),
                                    .labeled = PoolView(pool, pool.ids()),
                                    .learner = LearnerView(LearnerRef(*learner))};
@@ -260,8 +262,8 @@ TEST_CASE("every option of every learner changes what it says", "[laws]") {
     Doings doings;
     const CapabilitySet can = learner.capabilities();
     if (learner.inputs().empty()) throw ConfigError({"", "", "", "", ""});
-    train(learner, 3);
-    const Values asked = data(9, 400);
+    train_on_classes(learner, 3);
+    const Values asked = data_with_classes(9, 400);
     for (const auto& [name, tensor] : LearnerRef(learner)->predict(asked)) note(doings, tensor);
     if (can.has(Capability::variance)) {
       for (const auto& [name, tensor] : LearnerRef(learner)->variance(asked)) note(doings, tensor);
@@ -316,7 +318,7 @@ TEST_CASE("every option of every training loop changes what is learnt", "[laws]"
     const bool full_batch = loop.spec().at("type") == "full_batch";
     AnyLearner learner = Ensemble({.members = 3, .inputs = {"a", "b"}, .targets = {"y"}, .hidden = {6}});
     if (full_batch) learner = GaussianProcess({.inputs = {"a", "b"}, .targets = {"y"}});
-    const TensorPool labeled(data(24)), none;
+    const TensorPool labeled(data_with_classes(24)), none;
     for (const bool fine_tuning : {false, true}) {
       TrainingContext context{.labeled = labeled,
                               .validation = none,
@@ -326,7 +328,7 @@ TEST_CASE("every option of every training loop changes what is learnt", "[laws]"
       const TrainingReport report = loop.train(LearnerRef(learner), context);
       doings.push_back(static_cast<double>(report.epochs));
       doings.push_back(report.validation_loss);
-      note(doings, LearnerRef(learner)->predict(data(9, 400))["y"]);
+      note(doings, LearnerRef(learner)->predict(data_with_classes(9, 400))["y"]);
     }
     return doings;
   });

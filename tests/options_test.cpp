@@ -37,7 +37,7 @@ struct Everything {
                                        OptionInfo{.name = "text", .required = true}};
 };
 
-std::vector<ErrorParts> problems_of(const Json& json) {
+std::vector<ErrorParts> reading_problems(const Json& json) {
   std::vector<ErrorParts> problems;
   const Registries registries;
   options_from_json<Everything>(ConfigReader(json, "", problems, &registries));
@@ -89,7 +89,7 @@ TEST_CASE("options go to JSON and back unchanged", "[options]") {
 }
 
 TEST_CASE("all problems of a configuration are reported at once with their paths", "[options]") {
-  const auto problems = problems_of(Json::parse(R"({"flag": 1, "count": 10, "colour": "blue", "inner": {"z": 1},
+  const auto problems = reading_problems(Json::parse(R"({"flag": 1, "count": 10, "colour": "blue", "inner": {"z": 1},
                                                     "list": [1, "x"], "stops": [{"type": "platau"}], "cuont": 1})"));
   std::vector<std::string> where;
   for (const ErrorParts& problem : problems) where.push_back(problem.where);

@@ -21,7 +21,7 @@ DefaultTrainingLoopOptions watching(Watch watch, std::int64_t epochs = 6) {
           .holdout = 4};
 }
 
-struct Training {
+struct BaggedTraining {
   Ensemble learner = toy::ensemble();
   TensorPool labeled{toy::labeled(40)}, validation;
 
@@ -50,7 +50,7 @@ double loss_of(Ensemble& learner, Batch batch, const std::vector<std::int64_t>& 
 }  // namespace
 
 TEST_CASE("a sample's out-of-bag loss is that of the members that leave it out", "[training]") {
-  Training training;
+  BaggedTraining training;
   DefaultTrainingLoop loop(watching(Watch::out_of_bag));
   training.run(loop);
   const Batch two = training.packed().slice(0, 2);
@@ -70,7 +70,7 @@ TEST_CASE("a sample's out-of-bag loss is that of the members that leave it out",
 }
 
 TEST_CASE("an ensemble that is stopped on its out-of-bag samples trains on every label", "[training]") {
-  Training all, some;
+  BaggedTraining all, some;
   DefaultTrainingLoop watches(watching(Watch::out_of_bag)), holds(watching(Watch::holdout));
   const TrainingReport report = all.run(watches);
   CHECK(report.batches == report.epochs * 5);
@@ -84,7 +84,7 @@ TEST_CASE("an ensemble that is stopped on its out-of-bag samples trains on every
 
 TEST_CASE("members are not judged on what they have learnt", "[training]") {
   // Labels that are noise: there is nothing to learn, and all that is learnt is learnt by heart.
-  Training training;
+  BaggedTraining training;
   Values noise = toy::labeled(40);
   for (std::int64_t i = 0; i < 40; ++i) noise["y"][i] = RandomKey(3).with(i).uniform();
   training.labeled = TensorPool(noise);
@@ -103,14 +103,14 @@ TEST_CASE("members are not judged on what they have learnt", "[training]") {
 }
 
 TEST_CASE("a training that watches out-of-bag samples goes on where it was stopped", "[training]") {
-  Training whole, cut;
+  BaggedTraining whole, cut;
   DefaultTrainingLoop once(watching(Watch::out_of_bag)), first(watching(Watch::out_of_bag));
   const TrainingReport expected = whole.run(once);
   TrainingContext context = cut.context();
   int epochs = 0;
   context.stop_requested = [&] { return ++epochs == 3; };
   REQUIRE(first.train(LearnerRef(cut.learner), context).ended_by == "stop_requested");
-  Training later;
+  BaggedTraining later;
   later.learner.load(cut.learner.save());
   DefaultTrainingLoop second(watching(Watch::out_of_bag));
   second.load(first.save());
@@ -120,7 +120,7 @@ TEST_CASE("a training that watches out-of-bag samples goes on where it was stopp
 }
 
 TEST_CASE("a validation pool goes before out-of-bag samples", "[training]") {
-  Training given, without;
+  BaggedTraining given, without;
   given.validation = TensorPool(toy::labeled(20, 100));
   DefaultTrainingLoop watches(watching(Watch::out_of_bag)), holds(watching(Watch::holdout));
   without.validation = given.validation;

@@ -20,15 +20,15 @@ namespace {
 
 constexpr std::int64_t limit = 1 << 20;
 
-double read(const fs::path& folder, const std::string& place) {
+double read_output(const fs::path& folder, const std::string& place) {
   return assay::detail::read_output_files(folder, {{"y", place}}, limit).scalar("y");
 }
 
-std::string filled(const std::string& text, const Values& inputs, const assay::detail::CategoryNames& names = {}) {
+std::string filled_in(const std::string& text, const Values& inputs, const assay::detail::CategoryNames& names = {}) {
   return assay::detail::InputTemplate(text, "deck.in").filled(inputs, names);
 }
 
-const Values& inputs() {
+const Values& template_inputs() {
   static const Values values{
       {"x", 1.0 / 3}, {"n", 100000.0}, {"g", 1.0}, {"small", -1.5e-7}, {"u", std::vector<double>{1, 2, 3}}};
   return values;
@@ -47,18 +47,18 @@ TEST_CASE("L5: fields are read from tables, keys and lines of text, where they s
                             "stress_max = 9\nloss = nan 5\nmesh8 has 12 cells\nbroken = 1,5x\n");
   const Values all = assay::detail::read_output_files(folder.path(), {{"s", "out.csv#stress"}}, limit);
   CHECK(all.numbers("s") == std::vector<double>{1.5, 2.5, 4});
-  CHECK(read(folder.path(), "out.csv#stress@-1") == 4);
-  CHECK(read(folder.path(), "out.csv#stress@0") == 1.5);
-  CHECK(read(folder.path(), "log.txt#key=max stress") == 7.25);
-  CHECK(read(folder.path(), "log.txt#after=Ux, Initial residual =") == 0.25);
-  CHECK(read(folder.path(), "log.txt#after=Ux, Initial residual =@2") == 2e-4);
-  CHECK(read(folder.path(), "log.txt#after=Ux, Initial residual =@3") == 3);
-  CHECK(read(folder.path(), "log.txt#after=mesh8 has") == 12);
-  CHECK(std::isnan(read(folder.path(), "log.txt#key=loss")));
-  CHECK(std::isnan(read(folder.path(), "log.txt#after=loss =")));  // not 5: the campaign refuses it
+  CHECK(read_output(folder.path(), "out.csv#stress@-1") == 4);
+  CHECK(read_output(folder.path(), "out.csv#stress@0") == 1.5);
+  CHECK(read_output(folder.path(), "log.txt#key=max stress") == 7.25);
+  CHECK(read_output(folder.path(), "log.txt#after=Ux, Initial residual =") == 0.25);
+  CHECK(read_output(folder.path(), "log.txt#after=Ux, Initial residual =@2") == 2e-4);
+  CHECK(read_output(folder.path(), "log.txt#after=Ux, Initial residual =@3") == 3);
+  CHECK(read_output(folder.path(), "log.txt#after=mesh8 has") == 12);
+  CHECK(std::isnan(read_output(folder.path(), "log.txt#key=loss")));
+  CHECK(std::isnan(read_output(folder.path(), "log.txt#after=loss =")));  // not 5: the campaign refuses it
   const auto refused = [&](const std::string& place, const std::string& word) {
     INFO(place);
-    CHECK_THROWS_WITH(read(folder.path(), place), Contains(word));
+    CHECK_THROWS_WITH(read_output(folder.path(), place), Contains(word));
   };
   refused("out.csv#stress@7", "3 rows");
   refused("out.csv#strain", "columns time, stress");
@@ -87,33 +87,34 @@ TEST_CASE("L5: a place that is none is told before anything runs", "[label][l5]"
 }
 
 TEST_CASE("F9: templates write whole numbers as digits, and others in a format of C", "[label][f9]") {
-  CHECK(filled("{{n}} {{x}}", inputs()) == "100000 0.3333333333333333");
-  CHECK(filled("[{{x:12.5f}}]", inputs()) == "[     0.33333]");
-  CHECK(filled("[{{ x:-12.5f}}]", inputs()) == "[0.33333     ]");
-  CHECK(filled("{{n:08d}} {{n:+d}}", inputs()) == "00100000 +100000");
-  CHECK(filled("{{small:15.8e}}", inputs()) == "-1.50000000e-07");
-  CHECK(filled("{{small:15.8D}}", inputs()) == "-1.50000000D-07");
-  CHECK(filled("{{small:E}} {{x:g}}", inputs()) == "-1.500000E-07 0.333333");
-  CHECK(filled("{{small:012.2e}}", inputs()) == "-0001.50e-07");
-  CHECK(filled("{{u[2]}}", inputs()) == "3");
-  CHECK(filled("{{n}}", Values{{"n", 1e300}}) == "1e+300");
-  CHECK_THROWS_WITH(filled("{{n:5.2f}}", inputs()), Contains("at most 5 characters") && Contains("'100000.00'"));
-  CHECK_THROWS_WITH(filled("{{x:4d}}", inputs()), Contains("a whole number"));
-  CHECK_THROWS_WITH(filled("{{u}}", inputs()), Contains("which has more"));
-  CHECK_THROWS_WITH(filled("{{u[3]}}", inputs()), Contains("from 0 on"));
-  CHECK_THROWS_WITH(filled("{{y}}", inputs()), Contains("the name of an input"));
+  CHECK(filled_in("{{n}} {{x}}", template_inputs()) == "100000 0.3333333333333333");
+  CHECK(filled_in("[{{x:12.5f}}]", template_inputs()) == "[     0.33333]");
+  CHECK(filled_in("[{{ x:-12.5f}}]", template_inputs()) == "[0.33333     ]");
+  CHECK(filled_in("{{n:08d}} {{n:+d}}", template_inputs()) == "00100000 +100000");
+  CHECK(filled_in("{{small:15.8e}}", template_inputs()) == "-1.50000000e-07");
+  CHECK(filled_in("{{small:15.8D}}", template_inputs()) == "-1.50000000D-07");
+  CHECK(filled_in("{{small:E}} {{x:g}}", template_inputs()) == "-1.500000E-07 0.333333");
+  CHECK(filled_in("{{small:012.2e}}", template_inputs()) == "-0001.50e-07");
+  CHECK(filled_in("{{u[2]}}", template_inputs()) == "3");
+  CHECK(filled_in("{{n}}", Values{{"n", 1e300}}) == "1e+300");
+  CHECK_THROWS_WITH(filled_in("{{n:5.2f}}", template_inputs()),
+                    Contains("at most 5 characters") && Contains("'100000.00'"));
+  CHECK_THROWS_WITH(filled_in("{{x:4d}}", template_inputs()), Contains("a whole number"));
+  CHECK_THROWS_WITH(filled_in("{{u}}", template_inputs()), Contains("which has more"));
+  CHECK_THROWS_WITH(filled_in("{{u[3]}}", template_inputs()), Contains("from 0 on"));
+  CHECK_THROWS_WITH(filled_in("{{y}}", template_inputs()), Contains("the name of an input"));
   for (const char* bad : {"{{x:}}", "{{x:5}}", "{{x:5.2q}}", "{{x:5.2ff}}", "{{x:%d}}", "{{x:999f}}", "{{x:.2d}}",
                           "{{x:05s}}", "{{x:.3s}}", "{{x"}) {
     INFO(bad);
-    CHECK_THROWS_WITH(filled(bad, inputs()), Contains("assay.label.template") && Contains("deck.in"));
+    CHECK_THROWS_WITH(filled_in(bad, template_inputs()), Contains("assay.label.template") && Contains("deck.in"));
   }
 }
 
 TEST_CASE("F14: templates show categories by name", "[label][f14]") {
   const assay::detail::CategoryNames names{{"g", {"steel", "alu"}}};
-  CHECK(filled("{{g}} {{g:d}} [{{g:-6s}}]", inputs(), names) == "alu 1 [alu   ]");
-  CHECK_THROWS_WITH(filled("{{g}}", Values{{"g", 2.0}}, names), Contains("2 categories"));
-  CHECK_THROWS_WITH(filled("{{g:2s}}", inputs(), names), Contains("at most 2 characters"));
+  CHECK(filled_in("{{g}} {{g:d}} [{{g:-6s}}]", template_inputs(), names) == "alu 1 [alu   ]");
+  CHECK_THROWS_WITH(filled_in("{{g}}", Values{{"g", 2.0}}, names), Contains("2 categories"));
+  CHECK_THROWS_WITH(filled_in("{{g:2s}}", template_inputs(), names), Contains("at most 2 characters"));
 }
 
 TEST_CASE("L5: templates make folders, and a folder of templates is copied and filled in", "[label][l5]") {
@@ -133,7 +134,7 @@ TEST_CASE("L5: templates make folders, and a folder of templates is copied and f
   const assay::detail::InputFiles files({{".", folder / "case"}, {"sub/folder/n.txt", folder / "one"}});
   const fs::path out = folder / "out";
   fs::create_directories(out);
-  files.write(out, inputs(), {});
+  files.write(out, template_inputs(), {});
   CHECK(assay::detail::read_file(out / "0/deep/U") == "value 0.333;\n");
   CHECK(assay::detail::read_file(out / "run") == "#!/bin/sh\necho 100000\n");
   CHECK((fs::status(out / "run").permissions() & fs::perms::owner_exec) != fs::perms::none);

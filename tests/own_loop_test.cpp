@@ -2,6 +2,7 @@
 // A learner names the training loop that trains it where none is given.
 #include "support/catch.hpp"
 #include "support/toy.hpp"
+#include "support/warnings.hpp"
 
 #include <assay/campaign_hash.hpp>
 #include <assay/config.hpp>
@@ -40,13 +41,6 @@ auto driver(const std::filesystem::path& dir, Learner learner, Loop... loop) {
   return Driver(std::move(options), toy::pools(), std::move(learner), MaxVariance({.max_samples = 4}), toy::label(),
                 Rmse(), std::move(loop)...);
 }
-
-struct Warnings {
-  std::vector<std::string>* texts;
-  void observe(const Event& event) const {
-    if (event.kind == Event::Kind::warning) texts->push_back(event.text);
-  }
-};
 
 template <class Learner, class Loop>
 std::vector<std::string> warnings_of(Learner learner, Loop loop) {

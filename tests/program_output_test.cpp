@@ -44,16 +44,17 @@ torch::Tensor read_json_output(const std::string& text) {
   return assay::detail::read_output_files(folder.path(), {{"y", "out.json#/y"}}, 1 << 20)["y"];
 }
 
-using Campaign = assay::Driver<Mlp, Random, AnyLabel>;
+using AnyLabelCampaign = assay::Driver<Mlp, Random, AnyLabel>;
 
 /// A campaign whose first labels decide what all others are.
-Campaign campaign(const fs::path& dir, AnyLabel label) {
+AnyLabelCampaign any_label_campaign(const fs::path& dir, AnyLabel label) {
   DriverOptions how = toy::options(dir);
   how.max_rounds = 1;
   how.resume = Resume::if_present;
-  return Campaign(std::move(how),
-                  {.labeled = assay::sobol(toy::space(), 8), .unlabeled = assay::sobol(toy::space(), 20, {.skip = 16})},
-                  toy::mlp(), Random({.max_samples = 4}), std::move(label), NoMetrology(), toy::loop());
+  return AnyLabelCampaign(
+      std::move(how),
+      {.labeled = assay::sobol(toy::space(), 8), .unlabeled = assay::sobol(toy::space(), 20, {.skip = 16})}, toy::mlp(),
+      Random({.max_samples = 4}), std::move(label), NoMetrology(), toy::loop());
 }
 
 std::vector<std::string> reasons_of_failures(const toy::Folder& folder) {
@@ -192,7 +193,7 @@ TEST_CASE("F7: a campaign goes on with .npy files of whole numbers and of others
       "mkdir ../../first 2>/dev/null && cp ../../../whole.npy y.npy || "
       "cp ../../../other.npy y.npy");
   options.outputs = {{"y", "y.npy"}};
-  Campaign driver = campaign(folder / "c", ProcessLabel(options));
+  AnyLabelCampaign driver = any_label_campaign(folder / "c", ProcessLabel(options));
   CHECK(driver.run() == RunStatus::finished);
   CHECK(reasons_of_failures(folder).empty());
 }
@@ -200,9 +201,10 @@ TEST_CASE("F7: a campaign goes on with .npy files of whole numbers and of others
 TEST_CASE("F7: a run most of whose labels are refused ends with an error", "[label][f7]") {
   const toy::Folder folder;
   int calls = 0;
-  Campaign driver = campaign(folder / "c", FunctionLabel({.provides = {"y"}}, [&](const Values&) {
-                               return Values{{"y", torch::ones({++calls == 1 ? 3 : 5}, torch::kFloat64)}};
-                             }));
+  AnyLabelCampaign driver = any_label_campaign(
+      folder / "c", FunctionLabel({.provides = {"y"}}, [&](const Values&) {
+        return Values{{"y", torch::ones({++calls == 1 ? 3 : 5}, torch::kFloat64)}};
+      }));
   CHECK_THROWS_WITH(driver.run(), Contains("assay.label.refused") && Contains("7 of 8"));
   CHECK(driver.counts().failed == 7);
 }
@@ -218,10 +220,11 @@ TEST_CASE("F7: programs most of whose labels are refused end a run with an error
 TEST_CASE("F7: a few refused labels are failures of their samples", "[label][f7]") {
   const toy::Folder folder;
   int calls = 0;
-  Campaign driver = campaign(folder / "c", FunctionLabel({.provides = {"y"}}, [&](const Values&) {
-                               const int call = ++calls;
-                               return Values{{"y", torch::ones({call == 2 || call == 5 ? 5 : 3}, torch::kFloat64)}};
-                             }));
+  AnyLabelCampaign driver = any_label_campaign(
+      folder / "c", FunctionLabel({.provides = {"y"}}, [&](const Values&) {
+        const int call = ++calls;
+        return Values{{"y", torch::ones({call == 2 || call == 5 ? 5 : 3}, torch::kFloat64)}};
+      }));
   CHECK(driver.run() == RunStatus::finished);
   CHECK(driver.counts().failed == 2);
 }
@@ -237,7 +240,7 @@ TEST_CASE("R6: a label without a single number is refused when it comes, and a c
       return Values{{"y", x.scalar("a")}};
     });
   };
-  Campaign driver = campaign(folder / "c", label());
+  AnyLabelCampaign driver = any_label_campaign(folder / "c", label());
   CHECK(driver.run() == RunStatus::finished);
   const std::vector<std::string> reasons = reasons_of_failures(folder);
   REQUIRE(reasons.size() == 2);
@@ -251,11 +254,11 @@ TEST_CASE("R6: an empty array in a program's output is refused when it comes", "
                                         "}' > out.json; else echo '{\"y\": 2.5}' > out.json; fi");
   options.outputs = {{"y", "out.json#/y"}};
   {
-    Campaign driver = campaign(folder / "c", ProcessLabel(options));
+    AnyLabelCampaign driver = any_label_campaign(folder / "c", ProcessLabel(options));
     CHECK(driver.run() == RunStatus::finished);
     CHECK(driver.counts().failed == 1);
   }
-  Campaign resumed = campaign(folder / "c", ProcessLabel(options));
+  AnyLabelCampaign resumed = any_label_campaign(folder / "c", ProcessLabel(options));
   CHECK(resumed.run() == RunStatus::finished);
 }
 

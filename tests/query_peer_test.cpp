@@ -24,12 +24,12 @@ const Json& peer() {
   return json;
 }
 
-const Values& features() {
+const Values& peer_features() {
   static const Values tensors = read_safetensors(fixtures + "/select/features.safetensors");
   return tensors;
 }
 
-torch::Tensor numbers(const Json& json) { return torch::tensor(json.get<std::vector<double>>(), torch::kFloat64); }
+torch::Tensor tensor_of(const Json& json) { return torch::tensor(json.get<std::vector<double>>(), torch::kFloat64); }
 
 using Rows = std::vector<std::int64_t>;
 
@@ -52,7 +52,7 @@ struct Given {
   void load(const State&) {}
 };
 
-Selection select(AnyQuery query, const Values& candidates, const Values& labeled, std::uint64_t seed = 1) {
+Selection select_as_peer(AnyQuery query, const Values& candidates, const Values& labeled, std::uint64_t seed = 1) {
   AnyLearner learner = Given();
   const TensorPool known(labeled, 0), pool(candidates, 1000);
   const QueryInputs inputs{.unlabeled = PoolView(pool, pool.ids()),
@@ -71,13 +71,13 @@ TEST_CASE("greedy sampling chooses what scikit-activeml 1.0.1 chooses", "[query]
   REQUIRE(peer().at("greedy_sampling").size() == 5);
   for (const Json& row : peer().at("greedy_sampling")) {
     const auto set = row.at("set").get<std::string>();
-    const Values labeled{{"x", features().at(set + "/train")}, {"y", numbers(row.at("labels"))}};
-    const Values candidates{{"x", features().at(set + "/pool")}};
+    const Values labeled{{"x", peer_features().at(set + "/train")}, {"y", tensor_of(row.at("labels"))}};
+    const Values candidates{{"x", peer_features().at(set + "/pool")}};
     for (const auto& [name, space] : spaces) {
       INFO(set << ", " << name);
       const auto expected = row.at(name).get<Rows>();
       const GreedySampling query({.max_samples = static_cast<std::int64_t>(expected.size()), .space = space});
-      CHECK(select(query, candidates, labeled).positions == expected);
+      CHECK(select_as_peer(query, candidates, labeled).positions == expected);
     }
   }
 }
@@ -88,8 +88,8 @@ TEST_CASE("prob_cover chooses what scikit-activeml 1.0.1 chooses", "[query]") {
     const auto set = row.at("set").get<std::string>();
     INFO(set);
     const auto expected = row.at("indices").get<Rows>();
-    const SelectionProblem problem{.pool = FeatureMatrix(features().at(set + "/pool")),
-                                   .train = FeatureMatrix(features().at(set + "/train")),
+    const SelectionProblem problem{.pool = FeatureMatrix(peer_features().at(set + "/pool")),
+                                   .train = FeatureMatrix(peer_features().at(set + "/train")),
                                    .count = static_cast<std::int64_t>(expected.size())};
     CHECK(prob_cover(problem, {.radius = row.at("radius").get<double>()}).rows == expected);
   }
@@ -99,12 +99,12 @@ TEST_CASE("badge draws with the chances that scikit-activeml 1.0.1 gives", "[que
   const Json& row = peer().at("badge");
   const auto chances = row.at("chances").get<std::vector<double>>();
   const auto first = row.at("first").get<std::int64_t>();
-  const Values candidates{{"x", features().at(row.at("set").get<std::string>() + "/pool").narrow(0, 0, 8)}};
+  const Values candidates{{"x", peer_features().at(row.at("set").get<std::string>() + "/pool").narrow(0, 0, 8)}};
   std::vector<int> drawn(chances.size());
   int all = 0;
   // The peer begins with the row of largest norm, badge with any: the second draw is compared, after the same first.
   for (std::uint64_t seed = 0; seed < 8000; ++seed) {
-    const Rows picks = select(Badge({.max_samples = 2}), candidates, {}, seed).positions;
+    const Rows picks = select_as_peer(Badge({.max_samples = 2}), candidates, {}, seed).positions;
     if (picks.front() != first) continue;
     ++all;
     ++drawn.at(static_cast<std::size_t>(picks.at(1)));
@@ -121,7 +121,7 @@ TEST_CASE("typiclust chooses what scikit-activeml 1.0.1 chooses, and its radius 
           "[query]") {
   const Json& groups = peer().at("groups");
   std::vector<torch::Tensor> lines;
-  for (const Json& line : groups.at("rows")) lines.push_back(numbers(line));
+  for (const Json& line : groups.at("rows")) lines.push_back(tensor_of(line));
   const torch::Tensor rows = torch::stack(lines);
   const SelectionProblem problem{.pool = FeatureMatrix(rows.narrow(0, 1, rows.size(0) - 1)),
                                  .train = FeatureMatrix(rows.narrow(0, 0, 1)),

@@ -21,12 +21,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-DriverOptions going_on(const std::filesystem::path& dir) {
-  DriverOptions options = toy::options(dir);
-  options.resume = Resume::if_present;
-  return options;
-}
-
 /// Throws at the first event of a kind in a round: a crash at that very place.
 struct CrashIn {
   Event::Kind kind;
@@ -66,7 +60,7 @@ struct Versioned {
 TEST_CASE("an option that was taken out of a strategy is a change, and refused", "[driver][resuming][survivors]") {
   const toy::Folder folder;
   const auto open = [&](Json options) {
-    return Driver(going_on(folder / "c"), toy::pools(), toy::mlp(), Versioned{std::move(options)}, toy::label(),
+    return Driver(toy::going_on(folder / "c"), toy::pools(), toy::mlp(), Versioned{std::move(options)}, toy::label(),
                   NoMetrology(), toy::loop(2));
   };
   CHECK_NOTHROW(open({{"width", 1}, {"depth", 2}}));
@@ -107,7 +101,7 @@ TEST_CASE("simulations with a handle are offered again after a stop, in the same
   std::atomic<bool> stop{false};
   bool finish = false;
   const auto open = [&] {
-    auto driver = Driver(going_on(folder / "c"), toy::pools(), toy::ensemble(), MaxVariance({.max_samples = 4}),
+    auto driver = Driver(toy::going_on(folder / "c"), toy::pools(), toy::ensemble(), MaxVariance({.max_samples = 4}),
                          Detached{&taken_up, &stop, &finish}, Metrics(Rmse(), R2()), toy::loop());
     return driver;
   };
@@ -167,7 +161,7 @@ TEST_CASE("a campaign that is renamed or deleted while it runs ends, and makes n
       move();
       return toy::solve(x);
     });
-    Driver driver(going_on(folder / "c"), toy::pools(), toy::ensemble(), MaxVariance({.max_samples = 4}), solver,
+    Driver driver(toy::going_on(folder / "c"), toy::pools(), toy::ensemble(), MaxVariance({.max_samples = 4}), solver,
                   Metrics(Rmse(), R2()), toy::loop());
     CHECK_THROWS_WITH(driver.run(), Contains("assay.campaign.moved"));
     return labels;
@@ -176,7 +170,7 @@ TEST_CASE("a campaign that is renamed or deleted while it runs ends, and makes n
     CHECK(moved_at(6, [&] { fs::rename(folder / "c", folder / "d"); }) == 6);
     CHECK(files_in(folder / "c").empty());
     fs::rename(folder / "d", folder / "c");
-    toy::driver(going_on(folder / "c")).run();
+    toy::driver(toy::going_on(folder / "c")).run();
     CHECK(campaign_hash(folder / "c") == expected);
   }
   SECTION("renamed, and another one stands in its place") {
@@ -198,7 +192,7 @@ TEST_CASE("a finished campaign that is opened again measures its last rounds ane
   const toy::Folder folder;
   bool fails = true;
   const auto run = [&] {
-    toy::Driver driver = toy::driver(going_on(folder / "c"),
+    toy::Driver driver = toy::driver(toy::going_on(folder / "c"),
                                      FunctionLabel({.provides = {"y"}, .function = "solve"}, [&](const Values& x) {
                                        if (std::exchange(fails, false)) throw std::runtime_error("no licence");
                                        return toy::solve(x);
@@ -224,13 +218,13 @@ TEST_CASE("a training that was interrupted starts anew under another loop", "[dr
     return toy::Driver(std::move(options), toy::pools(), toy::ensemble(), MaxVariance({.max_samples = 4}), toy::label(),
                        Metrics(Rmse(), R2()), toy::loop(epochs));
   };
-  DriverOptions options = going_on(folder / "c");
+  DriverOptions options = toy::going_on(folder / "c");
   options.checkpoint_every_epochs = 1;
   options.observers = {CrashIn{Event::Kind::phase_finished, 1}};
   CHECK_THROWS_WITH(make(options, 4).run(), Contains("crash"));
   options.observers = {};
   make(options, 6).run();
-  make(going_on(folder / "whole"), 6).run();
+  make(toy::going_on(folder / "whole"), 6).run();
   CHECK(campaign_hash(folder / "c") == campaign_hash(folder / "whole"));
 }
 

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What counts as constant, in any unit.
 #include "support/catch.hpp"
+#include "support/column.hpp"
 
 #include <assay/learner/scaler.hpp>
 
 #include <ATen/ops/cat.h>
 
 using namespace assay;
-
-namespace {
-
-torch::Tensor column(std::vector<double> values) { return torch::tensor(values, torch::kFloat64).unsqueeze(1); }
-
-}  // namespace
 
 TEST_CASE("columns of any unit are standardised to a deviation of one", "[learner]") {
   for (const double unit : {1e-100, 1e-30, 1e-6, 1.0, 1e6, 1e30, 1e100}) {

@@ -28,7 +28,7 @@ struct Drawn {
 
 /// Features of a kind: plain, heavy-tailed, clustered, duplicated, rank-deficient, on a grid (ties), far from the
 /// origin, very small, very large.
-torch::Tensor features(int kind, std::int64_t n, std::int64_t d, torch::Generator& random) {
+torch::Tensor features_of_kind(int kind, std::int64_t n, std::int64_t d, torch::Generator& random) {
   const auto normal = [&](std::int64_t rows, std::int64_t columns) {
     return at::empty({rows, columns}, torch::kFloat64).normal_(0, 1, random);
   };
@@ -59,7 +59,7 @@ Drawn draw(std::uint64_t seed) {
   const int kind = static_cast<int>(integer(0, 8));
   const std::int64_t n = integer(1, 48), m = integer(0, 2) * integer(0, 8), d = integer(0, 3) == 0 ? 1 : integer(1, 40);
   const auto dtype = integer(0, 1) == 0 ? torch::kFloat32 : torch::kFloat64;
-  const torch::Tensor all = features(kind, n + m, d, generator).to(dtype);
+  const torch::Tensor all = features_of_kind(kind, n + m, d, generator).to(dtype);
   Drawn drawn;
   drawn.pool = all.narrow(0, 0, n).contiguous();
   drawn.train = all.narrow(0, n, m).contiguous();
@@ -163,8 +163,8 @@ TEST_CASE("larger problems: every thread count and memory bound gives the same b
   const auto file = folder / "pool.npy";
   torch::Generator random = at::detail::createCPUGenerator(3);
   for (const int kind : {0, 1, 2, 5, 6}) {
-    const torch::Tensor pool = features(kind, 5000, 24, random).to(torch::kFloat32);
-    const torch::Tensor train = features(kind, 60, 24, random).to(torch::kFloat32);
+    const torch::Tensor pool = features_of_kind(kind, 5000, 24, random).to(torch::kFloat32);
+    const torch::Tensor train = features_of_kind(kind, 60, 24, random).to(torch::kFloat32);
     write_npy(file, pool);
     for (const char* method : {"k_center", "lcmd", "kmeans_pp", "typiclust"}) {
       for (const bool with_train : {true, false}) {
@@ -191,7 +191,7 @@ TEST_CASE("larger problems: every thread count and memory bound gives the same b
 
 TEST_CASE("picks follow the samples' ids when rows change places", "[select]") {
   torch::Generator random = at::detail::createCPUGenerator(8);
-  const torch::Tensor pool = features(5, 200, 3, random);
+  const torch::Tensor pool = features_of_kind(5, 200, 3, random);
   const torch::Tensor order = at::empty({200}, torch::kFloat64).uniform_(0, 1, random).argsort();
   std::vector<SampleId> ids(200), moved(200);
   std::iota(ids.begin(), ids.end(), 0);

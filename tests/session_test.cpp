@@ -52,11 +52,6 @@ auto external_driver(DriverOptions options) {
                 ExternalLabel({.provides = {"y"}}), Metrics(Rmse(), R2()), toy::loop());
 }
 
-std::string whole_hash(const toy::Folder& folder) {
-  toy::driver(toy::options(folder / "whole")).run();
-  return campaign_hash(folder / "whole");
-}
-
 }  // namespace
 
 TEST_CASE("lengths of time are read as people and schedulers write them", "[session]") {
@@ -97,7 +92,7 @@ TEST_CASE("no simulation is started that does not fit into the wall time", "[ses
   }
   CHECK(slow_driver(folder / "c", {30min, &calls}, 1h).run() == RunStatus::finished);
   CHECK(calls == 12);
-  CHECK(campaign_hash(folder / "c") == whole_hash(folder));
+  CHECK(campaign_hash(folder / "c") == toy::whole_hash(folder));
 }
 
 TEST_CASE("a wall time that is over stops a training, which goes on later", "[session]") {
@@ -105,7 +100,7 @@ TEST_CASE("a wall time that is over stops a training, which goes on later", "[se
   int calls = 0;
   CHECK(slow_driver(folder / "c", {0s, &calls}, 1ns).run() == RunStatus::stopped);
   CHECK(slow_driver(folder / "c", {0s, &calls}, std::nullopt).run() == RunStatus::finished);
-  CHECK(campaign_hash(folder / "c") == whole_hash(folder));
+  CHECK(campaign_hash(folder / "c") == toy::whole_hash(folder));
   CHECK_THROWS_WITH(slow_driver(folder / "d", {0s, &calls}, 0s), Contains("/driver/wall_time"));
 }
 
@@ -132,7 +127,7 @@ TEST_CASE("a campaign cut into many sessions by a host's flag ends as if it had 
   }
   CHECK(sessions == 13);  // one for each of the twelve, and the last for what follows
   CHECK(repeated == 0);
-  CHECK(campaign_hash(folder / "c") == whole_hash(folder));
+  CHECK(campaign_hash(folder / "c") == toy::whole_hash(folder));
 }
 
 TEST_CASE("what is asked for until it is told stays asked for over restarts", "[session]") {
@@ -163,7 +158,7 @@ TEST_CASE("what is asked for until it is told stays asked for over restarts", "[
     for (const Sample& sample : driver.asked()) driver.tell(sample.id, done(toy::solve(sample.values)));
   }
   CHECK(driver.counts().simulations == 12);
-  CHECK(campaign_hash(folder / "c") == whole_hash(folder));
+  CHECK(campaign_hash(folder / "c") == toy::whole_hash(folder));
 }
 
 TEST_CASE("samples that are asked for until they are kept stand in the queue of the ledger until then",
@@ -213,7 +208,7 @@ TEST_CASE("samples that were asked for and never told are simulated by a campaig
   toy::Driver driver = toy::driver(options);
   CHECK(driver.run() == RunStatus::finished);
   CHECK(driver.counts().labels == 12);
-  CHECK(campaign_hash(folder / "c") == whole_hash(folder));
+  CHECK(campaign_hash(folder / "c") == toy::whole_hash(folder));
 }
 
 TEST_CASE("labels of another version are never taken", "[session]") {
@@ -354,7 +349,7 @@ TEST_CASE("a ledger on a local disk and the campaign's copy that were changed ap
 TEST_CASE("who takes over from a writer that may live goes on with a copy of the ledger, to the same result",
           "[session][lease]") {
   const toy::Folder folder;
-  const std::string whole = whole_hash(folder);
+  const std::string whole = toy::whole_hash(folder);
   DriverOptions options = toy::options(folder / "c");
   options.storage = Storage::shared;
   const auto rounds = options.max_rounds;

@@ -39,7 +39,7 @@ TEST_CASE("simulations that end after their campaign was killed are not repeated
   run_and_kill(folder, options);
   std::ofstream(folder / "go") << "go";
   wait_for_lines(folder / "ended", 3);
-  Campaign resumed = campaign(folder / "killed", options);
+  ProcessCampaign resumed = campaign(folder / "killed", options);
   CHECK(resumed.run() == RunStatus::finished);
   CHECK(lines_of(folder / "started").size() == 6);
   CHECK(resumed.counts().simulations == 6);
@@ -52,8 +52,8 @@ TEST_CASE("simulations that still run when a campaign goes on are waited for", "
   const ProcessLabelOptions options = waiting_programs(folder);
   run_and_kill(folder, options);
   CHECK(lines_of(folder / "ended").empty());
-  Campaign resumed = campaign(folder / "killed", options,
-                              {When{"left running", [&] { std::ofstream(folder / "go") << "go"; }}});
+  ProcessCampaign resumed = campaign(folder / "killed", options,
+                                     {When{"left running", [&] { std::ofstream(folder / "go") << "go"; }}});
   CHECK(resumed.run() == RunStatus::finished);
   CHECK(lines_of(folder / "started").size() == 6);
   CHECK(resumed.counts().simulations == 6);
@@ -68,7 +68,7 @@ TEST_CASE("simulations that still run when a campaign goes on can be ended", "[s
   run_and_kill(folder, options);
   std::vector<pid_t> first;
   for (const std::string& line : lines_of(folder / "started")) first.push_back(std::stoi(line));
-  Campaign resumed = campaign(folder / "killed", options);
+  ProcessCampaign resumed = campaign(folder / "killed", options);
   std::jthread others([&] {  // those that were never started before are first attempts too
     for (int i = 0; i < 12000 && lines_of(folder / "started").size() < 6; ++i) ::usleep(10'000);
     std::ofstream(folder / "go") << "go";
@@ -87,7 +87,7 @@ TEST_CASE("simulations whose directories are gone are repeated", "[simulation]")
   std::ofstream(folder / "go") << "go";
   wait_for_outcomes(folder / "killed/simulations", 3);
   std::filesystem::remove_all(folder / "killed/simulations");
-  Campaign resumed = campaign(folder / "killed", options);
+  ProcessCampaign resumed = campaign(folder / "killed", options);
   CHECK(resumed.run() == RunStatus::finished);
   CHECK(resumed.counts().labels == 6);
   CHECK(resumed.counts().simulations == 9);

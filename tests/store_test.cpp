@@ -22,20 +22,20 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::int64_t samples = 12;
+constexpr std::int64_t samples_per_round = 12;
 
 std::string label_of(std::int64_t id) { return "label " + std::to_string(id) + std::string(40, 'y'); }
 
 /// A store with every kind of row: labels, failures, refused and archived ones, times, two rounds.
-std::unique_ptr<Store> filled(const fs::path& folder) {
+std::unique_ptr<Store> filled_store(const fs::path& folder) {
   auto ledger = Store::create(folder / "l.sqlite", folder / "objects", "campaign", "{\"seed\":1}", 2,
                               Journal::write_ahead);
   for (std::int64_t round = 1; round <= 2; ++round) {
     std::vector<std::string> inputs;
     std::vector<NewSample> batch;
-    for (std::int64_t i = 0; i < samples; ++i)
+    for (std::int64_t i = 0; i < samples_per_round; ++i)
       inputs.push_back("inputs " + std::to_string(round * 100 + i) + std::string(40, 'x'));
-    for (std::int64_t i = 0; i < samples; ++i) {
+    for (std::int64_t i = 0; i < samples_per_round; ++i) {
       batch.push_back({.row = {.id = round * 100 + i,
                                .rank = i,
                                .purpose = "training",
@@ -46,7 +46,7 @@ std::unique_ptr<Store> filled(const fs::path& folder) {
     }
     ledger->commit_batch({.round = round, .state_json = "{\"n\":3}", .state_tensors = "tensors"}, batch);
   }
-  for (std::int64_t i = 0; i < samples; ++i) {
+  for (std::int64_t i = 0; i < samples_per_round; ++i) {
     const store::Start start{.id = 100 + i, .directory = "simulations/" + std::to_string(i), .handle = "h"};
     ledger->start({&start, 1}, Durable::now);
     const std::string label = label_of(100 + i);
@@ -134,7 +134,7 @@ TEST_CASE("a store gives back every kind of row after it is opened again", "[sto
   const toy::Folder folder;
   std::string before;
   {
-    const auto store = filled(folder.path());
+    const auto store = filled_store(folder.path());
     before = content_of(*store);
     CHECK(store->damage().empty());
   }
@@ -148,7 +148,7 @@ TEST_CASE("a store gives back every kind of row after it is opened again", "[sto
 TEST_CASE("no flipped bit of the database changes what is read", "[store][r8]") {
   const toy::Folder folder;
   fs::create_directories(folder / "whole");
-  const std::string content = content_of(*filled(folder / "whole"));
+  const std::string content = content_of(*filled_store(folder / "whole"));
   REQUIRE_FALSE(fs::exists(folder / "whole/l.sqlite-wal"));
   const std::string bytes = assay::detail::read_file(folder / "whole/l.sqlite");
   std::mt19937_64 random(7);
@@ -180,7 +180,7 @@ TEST_CASE("no flipped bit of the database changes what is read", "[store][r8]") 
 TEST_CASE("no flipped bit of the write-ahead log takes committed changes with it", "[store][r8]") {
   const toy::Folder folder;
   fs::create_directories(folder / "live");
-  const auto store = filled(folder / "live");
+  const auto store = filled_store(folder / "live");
   copy_files(folder / "live", folder / "killed");
   const std::string content = content_of(*store);
   copy_files(folder / "killed", folder / "c");
@@ -214,7 +214,7 @@ TEST_CASE("no flipped bit of the write-ahead log takes committed changes with it
 TEST_CASE("a log that a power cut tore is no damage", "[store]") {
   const toy::Folder folder;
   fs::create_directories(folder / "live");
-  const auto store = filled(folder / "live");
+  const auto store = filled_store(folder / "live");
   copy_files(folder / "live", folder / "c");
   const fs::path log = folder / "c/l.sqlite-wal";
   const std::size_t size = fs::file_size(log);
@@ -229,7 +229,7 @@ TEST_CASE("a log that a power cut tore is no damage", "[store]") {
 TEST_CASE("a damaged frame before others that are whole is damage", "[store][r8]") {
   const toy::Folder folder;
   fs::create_directories(folder / "live");
-  const auto store = filled(folder / "live");
+  const auto store = filled_store(folder / "live");
   copy_files(folder / "live", folder / "c");
   const fs::path log = folder / "c/l.sqlite-wal";
   std::string bytes = assay::detail::read_file(log);
@@ -242,7 +242,7 @@ TEST_CASE("a damaged frame before others that are whole is damage", "[store][r8]
 
 TEST_CASE("rows that are missing, of another moment, or of another campaign do not add up", "[store][r8]") {
   const toy::Folder folder;
-  filled(folder.path());
+  filled_store(folder.path());
   const auto edit = [&](const char* sql) {
     Database database(folder / "l.sqlite", true);
     database.run(sql);
@@ -272,7 +272,7 @@ TEST_CASE("rows that are missing, of another moment, or of another campaign do n
 
 TEST_CASE("a label that is taken back stays with its attempt, and its place stays empty", "[store]") {
   const toy::Folder folder;
-  const auto store = filled(folder.path());
+  const auto store = filled_store(folder.path());
   CHECK(store->withdraw(std::vector<std::int64_t>{100, 103, 7}, "the solver had a bug", SampleState::queued) == 1);
   const SampleRow row = store->sample(100);
   CHECK(row.state == SampleState::queued);
@@ -294,7 +294,7 @@ TEST_CASE("a label that is taken back stays with its attempt, and its place stay
 
 TEST_CASE("counts are those of the rows after every kind of change", "[store]") {
   const toy::Folder folder;
-  const auto ledger = filled(folder.path());
+  const auto ledger = filled_store(folder.path());
   const auto require_counted = [&](const char* after) {
     INFO(after);
     CHECK(ledger->damage().empty());  // compares them with the rows
@@ -325,7 +325,7 @@ TEST_CASE("counts are those of the rows after every kind of change", "[store]") 
 
 TEST_CASE("what was read of the queue is known to be old when the queue was changed by more than starts", "[store]") {
   const toy::Folder folder;
-  const auto ledger = filled(folder.path());
+  const auto ledger = filled_store(folder.path());
   std::vector<std::int64_t> seen;
   ledger->for_each_queued(5, [&](const SampleRow& row, std::optional<std::string_view> inputs) {
     seen.push_back(row.id);

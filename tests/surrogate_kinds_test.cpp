@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Exported Gaussian processes and classifiers, derivatives, and where a surrogate knows what it says.
 #include "support/catch.hpp"
+#include "support/flat.hpp"
 #include "support/toy.hpp"
 
 #include <assay/config.hpp>
@@ -28,7 +29,7 @@ namespace fs = std::filesystem;
 namespace {
 
 /// A size over six decades, an alloy of three (one never labeled), a number; two targets above zero, three classes.
-Values samples(std::int64_t count, std::uint64_t seed = 3) {
+Values mixed_samples(std::int64_t count, std::uint64_t seed = 3) {
   const torch::Tensor u = torch::stack(
       {uniform(toy::space(), count, RandomKey(seed))["a"], uniform(toy::space(), count, RandomKey(seed + 1))["b"]});
   const torch::Tensor size = (u[0] * 6 - 6).exp(), load = u[1];
@@ -43,11 +44,11 @@ Values samples(std::int64_t count, std::uint64_t seed = 3) {
           {"two", (load > 1).to(torch::kInt64)}};
 }
 
-const LearnerInputs inputs{{"size", Scale::log}, {"alloy", Scale::linear, {"2024", "6061", "7075"}}, "load"};
-const std::vector<std::string> names{"size", "alloy", "load"};
+const LearnerInputs mixed_inputs{{"size", Scale::log}, {"alloy", Scale::linear, {"2024", "6061", "7075"}}, "load"};
+const std::vector<std::string> mixed_names{"size", "alloy", "load"};
 
-AnyLearner trained(AnyLearner learner) {
-  const TensorPool pool(samples(40)), none;
+AnyLearner trained_on_mixed(AnyLearner learner) {
+  const TensorPool pool(mixed_samples(40)), none;
   TrainingContext context{.labeled = pool, .validation = none, .round = 1, .random = RandomKey(1)};
   if (learner.spec().dump().find("gaussian_process") != std::string::npos) {
     FullBatchLoop({.iterations = 20, .starts = 1}).train(LearnerRef(learner), context);
@@ -57,18 +58,11 @@ AnyLearner trained(AnyLearner learner) {
   return learner;
 }
 
-torch::Tensor flat(const Values& batch, const std::vector<std::string>& fields) {
-  std::vector<torch::Tensor> columns;
-  for (const std::string& name : fields)
-    columns.push_back(batch[name].to(torch::kFloat64).reshape({batch[name].size(0), -1}));
-  return torch::cat(columns, 1).contiguous();
-}
-
 std::span<double> span_of(const torch::Tensor& t) {
   return {t.mutable_data_ptr<double>(), static_cast<std::size_t>(t.numel())};
 }
 
-torch::Tensor means_of(const Surrogate& surrogate, const torch::Tensor& points) {
+torch::Tensor predicted_means(const Surrogate& surrogate, const torch::Tensor& points) {
   const torch::Tensor means = torch::zeros({points.size(0), surrogate.target_size()}, torch::kFloat64);
   surrogate.predict(span_of(points), span_of(means));
   return means;
@@ -78,7 +72,7 @@ torch::Tensor means_of(const Surrogate& surrogate, const torch::Tensor& points) 
 
 TEST_CASE("an exported Gaussian process says the same without LibTorch, with the same deviation", "[surrogate]") {
   const toy::Folder folder;
-  const Values test = samples(400, 11);  // more than a block
+  const Values test = mixed_samples(400, 11);  // more than a block
   const std::vector<std::string> targets{"y", "z"};
   const auto check = [&](const AnyLearner& learner) {
     INFO(learner.spec().dump());
@@ -86,21 +80,21 @@ TEST_CASE("an exported Gaussian process says the same without LibTorch, with the
     const Surrogate surrogate(folder / "gp");
     REQUIRE(surrogate.target_size() == 3);
     REQUIRE(surrogate.has_deviation());
-    const torch::Tensor points = flat(test, names), means = torch::zeros({400, 3}, torch::kFloat64),
+    const torch::Tensor points = flat(test, mixed_names), means = torch::zeros({400, 3}, torch::kFloat64),
                         deviations = torch::zeros_like(means);
     surrogate.predict(span_of(points), span_of(means), span_of(deviations));
     CHECK(torch::allclose(means, flat(learner.predict(test), targets), 1e-6, 1e-8));
     CHECK(torch::allclose(deviations, flat(learner.variance(test), targets).sqrt(), 1e-4, 1e-8));
   };
-  check(trained(GaussianProcess({.inputs = inputs, .targets = targets})));
-  check(trained(GaussianProcess({.inputs = inputs, .targets = targets, .covariance = Covariance::rbf})));
-  check(trained(Transformed(GaussianProcess({.inputs = inputs, .targets = targets}),
-                            {{"y", LogTransform()}, {"z", Standardise()}})));
+  check(trained_on_mixed(GaussianProcess({.inputs = mixed_inputs, .targets = targets})));
+  check(trained_on_mixed(GaussianProcess({.inputs = mixed_inputs, .targets = targets, .covariance = Covariance::rbf})));
+  check(trained_on_mixed(Transformed(GaussianProcess({.inputs = mixed_inputs, .targets = targets}),
+                                     {{"y", LogTransform()}, {"z", Standardise()}})));
 }
 
 TEST_CASE("an exported classifier gives the probabilities of its classes", "[surrogate]") {
   const toy::Folder folder;
-  const Values test = samples(300, 11);
+  const Values test = mixed_samples(300, 11);
   const auto check = [&](const AnyLearner& learner, std::int64_t classes) {
     INFO(learner.spec().dump());
     export_learner(learner, folder / "net");
@@ -108,22 +102,27 @@ TEST_CASE("an exported classifier gives the probabilities of its classes", "[sur
     CHECK(surrogate.classes() == classes);
     REQUIRE(surrogate.target_size() == classes);
     CHECK_FALSE(surrogate.has_deviation());
-    const torch::Tensor means = means_of(surrogate, flat(test, names));
+    const torch::Tensor means = predicted_means(surrogate, flat(test, mixed_names));
     CHECK(torch::allclose(means, learner.class_probabilities(test).to(torch::kFloat64), 1e-8, 1e-10));
     CHECK(torch::allclose(means.sum(1), torch::ones({300}, torch::kFloat64)));
     std::vector<double> no_room(static_cast<std::size_t>(300 * classes));
-    CHECK_THROWS_WITH(surrogate.predict(span_of(flat(test, names)), no_room, no_room), Contains("probabilities alone"));
+    CHECK_THROWS_WITH(surrogate.predict(span_of(flat(test, mixed_names)), no_room, no_room),
+                      Contains("probabilities alone"));
   };
-  check(trained(Mlp({.inputs = inputs, .targets = {"two"}, .hidden = {16}, .classes = 2})), 2);
-  check(trained(Mlp({.inputs = inputs, .targets = {"k"}, .hidden = {16}, .classes = 3})), 3);
-  check(trained(Ensemble({.members = 3, .inputs = inputs, .targets = {"two"}, .hidden = {16}, .classes = 2})), 2);
-  check(trained(Ensemble({.members = 3, .inputs = inputs, .targets = {"k"}, .hidden = {16}, .classes = 3})), 3);
+  check(trained_on_mixed(Mlp({.inputs = mixed_inputs, .targets = {"two"}, .hidden = {16}, .classes = 2})), 2);
+  check(trained_on_mixed(Mlp({.inputs = mixed_inputs, .targets = {"k"}, .hidden = {16}, .classes = 3})), 3);
+  check(trained_on_mixed(
+            Ensemble({.members = 3, .inputs = mixed_inputs, .targets = {"two"}, .hidden = {16}, .classes = 2})),
+        2);
+  check(trained_on_mixed(
+            Ensemble({.members = 3, .inputs = mixed_inputs, .targets = {"k"}, .hidden = {16}, .classes = 3})),
+        3);
 }
 
 TEST_CASE("derivatives are those of the predictions, whatever the learner", "[surrogate]") {
   const toy::Folder folder;
-  const Values test = samples(70, 11);
-  const torch::Tensor points = flat(test, names);
+  const Values test = mixed_samples(70, 11);
+  const torch::Tensor points = flat(test, mixed_names);
   const auto check = [&](const AnyLearner& learner) {
     INFO(learner.spec().dump());
     export_learner(learner, folder / "net");
@@ -134,12 +133,13 @@ TEST_CASE("derivatives are those of the predictions, whatever the learner", "[su
                         deviations = surrogate.has_deviation() ? torch::zeros_like(means) : torch::Tensor();
     surrogate.predict_with_jacobian(span_of(points), span_of(means), span_of(jacobians),
                                     deviations.defined() ? span_of(deviations) : std::span<double>());
-    CHECK(torch::allclose(means, means_of(surrogate, points), 1e-12, 1e-12));
+    CHECK(torch::allclose(means, predicted_means(surrogate, points), 1e-12, 1e-12));
     for (const std::int64_t input : {0, 2}) {
       // Central differences, by a relative step: sizes span six decades.
       const torch::Tensor step = torch::zeros_like(points);
       step.select(1, input).copy_(points.select(1, input).abs() * 1e-5 + 1e-9);
-      const torch::Tensor slopes = (means_of(surrogate, points + step) - means_of(surrogate, points - step)) /
+      const torch::Tensor slopes = (predicted_means(surrogate, points + step) -
+                                    predicted_means(surrogate, points - step)) /
                                    (2 * step.select(1, input).unsqueeze(1));
       const torch::Tensor largest = slopes.abs().amax();
       CHECK(torch::allclose(jacobians.select(2, input), slopes, 1e-4, 1e-6 * largest.item<double>()));
@@ -147,28 +147,33 @@ TEST_CASE("derivatives are those of the predictions, whatever the learner", "[su
     CHECK(jacobians.select(2, 1).eq(0).all().item<bool>());  // by the index of a category
   };
   for (const char* activation : {"silu", "tanh", "gelu"})
-    check(trained(Mlp({.inputs = inputs, .targets = {"y", "z"}, .hidden = {12, 9}, .activation = activation})));
-  check(trained(Ensemble({.members = 3, .inputs = inputs, .targets = {"y", "z"}, .hidden = {12}})));
-  check(trained(Mlp({.inputs = inputs, .targets = {"y"}, .hidden = {9}, .loss = RegressionLoss::gaussian})));
-  check(trained(Mlp({.inputs = inputs, .targets = {"two"}, .hidden = {12}, .classes = 2})));
-  check(trained(Ensemble({.members = 2, .inputs = inputs, .targets = {"k"}, .hidden = {12}, .classes = 3})));
-  check(trained(GaussianProcess({.inputs = inputs, .targets = {"y", "z"}})));
+    check(trained_on_mixed(
+        Mlp({.inputs = mixed_inputs, .targets = {"y", "z"}, .hidden = {12, 9}, .activation = activation})));
+  check(trained_on_mixed(Ensemble({.members = 3, .inputs = mixed_inputs, .targets = {"y", "z"}, .hidden = {12}})));
+  check(trained_on_mixed(
+      Mlp({.inputs = mixed_inputs, .targets = {"y"}, .hidden = {9}, .loss = RegressionLoss::gaussian})));
+  check(trained_on_mixed(Mlp({.inputs = mixed_inputs, .targets = {"two"}, .hidden = {12}, .classes = 2})));
+  check(trained_on_mixed(
+      Ensemble({.members = 2, .inputs = mixed_inputs, .targets = {"k"}, .hidden = {12}, .classes = 3})));
+  check(trained_on_mixed(GaussianProcess({.inputs = mixed_inputs, .targets = {"y", "z"}})));
   // Of one that was trained, weights are so large that differences say little.
-  GaussianProcess smooth({.inputs = inputs, .targets = {"y"}, .covariance = Covariance::rbf});
-  smooth.fit_scaling(samples(40), /*keep_function=*/false);
+  GaussianProcess smooth({.inputs = mixed_inputs, .targets = {"y"}, .covariance = Covariance::rbf});
+  smooth.fit_scaling(mixed_samples(40), /*keep_function=*/false);
   smooth.set_hyperparameters({.lengthscales = {0.7, 1, 2, 1, 1.5}, .signal_variance = 2, .noise_variance = 1e-2});
   check(smooth);
-  check(trained(Transformed(Ensemble({.members = 2, .inputs = inputs, .targets = {"y", "z"}, .hidden = {12}}),
-                            {{"y", LogTransform()}, {"z", Standardise()}})));
+  check(trained_on_mixed(
+      Transformed(Ensemble({.members = 2, .inputs = mixed_inputs, .targets = {"y", "z"}, .hidden = {12}}),
+                  {{"y", LogTransform()}, {"z", Standardise()}})));
 }
 
 TEST_CASE("a surrogate knows where labeled samples were", "[surrogate]") {
   const toy::Folder folder;
-  const Values known = samples(40);
+  const Values known = mixed_samples(40);
   for (const AnyLearner& learner :
-       {trained(Mlp({.inputs = inputs, .targets = {"y"}, .hidden = {8}})),
-        trained(GaussianProcess({.inputs = inputs, .targets = {"y"}})),
-        trained(Transformed(Mlp({.inputs = inputs, .targets = {"y"}, .hidden = {8}}), {{"y", LogTransform()}}))}) {
+       {trained_on_mixed(Mlp({.inputs = mixed_inputs, .targets = {"y"}, .hidden = {8}})),
+        trained_on_mixed(GaussianProcess({.inputs = mixed_inputs, .targets = {"y"}})),
+        trained_on_mixed(
+            Transformed(Mlp({.inputs = mixed_inputs, .targets = {"y"}, .hidden = {8}}), {{"y", LogTransform()}}))}) {
     INFO(learner.spec().dump());
     export_learner(learner, folder / "net");
     const Surrogate surrogate(folder / "net");
@@ -190,7 +195,7 @@ TEST_CASE("a surrogate knows where labeled samples were", "[surrogate]") {
     CHECK_THROWS_AS(surrogate.inside(std::vector<double>{low, 0}), ShapeError);
     // What no sample had to tell is no division by zero.
     const torch::Tensor unseen = torch::tensor({{low, 2.0, load}}, torch::kFloat64);
-    CHECK(means_of(surrogate, unseen).isfinite().all().item<bool>());
+    CHECK(predicted_means(surrogate, unseen).isfinite().all().item<bool>());
   }
   // A file of an earlier version says nothing of it.
   Json json = Json::parse(assay::detail::read_file(folder / "net" / "learner.json"));
@@ -211,7 +216,7 @@ TEST_CASE("a constant input does no harm to an exported surrogate", "[surrogate]
   const auto check = [&](AnyLearner learner) {
     DefaultTrainingLoop({.epochs = 5, .batch_size = 8, .dtype = "float64"}).train(LearnerRef(learner), context);
     export_learner(learner, folder / "net");
-    const torch::Tensor means = means_of(Surrogate(folder / "net"), flat(batch, {"a", "fixed", "b"}));
+    const torch::Tensor means = predicted_means(Surrogate(folder / "net"), flat(batch, {"a", "fixed", "b"}));
     CHECK(torch::allclose(means, flat(learner.predict(batch), {"y"}), 1e-8, 1e-8));
   };
   check(Mlp({.inputs = {"a", "fixed", "b"}, .targets = {"y"}, .hidden = {8}}));
@@ -260,7 +265,8 @@ TEST_CASE("what is exported from a campaign says where it comes from, in which u
 
 TEST_CASE("a surrogate in C: codes and sentences for everything that is wrong", "[surrogate]") {
   const toy::Folder folder;
-  export_learner(trained(Ensemble({.members = 2, .inputs = inputs, .targets = {"y"}, .hidden = {8}})), folder / "net");
+  export_learner(trained_on_mixed(Ensemble({.members = 2, .inputs = mixed_inputs, .targets = {"y"}, .hidden = {8}})),
+                 folder / "net");
   assay_surrogate* surrogate = nullptr;
   CHECK(assay_surrogate_open(nullptr, &surrogate) == ASSAY_ERROR_ARGUMENT);
   CHECK(assay_surrogate_open((folder / "none").c_str(), &surrogate) < 0);
@@ -270,12 +276,12 @@ TEST_CASE("a surrogate in C: codes and sentences for everything that is wrong", 
   CHECK(assay_surrogate_input_size(surrogate) == 3);
   CHECK(assay_surrogate_target_size(surrogate) == 1);
   CHECK(assay_surrogate_has_deviation(surrogate) == 1);
-  const torch::Tensor points = flat(samples(5, 11), names);
+  const torch::Tensor points = flat(mixed_samples(5, 11), mixed_names);
   const torch::Tensor means = torch::zeros({5, 1}, torch::kFloat64), deviations = torch::zeros_like(means),
                       jacobians = torch::zeros({5, 1, 3}, torch::kFloat64), again = torch::zeros_like(means);
   const auto at = [](const torch::Tensor& t) { return t.mutable_data_ptr<double>(); };
   CHECK(assay_surrogate_predict(surrogate, 5, at(points), at(means), at(deviations)) == ASSAY_OK);
-  CHECK(means.equal(means_of(Surrogate(folder / "net"), points)));
+  CHECK(means.equal(predicted_means(Surrogate(folder / "net"), points)));
   CHECK(deviations.gt(0).all().item<bool>());
   CHECK(assay_surrogate_predict_with_jacobian(surrogate, 5, at(points), at(again), at(jacobians), nullptr) == ASSAY_OK);
   CHECK(torch::allclose(again, means, 1e-12, 1e-12));
@@ -296,8 +302,8 @@ TEST_CASE("a surrogate in C: codes and sentences for everything that is wrong", 
 TEST_CASE("files of an export that do not belong together are refused, with and without LibTorch", "[surrogate]") {
   const toy::Folder folder;
   const auto exported = [&](const char* name, std::uint64_t seed) {
-    Mlp learner({.inputs = inputs, .targets = {"y"}, .hidden = {8}});
-    learner.fit_scaling(samples(40, seed), /*keep_function=*/false);
+    Mlp learner({.inputs = mixed_inputs, .targets = {"y"}, .hidden = {8}});
+    learner.fit_scaling(mixed_samples(40, seed), /*keep_function=*/false);
     export_learner(Transformed(std::move(learner), {{"y", LogTransform()}}), folder / name);
   };
   exported("a", 3);
@@ -327,7 +333,8 @@ TEST_CASE("files of an export that do not belong together are refused, with and 
 
 TEST_CASE("a learner that only LibTorch can ask is named when it is exported", "[surrogate][tools]") {
   const toy::Folder folder;
-  export_learner(trained(McDropout({.inputs = inputs, .targets = {"y"}, .hidden = {8}})), folder / "net");
+  export_learner(trained_on_mixed(McDropout({.inputs = mixed_inputs, .targets = {"y"}, .hidden = {8}})),
+                 folder / "net");
   CHECK_THROWS_WITH(Surrogate(folder / "net"), Contains("mc_dropout") && Contains("an ensemble"));
   CHECK_NOTHROW(load_learner(folder / "net", Registries()));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/catch.hpp"
+#include "support/flat.hpp"
 #include "support/toy.hpp"
 
 #include <assay/detail/files.hpp>
@@ -18,25 +19,18 @@ using namespace assay;
 namespace {
 
 /// Inputs of two shapes, targets of two shapes.
-Values samples(std::int64_t count) {
+Values shaped_samples(std::int64_t count) {
   Values batch = toy::labeled(count, 3);
   batch.set("c", torch::stack({batch["a"] * 2, batch["b"].square(), batch["a"] - batch["b"]}, 1));
   batch.set("z", torch::stack({batch["a"].exp(), batch["b"] + 1}, 1).to(torch::kFloat32));
   return batch;
 }
 
-AnyLearner trained(AnyLearner learner, const std::string& dtype = "float32") {
-  const TensorPool pool(samples(40)), none;
+AnyLearner trained_on_shaped(AnyLearner learner, const std::string& dtype = "float32") {
+  const TensorPool pool(shaped_samples(40)), none;
   TrainingContext context{.labeled = pool, .validation = none, .round = 1, .random = RandomKey(1)};
   DefaultTrainingLoop({.epochs = 20, .batch_size = 8, .dtype = dtype}).train(LearnerRef(learner), context);
   return learner;
-}
-
-torch::Tensor flat(const Values& batch, const std::vector<std::string>& names) {
-  std::vector<torch::Tensor> columns;
-  for (const std::string& name : names)
-    columns.push_back(batch[name].to(torch::kFloat64).reshape({batch[name].size(0), -1}));
-  return torch::cat(columns, 1).contiguous();
 }
 
 struct Predicted {
@@ -54,13 +48,13 @@ Predicted ask(const Surrogate& surrogate, const torch::Tensor& points) {
   return predicted;
 }
 
-const std::vector<std::string> inputs{"c", "a"}, targets{"y", "z"};
+const std::vector<std::string> shaped_inputs{"c", "a"}, shaped_targets{"y", "z"};
 
 }  // namespace
 
 TEST_CASE("an exported network says the same without LibTorch", "[surrogate]") {
   const toy::Folder folder;
-  const Values test = samples(500);
+  const Values test = shaped_samples(500);
   const auto check = [&](const AnyLearner& learner, double tolerance) {
     export_learner(learner, folder / "net");
     const Surrogate surrogate(folder / "net");
@@ -68,40 +62,53 @@ TEST_CASE("an exported network says the same without LibTorch", "[surrogate]") {
     CHECK(surrogate.inputs()[0].name == "c");
     CHECK(surrogate.inputs()[0].shape == std::vector<std::int64_t>{3});
     CHECK(surrogate.target_size() == 3);
-    const Predicted predicted = ask(surrogate, flat(test, inputs));
-    CHECK(torch::allclose(predicted.means, flat(learner.predict(test), targets), tolerance, tolerance));
+    const Predicted predicted = ask(surrogate, flat(test, shaped_inputs));
+    CHECK(torch::allclose(predicted.means, flat(learner.predict(test), shaped_targets), tolerance, tolerance));
     const bool varies = learner.capabilities().has(Capability::variance);
     REQUIRE(surrogate.has_deviation() == varies);
     if (varies) {
-      const torch::Tensor expected = flat(learner.variance(test), targets).sqrt();
+      const torch::Tensor expected = flat(learner.variance(test), shaped_targets).sqrt();
       CHECK(torch::allclose(predicted.deviations, expected, 50 * tolerance, 50 * tolerance));
     }
     // A point alone gives the bits that it gives among others.
-    const Predicted one = ask(surrogate, flat(test, inputs).narrow(0, 333, 1).contiguous());
+    const Predicted one = ask(surrogate, flat(test, shaped_inputs).narrow(0, 333, 1).contiguous());
     CHECK(torch::allclose(one.means, predicted.means.narrow(0, 333, 1), 1e-6, 1e-6));
   };
   for (const char* activation : {"silu", "relu", "tanh", "gelu"}) {
     INFO(activation);
-    check(trained(Mlp({.inputs = inputs, .targets = targets, .hidden = {16, 7}, .activation = activation})), 1e-5);
-    check(trained(Mlp({.inputs = inputs, .targets = targets, .hidden = {33}, .activation = activation}), "float64"),
+    check(trained_on_shaped(
+              Mlp({.inputs = shaped_inputs, .targets = shaped_targets, .hidden = {16, 7}, .activation = activation})),
+          1e-5);
+    check(trained_on_shaped(
+              Mlp({.inputs = shaped_inputs, .targets = shaped_targets, .hidden = {33}, .activation = activation}),
+              "float64"),
           1e-11);
   }
-  check(trained(Ensemble({.members = 3, .inputs = inputs, .targets = targets, .hidden = {16, 16}})), 1e-5);
-  check(trained(Mlp({.inputs = inputs, .targets = targets, .hidden = {9}, .loss = RegressionLoss::gaussian})), 1e-5);
-  check(trained(Ensemble(
-            {.members = 2, .inputs = inputs, .targets = targets, .hidden = {9}, .loss = RegressionLoss::gaussian})),
+  check(trained_on_shaped(
+            Ensemble({.members = 3, .inputs = shaped_inputs, .targets = shaped_targets, .hidden = {16, 16}})),
         1e-5);
-  check(trained(Transformed(Ensemble({.members = 3, .inputs = inputs, .targets = targets, .hidden = {16}}),
-                            {{"y", LogTransform()}, {"z", Standardise()}})),
+  check(trained_on_shaped(
+            Mlp({.inputs = shaped_inputs, .targets = shaped_targets, .hidden = {9}, .loss = RegressionLoss::gaussian})),
+        1e-5);
+  check(trained_on_shaped(Ensemble({.members = 2,
+                                    .inputs = shaped_inputs,
+                                    .targets = shaped_targets,
+                                    .hidden = {9},
+                                    .loss = RegressionLoss::gaussian})),
+        1e-5);
+  check(trained_on_shaped(
+            Transformed(Ensemble({.members = 3, .inputs = shaped_inputs, .targets = shaped_targets, .hidden = {16}}),
+                        {{"y", LogTransform()}, {"z", Standardise()}})),
         1e-5);
 }
 
 TEST_CASE("many threads ask one surrogate", "[surrogate]") {
   const toy::Folder folder;
-  export_learner(trained(Ensemble({.members = 2, .inputs = inputs, .targets = targets, .hidden = {16}})),
-                 folder / "net");
+  export_learner(
+      trained_on_shaped(Ensemble({.members = 2, .inputs = shaped_inputs, .targets = shaped_targets, .hidden = {16}})),
+      folder / "net");
   const Surrogate surrogate(folder / "net");
-  const torch::Tensor points = flat(samples(300), inputs);
+  const torch::Tensor points = flat(shaped_samples(300), shaped_inputs);
   const Predicted expected = ask(surrogate, points);
   std::array<int, 4> same{};
   std::vector<std::thread> threads;
@@ -119,7 +126,8 @@ TEST_CASE("many threads ask one surrogate", "[surrogate]") {
 
 TEST_CASE("what is no exported network of regression is refused", "[surrogate]") {
   const toy::Folder folder;
-  const AnyLearner learner = trained(Mlp({.inputs = inputs, .targets = targets, .hidden = {8}}));
+  const AnyLearner learner = trained_on_shaped(
+      Mlp({.inputs = shaped_inputs, .targets = shaped_targets, .hidden = {8}}));
   export_learner(learner, folder / "net");
   CHECK_THROWS_AS(Surrogate(folder / "none"), Error);
   const std::filesystem::path json = folder / "net" / "learner.json";

@@ -19,7 +19,7 @@ namespace {
 
 Table table_of(const std::string& text) { return Table::from_csv(text, "t.csv"); }
 
-std::vector<double> numbers(const Table& table, const WantedField& field) {
+std::vector<double> numbers_of_field(const Table& table, const WantedField& field) {
   return Values{{"x", table.numbers(field)}}.numbers("x");
 }
 
@@ -57,7 +57,7 @@ TEST_CASE("columns of a table become fields", "[data][table]") {
   CHECK(table.numbers(1, {.column = "id"}, problems)->dim() == 0);
   CHECK(table.shape({.column = "u"}) == std::vector<std::int64_t>{2});
   CHECK(table.shape({.column = "u[1]"}).empty());
-  CHECK(numbers(table, {.column = "u[1]"}) == std::vector<double>{2, 4});
+  CHECK(numbers_of_field(table, {.column = "u[1]"}) == std::vector<double>{2, 4});
   CHECK(problems.empty());
   CHECK_FALSE(table.numbers(1, {.column = "why"}, problems));
   CHECK(problems.at(0) == "line 5: why: expected a number, got nothing");
@@ -110,9 +110,9 @@ TEST_CASE("F19: units in headers are units, and have to be those of the space", 
   CHECK(table.unit("u") == "m/s");
   CHECK(table.shape({.column = "f"}).empty());
   CHECK(table.shape({.column = "u"}) == std::vector<std::int64_t>{2});
-  CHECK(numbers(table, {.column = "x", .unit = "mm"}) == std::vector<double>{1});
-  CHECK(numbers(table, {.column = "x [mm]"}) == std::vector<double>{1});
-  CHECK(numbers(table, {.column = "n", .unit = "-"}) == std::vector<double>{5});
+  CHECK(numbers_of_field(table, {.column = "x", .unit = "mm"}) == std::vector<double>{1});
+  CHECK(numbers_of_field(table, {.column = "x [mm]"}) == std::vector<double>{1});
+  CHECK(numbers_of_field(table, {.column = "n", .unit = "-"}) == std::vector<double>{5});
   CHECK_THROWS_WITH(table.numbers({.column = "x", .unit = "m"}),
                     Contains("t.csv, line 1") && Contains("'x' in m") && Contains("'x [mm]'") && Contains("convert"));
   CHECK(same_unit("\xC2\xB5m", "\xCE\xBCm"));
@@ -148,7 +148,7 @@ TEST_CASE("F6: assay's own columns are told apart from fields of their names", "
   CHECK(table.own("id", {"id", "x"}) == "assay.id");
   CHECK(table.text(0, *table.own("id", {"id"})) == "7");
   CHECK(table.is_own("assay.seconds"));
-  CHECK(numbers(table, {.column = "assay.seconds"}) == std::vector<double>{3});
+  CHECK(numbers_of_field(table, {.column = "assay.seconds"}) == std::vector<double>{3});
   const Table plain = table_of("id,x\n1,2\n");
   CHECK(plain.own("id", {"x"}) == "id");
   CHECK_FALSE(plain.own("id", {"id", "x"}));
@@ -162,16 +162,16 @@ TEST_CASE("F6: assay's own columns are told apart from fields of their names", "
 
 TEST_CASE("F14: a category is written by its name or its place", "[data][table][f14]") {
   const WantedField grade{.column = "g", .categories = {"steel", "alu"}};
-  CHECK(numbers(table_of("g\nalu\n0\nsteel\n1\n"), grade) == std::vector<double>{1, 0, 0, 1});
-  CHECK_THROWS_WITH(numbers(table_of("g\nalu\nwood\n"), grade),
+  CHECK(numbers_of_field(table_of("g\nalu\n0\nsteel\n1\n"), grade) == std::vector<double>{1, 0, 0, 1});
+  CHECK_THROWS_WITH(numbers_of_field(table_of("g\nalu\nwood\n"), grade),
                     Contains("line 3: g") && Contains("'steel', 'alu'") && Contains("'wood'"));
-  CHECK_THROWS_WITH(numbers(table_of("g\n2\n"), grade), Contains("line 2"));
-  CHECK_THROWS_WITH(numbers(table_of("g\n1\n"), {.column = "g", .categories = {"1", "2"}}),
+  CHECK_THROWS_WITH(numbers_of_field(table_of("g\n2\n"), grade), Contains("line 2"));
+  CHECK_THROWS_WITH(numbers_of_field(table_of("g\n1\n"), {.column = "g", .categories = {"1", "2"}}),
                     Contains("the name of one and the place of another"));
   // A number that is no place of any is a name where there is one.
   const WantedField alloy{.column = "g", .categories = {"2024", "6061", "7075"}};
-  CHECK(numbers(table_of("g\n6061\n2\n2024\n"), alloy) == std::vector<double>{1, 2, 0});
-  CHECK_THROWS_WITH(numbers(table_of("g\n7\n"), alloy), Contains("or its place from 0 on, got '7'"));
+  CHECK(numbers_of_field(table_of("g\n6061\n2\n2024\n"), alloy) == std::vector<double>{1, 2, 0});
+  CHECK_THROWS_WITH(numbers_of_field(table_of("g\n7\n"), alloy), Contains("or its place from 0 on, got '7'"));
 }
 
 TEST_CASE("arrays are read by the rules of texts", "[data][table]") {
@@ -185,7 +185,7 @@ TEST_CASE("arrays are read by the rules of texts", "[data][table]") {
                                          "a.npz");
   CHECK(table.shape({.column = "u"}) == std::vector<std::int64_t>{2});
   CHECK(table.shape({.column = "m"}) == std::vector<std::int64_t>{2});
-  CHECK(numbers(table, {.column = "u"}) == std::vector<double>{1, 1, 2, 2});
+  CHECK(numbers_of_field(table, {.column = "u"}) == std::vector<double>{1, 1, 2, 2});
   CHECK_THROWS_WITH(table.numbers({.column = "x", .unit = "m"}), Contains("a.npz") && Contains("'x [mm]'"));
   CHECK_THROWS_WITH(table.numbers({.column = "big"}), Contains("row 1: big") && Contains("2^53"));
   CHECK_THROWS_WITH(table.numbers({.column = "hole"}), Contains("row 0: hole") && Contains("not finite"));
@@ -199,7 +199,7 @@ TEST_CASE("arrays are read by the rules of texts", "[data][table]") {
 TEST_CASE("a table is read by the ending of its file", "[data][table]") {
   const toy::Folder folder;
   write_npy(folder / "m.npy", at::tensor({1.0, 2.0, 3.0, 4.0}).reshape({2, 2}));
-  CHECK(numbers(read_table(folder / "m.npy"), {.column = "1"}) == std::vector<double>{2, 4});
+  CHECK(numbers_of_field(read_table(folder / "m.npy"), {.column = "1"}) == std::vector<double>{2, 4});
   write_npy(folder / "v.npy", at::tensor({1.0}));
   CHECK_THROWS_WITH(read_table(folder / "v.npy"), Contains("a matrix"));
   write_safetensors(folder / "s.safetensors", {{"x", at::tensor({1.5, 2.5})}, {"assay.id", at::tensor({1L, 2L})}});

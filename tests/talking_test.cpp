@@ -3,6 +3,7 @@
 // and failures by their reasons.
 #include "support/catch.hpp"
 #include "support/toy.hpp"
+#include "support/warnings.hpp"
 
 #include <assay/config.hpp>
 #include <assay/detail/files.hpp>
@@ -19,16 +20,9 @@ using namespace assay;
 
 namespace {
 
-struct Warnings {
-  std::vector<std::string>* texts;
-  void observe(const Event& event) const {
-    if (event.kind == Event::Kind::warning) texts->push_back(event.text);
-  }
-};
-
 const Json variable{{"name", "x"}, {"low", 0}, {"high", 1}, {"unit", "mm"}};
 
-Json configuration(const toy::Folder& folder, const Json& space, const Json& pools) {
+Json external_configuration(const toy::Folder& folder, const Json& space, const Json& pools) {
   return {{"driver", {{"dir", (folder / "c").string()}, {"resume", "if_present"}}},
           {"space", space},
           {"pools", pools},
@@ -37,7 +31,7 @@ Json configuration(const toy::Folder& folder, const Json& space, const Json& poo
           {"label", {{"type", "external"}, {"provides", {"f"}}}}};
 }
 
-std::vector<ErrorParts> problems_of(const Json& configuration) {
+std::vector<ErrorParts> loading_problems(const Json& configuration) {
   try {
     load_campaign(configuration, Registries());
   } catch (const ConfigError& error) {
@@ -47,7 +41,7 @@ std::vector<ErrorParts> problems_of(const Json& configuration) {
 }
 
 std::string only_problem(const Json& configuration) {
-  const std::vector<ErrorParts> problems = problems_of(configuration);
+  const std::vector<ErrorParts> problems = loading_problems(configuration);
   REQUIRE(problems.size() == 1);
   return describe(problems.front());
 }
@@ -75,7 +69,7 @@ TEST_CASE("pools without a space have that of the configuration, with its constr
                    {"unlabeled", {{"type", "uniform"}, {"count", 50}}},
                    {"validation", {{"type", "grid"}, {"levels", 5}}}};
   {
-    const AnyDriver driver = load_campaign(configuration(folder, whole, pools), Registries());
+    const AnyDriver driver = load_campaign(external_configuration(folder, whole, pools), Registries());
     const Values candidates = driver.unlabeled().values();
     CHECK(candidates["x"].size(0) == 50);
     CHECK(candidates["x"].max().item<double>() <= 0.5);
@@ -86,7 +80,7 @@ TEST_CASE("pools without a space have that of the configuration, with its constr
   CHECK(own.at("pools").at("labeled").at("space").at(0).at("unit") == "mm");
   CHECK_NOTHROW(open_campaign(folder / "c", Registries()));
   const Json maximin{{"labeled", {{"type", "maximin"}, {"count", 4}}}};
-  CHECK_THAT(only_problem(configuration(folder, whole, maximin)),
+  CHECK_THAT(only_problem(external_configuration(folder, whole, maximin)),
              Contains("/pools/labeled:") && Contains("constraints"));
 }
 
@@ -97,7 +91,7 @@ TEST_CASE("a pool that contradicts the space is refused with its place", "[confi
     own.update(change);
     const Json pools{{"labeled", {{"type", "sobol"}, {"count", 4}}},
                      {"test", {{"type", "sobol"}, {"count", 4}, {"space", Json::array({own})}}}};
-    return only_problem(configuration(folder, Json::array({variable}), pools));
+    return only_problem(external_configuration(folder, Json::array({variable}), pools));
   };
   CHECK_THAT(refusal({{"high", 2}}),
              Contains("[assay.config.space] /pools/test/space/0/low") && Contains("0.0 to 1.0"));
@@ -105,8 +99,8 @@ TEST_CASE("a pool that contradicts the space is refused with its place", "[confi
   CHECK_THAT(refusal({{"unit", "m"}}), Contains("/pools/test/space/0/unit") && Contains("'mm'"));
   CHECK_THAT(refusal({{"kind", "integer"}}), Contains("/pools/test/space/0/kind"));
   CHECK_THAT(refusal({{"name", "X"}}), Contains("/pools/test/space/0/name") && Contains("did you mean 'x'"));
-  CHECK_THAT(only_problem(configuration(folder, Json::array({{{"name", "x"}, {"low", 2}, {"high", 1}}}),
-                                        Json{{"labeled", {{"type", "sobol"}, {"count", 4}}}})),
+  CHECK_THAT(only_problem(external_configuration(folder, Json::array({{{"name", "x"}, {"low", 2}, {"high", 1}}}),
+                                                 Json{{"labeled", {{"type", "sobol"}, {"count", 4}}}})),
              Contains("/space/x"));
   CHECK(!std::filesystem::exists(folder / "c"));
 }
@@ -115,8 +109,8 @@ TEST_CASE("samples of a file that lie outside the space are named", "[config][19
   const toy::Folder folder;
   const auto with = [&](const std::string& rows) {
     assay::detail::write_file(folder / "data.csv", "x,f\n" + rows);
-    return problems_of(configuration(folder, Json::array({variable}),
-                                     {{"labeled", {{"type", "csv"}, {"file", (folder / "data.csv").string()}}}}));
+    return loading_problems(external_configuration(
+        folder, Json::array({variable}), {{"labeled", {{"type", "csv"}, {"file", (folder / "data.csv").string()}}}}));
   };
   const std::vector<ErrorParts> far = with("0.5,1\n0.25,1\n500,1\n-3,1\n");
   REQUIRE(far.size() == 1);
@@ -173,7 +167,7 @@ TEST_CASE("a test pool that is paid for and never measured is a warning; JSON me
   CHECK_THAT(paid.front(), Contains("5 samples of the test pool") && Contains("rmse"));
   CHECK(warnings("measured", Rmse(), sobol(toy::space(), 5)).empty());
   CHECK(warnings("given", NoMetrology(), toy::labeled(5)).empty());
-  Json json = configuration(
+  Json json = external_configuration(
       folder, Json::array({variable}),
       {{"labeled", {{"type", "sobol"}, {"count", 4}}}, {"test", {{"type", "sobol"}, {"count", 4}, {"skip", 4}}}});
   const auto measured_by = [&] {

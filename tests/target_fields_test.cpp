@@ -43,7 +43,7 @@ Values beam(std::int64_t count, std::int64_t skip, double late) {
 }
 
 template <class Learner>
-void train(Learner& learner, const Values& samples, std::int64_t round, std::int64_t epochs = 40) {
+void train_in_round(Learner& learner, const Values& samples, std::int64_t round, std::int64_t epochs = 40) {
   const TensorPool pool(samples), none;
   TrainingContext context{.labeled = pool,
                           .validation = none,
@@ -135,7 +135,7 @@ TEST_CASE("in a campaign begun before fields had weights every component counts 
 
 TEST_CASE("L7: metrics over all targets, variance and distances of outputs count each target as one", "[l7][metrics]") {
   Ensemble learner({.members = 2, .inputs = {"a", "b"}, .targets = two(3), .hidden = {8}});
-  train(learner, both(30), 1, 3);
+  train_in_round(learner, both(30), 1, 3);
   const TensorPool test(both(40, 100));
   const LearnerView view{LearnerRef(learner)};
   const MetrologyInputs inputs{.evaluation = PoolView(test, test.ids()), .labeled = {}, .learner = view};
@@ -163,7 +163,7 @@ TEST_CASE("L2: a clamped node is predicted exactly, in any unit, and marked", "[
   const toy::Folder folder;
   const auto check = [&](auto learner, double tolerance) {
     INFO(AnyLearner(learner).spec().dump());
-    train(learner, samples, 1, 60);
+    train_in_round(learner, samples, 1, 60);
     const torch::Tensor predicted = learner.predict(test)["u"];
     CHECK(predicted.select(1, 0).eq(0).all().item<bool>());
     CHECK(predicted.select(1, nodes - 1).eq(0).all().item<bool>());
@@ -198,10 +198,10 @@ TEST_CASE("L2: what is constant in the first labels and varies later is learnt w
   for (const double late : {1e-10, 1e-6, 1e-3}) {
     INFO(late);
     Ensemble learner = beam_learner();
-    train(learner, beam(16, 0, 0), 1, 200);
+    train_in_round(learner, beam(16, 0, 0), 1, 200);
     CHECK(learner.predict(beam(9, 50, 0))["u"].select(1, nodes - 1).eq(0).all().item<bool>());
     const Values more = beam(96, 0, late), test = beam(60, 200, late);
-    train(learner, more, 2, 400);
+    train_in_round(learner, more, 2, 400);
     CHECK(learner.save().json.at("constant_so_far") == Json{{"u", {0}}});
     const torch::Tensor errors = relative_errors(learner.predict(test), test);
     CHECK(errors[0].item<double>() == 0);
@@ -214,8 +214,8 @@ TEST_CASE("L2: a gaussian likelihood and a module begin anew with a component th
   Mlp gaussian({.inputs = {"a", "b"}, .targets = {"u"}, .hidden = {32}, .loss = RegressionLoss::gaussian});
   ModuleLearner module(torch::nn::Linear(2, nodes), {.inputs = {"a", "b"}, .targets = {"u"}}, assay::mse_loss);
   const auto last_error = [](auto& learner) {
-    train(learner, beam(16, 0, 0), 1, 60);
-    train(learner, beam(48, 0, 1e-6), 2, 300);
+    train_in_round(learner, beam(16, 0, 0), 1, 60);
+    train_in_round(learner, beam(48, 0, 1e-6), 2, 300);
     const Values test = beam(60, 200, 1e-6);
     return relative_errors(learner.predict(test), test)[nodes - 1].template item<double>();
   };
@@ -245,7 +245,7 @@ TEST_CASE("F10: constant targets give errors in their own unit, whatever their n
       Values samples = sobol(toy::space(), count);
       samples.set("y", torch::full({count}, value, torch::kFloat64));
       Ensemble learner({.members = 2, .inputs = {"a", "b"}, .targets = {"y"}, .hidden = {8}});
-      train(learner, samples, 1, 2);
+      train_in_round(learner, samples, 1, 2);
       CHECK(learner.predict(samples)["y"].eq(value).all().item<bool>());
       CHECK(learner.variance(samples)["y"].eq(0).all().item<bool>());
       const TensorPool pool(samples);
@@ -312,7 +312,7 @@ TEST_CASE("targets go to JSON and back, and what they cannot be is an error", "[
 namespace {
 
 /// A campaign by ask and tell, with a number and a curve, before any label.
-Json asked(const std::filesystem::path& dir, Json targets) {
+Json asked_configuration(const std::filesystem::path& dir, Json targets) {
   const Json space = space_to_json(toy::space()).at("variables");
   return {{"driver", {{"dir", dir.string()}, {"max_rounds", 1}}},
           {"pools",
@@ -323,8 +323,8 @@ Json asked(const std::filesystem::path& dir, Json targets) {
           {"loop", {{"type", "default"}, {"epochs", 2}}}};
 }
 
-AnyDriver start(const toy::Folder& folder, Json targets) {
-  assay::detail::write_file(folder / "asked.json", asked(folder / "c", std::move(targets)).dump());
+AnyDriver start_asked(const toy::Folder& folder, Json targets) {
+  assay::detail::write_file(folder / "asked.json", asked_configuration(folder / "c", std::move(targets)).dump());
   return assay::detail::start_asked_campaign(folder / "c", folder / "asked.json", Registries());
 }
 
@@ -334,7 +334,7 @@ const Json declared = Json::parse(R"(["f", {"name": "u", "shape": [3, 17], "unit
 
 TEST_CASE("S3: a first curve beside a number is told as numbers one behind the other", "[s3][session]") {
   const toy::Folder folder;
-  AnyDriver driver = start(folder, declared);
+  AnyDriver driver = start_asked(folder, declared);
   REQUIRE(driver.target_schema().size() == 1);  // of f nothing is known yet
   REQUIRE(driver.advance() == RunStatus::waiting);
   std::vector<double> numbers(52);
@@ -350,7 +350,7 @@ TEST_CASE("S3: a first curve beside a number is told as numbers one behind the o
                     Contains("52 numbers: 1 of 'f', then 51 of 'u'"));
   // A label of another shape than declared is refused, also the first.
   const toy::Folder other;
-  AnyDriver again = start(other, declared);
+  AnyDriver again = start_asked(other, declared);
   again.advance();
   const SampleId id = again.ask(1).front().id;
   CHECK_FALSE(again.tell(id, done({{"f", 1.0}, {"u", torch::zeros({51}, torch::kFloat64)}})));
@@ -358,7 +358,7 @@ TEST_CASE("S3: a first curve beside a number is told as numbers one behind the o
 
 TEST_CASE("S3: without a declared shape the message says how to declare it", "[s3][session]") {
   const toy::Folder folder;
-  AnyDriver driver = start(folder, {"f", "u"});
+  AnyDriver driver = start_asked(folder, {"f", "u"});
   driver.advance();
   CHECK_THROWS_WITH(assay::detail::told_labels(driver, std::vector<double>(52)),
                     Contains("assay.label.count") && Contains(R"("shape")"));
@@ -366,7 +366,7 @@ TEST_CASE("S3: without a declared shape the message says how to declare it", "[s
 
 TEST_CASE("S3: curves are imported into a campaign that has no label yet", "[s3][tools]") {
   const toy::Folder folder;
-  { start(folder, Json::parse(R"(["f", {"name": "u", "shape": [3]}])")).advance(); }
+  { start_asked(folder, Json::parse(R"(["f", {"name": "u", "shape": [3]}])")).advance(); }
   const Values points = sobol(toy::space(), 4);
   std::ofstream table(folder / "old.csv");
   table.precision(17);
@@ -381,7 +381,7 @@ TEST_CASE("S3: curves are imported into a campaign that has no label yet", "[s3]
 
 TEST_CASE("a target's transform in the configuration makes a transformed learner", "[config]") {
   const toy::Folder folder;
-  AnyDriver driver = start(folder, Json::parse(R"([{"name": "f", "transform": {"type": "log"}}, "u"])"));
+  AnyDriver driver = start_asked(folder, Json::parse(R"([{"name": "f", "transform": {"type": "log"}}, "u"])"));
   const Json spec = driver.learner().spec();
   CHECK(spec.at("type") == "transformed");
   CHECK(spec.at("targets").at("f").at("type") == "log");

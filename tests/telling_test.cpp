@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Asking and telling: what is told when, of which attempt, how often, and what a retry opens again.
 #include "support/catch.hpp"
+#include "support/look.hpp"
 #include "support/toy.hpp"
 
 #include <assay/error.hpp>
@@ -19,19 +20,11 @@ using namespace assay;
 
 namespace {
 
-Pools unlabeled_pools(std::int64_t first = 4) {
-  return {.labeled = sobol(toy::space(), first), .unlabeled = sobol(toy::space(), 60, {.skip = 100})};
-}
-
 /// A campaign that is asked and told, opened anew by every call.
-auto asked(const std::filesystem::path& dir, Pools pools = unlabeled_pools(), std::int64_t rounds = 1) {
+auto asked(const std::filesystem::path& dir, Pools pools = toy::unlabeled_pools(4), std::int64_t rounds = 1) {
   return Driver({.dir = dir, .max_rounds = rounds, .seed = 5, .resume = Resume::if_present, .keep_checkpoints = 100},
                 std::move(pools), toy::mlp(), Random({.max_samples = 2}), ExternalLabel({.provides = {"y"}}),
                 NoMetrology(), toy::loop(2));
-}
-
-Ledger look(const std::filesystem::path& dir) {
-  return Ledger::open_read_only(dir / "ledger.sqlite", dir / "labels" / "objects");
 }
 
 /// Asks for all that waits and tells it as `outcome` says.
@@ -99,8 +92,8 @@ TEST_CASE("a campaign that runs itself goes on after its solver was mended and i
           "[driver][telling][f2]") {
   const toy::Folder folder;
   const auto run = [&](bool works) {
-    Driver driver({.dir = folder / "c", .max_rounds = 1, .resume = Resume::if_present}, unlabeled_pools(), toy::mlp(),
-                  Random({.max_samples = 2}),
+    Driver driver({.dir = folder / "c", .max_rounds = 1, .resume = Resume::if_present}, toy::unlabeled_pools(4),
+                  toy::mlp(), Random({.max_samples = 2}),
                   FunctionLabel({.provides = {"y"}, .function = "solve"},
                                 [&](const Values& x) {
                                   if (!works) throw std::runtime_error("no such program");
@@ -167,7 +160,7 @@ TEST_CASE("labels of an interrupted attempt are as good as any", "[driver][telli
 
 TEST_CASE("one wrong outcome among many keeps none of the others back", "[driver][telling][f16]") {
   const toy::Folder folder;
-  auto driver = asked(folder / "c", unlabeled_pools(6));
+  auto driver = asked(folder / "c", toy::unlabeled_pools(6));
   REQUIRE(driver.advance() == RunStatus::waiting);
   const std::vector<Sample> out = driver.ask(6);
   std::vector<Told> told{
@@ -207,14 +200,14 @@ TEST_CASE("a sample queued again in an earlier round does not bring later rounds
   const toy::Folder folder;
   SampleId lost = -1;
   {
-    auto driver = asked(folder / "c", unlabeled_pools(), 3);
+    auto driver = asked(folder / "c", toy::unlabeled_pools(4), 3);
     REQUIRE(driver.advance() == RunStatus::waiting);
     tell_all(driver, solved);
     REQUIRE(driver.advance() == RunStatus::waiting);  // round 1
   }
   const Moment in_round_1(folder / "c");
   {
-    auto driver = asked(folder / "c", unlabeled_pools(), 3);
+    auto driver = asked(folder / "c", toy::unlabeled_pools(4), 3);
     const std::vector<Sample> out = driver.ask(2);
     lost = out[0].id;
     driver.tell(lost, failed("diverged"));
@@ -224,7 +217,7 @@ TEST_CASE("a sample queued again in an earlier round does not bring later rounds
   }
   CHECK(retry_samples(folder / "c", std::nullopt) == 1);
   in_round_1.bring_back();
-  auto driver = asked(folder / "c", unlabeled_pools(), 3);
+  auto driver = asked(folder / "c", toy::unlabeled_pools(4), 3);
   REQUIRE(driver.advance() == RunStatus::waiting);
   CHECK(driver.round() == 1);
   CHECK(tell_all(driver, solved) == std::vector<SampleId>{lost});
@@ -236,14 +229,14 @@ TEST_CASE("labels of later rounds are not folded in with an earlier one", "[driv
   const toy::Folder folder;
   std::vector<SampleId> first;
   {
-    auto driver = asked(folder / "c", unlabeled_pools(), 3);
+    auto driver = asked(folder / "c", toy::unlabeled_pools(4), 3);
     REQUIRE(driver.advance() == RunStatus::waiting);
     tell_all(driver, solved);
     REQUIRE(driver.advance() == RunStatus::waiting);  // round 1, of which nothing is folded in
   }
   const Moment in_round_1(folder / "c");
   {
-    auto driver = asked(folder / "c", unlabeled_pools(), 3);
+    auto driver = asked(folder / "c", toy::unlabeled_pools(4), 3);
     first = tell_all(driver, [](const Sample&) { return failed("diverged"); });
     REQUIRE(driver.advance() == RunStatus::waiting);  // round 2, of which one label is there
     const std::vector<Sample> out = driver.ask(2);
@@ -251,7 +244,7 @@ TEST_CASE("labels of later rounds are not folded in with an earlier one", "[driv
   }
   CHECK(retry_samples(folder / "c", std::nullopt) == 2);
   in_round_1.bring_back();
-  auto driver = asked(folder / "c", unlabeled_pools(), 3);
+  auto driver = asked(folder / "c", toy::unlabeled_pools(4), 3);
   REQUIRE(driver.advance() == RunStatus::waiting);
   CHECK(tell_all(driver, solved) == first);
   REQUIRE(driver.advance() == RunStatus::waiting);

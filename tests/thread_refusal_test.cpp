@@ -14,24 +14,15 @@ namespace fs = std::filesystem;
 using namespace assay;
 using child::require;
 
-namespace {
-
-DriverOptions options(const fs::path& dir, Storage storage) {
-  DriverOptions made = disk_campaign::options(dir);
-  made.storage = storage;
-  return made;
-}
-
-}  // namespace
-
 TEST_CASE("a campaign that gets no thread for its checkpoints writes them itself", "[faults]") {
   const temporary::MemoryFolder folder;
   CHECK(child::run([&] {
-          const std::string expected = disk_campaign::finish(options(folder / "whole", Storage::local),
+          const std::string expected = disk_campaign::finish(disk_campaign::options(folder / "whole", Storage::local),
                                                              folder / "calls_of_whole");
           threads::refuse(true);
-          require(disk_campaign::finish(options(folder / "c", Storage::local), folder / "calls") == expected,
-                  "the same hash");
+          require(
+              disk_campaign::finish(disk_campaign::options(folder / "c", Storage::local), folder / "calls") == expected,
+              "the same hash");
           sigset_t blocked;
           ::pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
           require(::sigisemptyset(&blocked), "no signal is left blocked");
@@ -48,7 +39,7 @@ TEST_CASE("a campaign that gets no thread for its checkpoints writes them itself
 TEST_CASE("a campaign that gets no thread for its checkpoints goes on in the background when it gets one", "[faults]") {
   const temporary::MemoryFolder folder;
   CHECK(child::run([&] {
-          DriverOptions made = options(folder / "c", Storage::local);
+          DriverOptions made = disk_campaign::options(folder / "c", Storage::local);
           made.observers.push_back(disk_campaign::WhenDone{[](SampleId) { threads::refuse(false); }});
           threads::refuse(true);
           disk_campaign::finish(made, folder / "calls");
@@ -59,7 +50,7 @@ TEST_CASE("a campaign that gets no thread for its checkpoints goes on in the bac
 TEST_CASE("a lease that no thread can renew is given up again, with an error that says so", "[faults]") {
   const temporary::MemoryFolder folder;
   CHECK(child::run([&] {
-          const DriverOptions made = options(folder / "c", Storage::shared);
+          const DriverOptions made = disk_campaign::options(folder / "c", Storage::shared);
           threads::refuse(true);
           try {
             disk_campaign::finish(made, folder / "calls");

@@ -20,7 +20,7 @@ using namespace assay;
 
 namespace {
 
-std::string run(const fs::path& dir, std::int64_t rounds = 3) {
+std::string run_rounds(const fs::path& dir, std::int64_t rounds = 3) {
   DriverOptions options = toy::options(dir);
   options.max_rounds = rounds;
   options.resume = Resume::if_present;
@@ -65,7 +65,7 @@ void damage(const fs::path& file, const std::string& how) {
 
 TEST_CASE("a campaign that nothing happened to is found intact", "[tools]") {
   const toy::Folder folder;
-  run(folder / "c");
+  run_rounds(folder / "c");
   const CheckReport report = check_campaign(folder / "c");
   CHECK(report.problems.empty());
   CHECK(report.notes.empty());
@@ -76,7 +76,7 @@ TEST_CASE("a campaign that nothing happened to is found intact", "[tools]") {
 TEST_CASE("a damaged ledger is rebuilt, and no integrated label is computed again", "[tools]") {
   const auto how = GENERATE(as<std::string>(), "deleted", "truncated", "emptied", "overwritten", "bits flipped");
   const toy::Folder folder;
-  const std::string hash = run(folder / "whole");
+  const std::string hash = run_rounds(folder / "whole");
   run_into_labeling(folder / "c");
   damage(folder / "c/ledger.sqlite", how);
   INFO(how);
@@ -99,7 +99,7 @@ TEST_CASE("a damaged ledger is rebuilt, and no integrated label is computed agai
 
 TEST_CASE("damage to any other file is found, and mended where the ledger can", "[tools]") {
   const toy::Folder folder;
-  run(folder / "c");
+  run_rounds(folder / "c");
   SECTION("a label file") {
     damage(folder / "c/labels/round_000002.safetensors", GENERATE(as<std::string>(), "deleted", "bits flipped"));
     CHECK_FALSE(check_campaign(folder / "c").problems.empty());
@@ -121,7 +121,7 @@ TEST_CASE("damage to any other file is found, and mended where the ledger can", 
     CHECK_THAT(report.problems[0] + report.problems.back(), Contains(newest.filename().string()));
     DriverOptions options = toy::options(folder / "c");
     options.resume = Resume::required;
-    const std::string hash = run(folder / "whole");
+    const std::string hash = run_rounds(folder / "whole");
     toy::driver(options).run();
     CHECK(campaign_hash(folder / "c") == hash);
   }
@@ -129,7 +129,7 @@ TEST_CASE("damage to any other file is found, and mended where the ledger can", 
 
 TEST_CASE("without a ledger, labels that were paid for are not started over", "[tools]") {
   const toy::Folder folder;
-  run(folder / "c");
+  run_rounds(folder / "c");
   fs::remove(folder / "c/ledger.sqlite");
   DriverOptions options = toy::options(folder / "c");
   options.resume = Resume::if_present;
@@ -179,14 +179,14 @@ TEST_CASE("samples that were given up are not waited for", "[tools]") {
     ids = ledger.in_state(SampleState::queued);
   }
   CHECK(abandon_samples(folder / "c", ids) == 2);
-  run(folder / "c");
+  run_rounds(folder / "c");
   CHECK(campaign_status(folder / "c")["counts"]["abandoned"] == 2);
   CHECK(campaign_status(folder / "c")["counts"]["labels"] == 10);
 }
 
 TEST_CASE("labels of another campaign answer samples of the same content", "[tools]") {
   const toy::Folder folder;
-  const std::string hash = run(folder / "paid");
+  const std::string hash = run_rounds(folder / "paid");
   {
     DriverOptions none = toy::options(folder / "c");
     none.max_rounds = 0;
@@ -210,7 +210,7 @@ TEST_CASE("labels of another campaign answer samples of the same content", "[too
 
 TEST_CASE("the table of labels holds every sample with its history", "[tools]") {
   const toy::Folder folder;
-  run(folder / "c");
+  run_rounds(folder / "c");
   const LabelTable table = label_table(folder / "c");
   CHECK(table.strategy == std::vector<std::string>(12, "variance"));
   CHECK(batch_size(table.columns) == 12);
@@ -222,10 +222,10 @@ TEST_CASE("the table of labels holds every sample with its history", "[tools]") 
 
 TEST_CASE("two campaigns are told apart by the first thing in which they differ", "[tools]") {
   const toy::Folder folder;
-  run(folder / "a");
-  run(folder / "b");
+  run_rounds(folder / "a");
+  run_rounds(folder / "b");
   CHECK_FALSE(first_difference(folder / "a", folder / "b"));
-  run(folder / "longer", 4);
+  run_rounds(folder / "longer", 4);
   CHECK_THAT(*first_difference(folder / "a", folder / "longer"), Contains("pick 13: none"));
   DriverOptions other = toy::options(folder / "other");
   toy::driver(other, FunctionLabel({.provides = {"y"}, .function = "solve"},

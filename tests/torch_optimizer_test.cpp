@@ -9,7 +9,7 @@ using namespace assay;
 
 namespace {
 
-torch::Tensor start() { return torch::tensor({1.0, -2.0, 3.0}, torch::kFloat64).requires_grad_(); }
+torch::Tensor start_point() { return torch::tensor({1.0, -2.0, 3.0}, torch::kFloat64).requires_grad_(); }
 
 void set_gradient(torch::Tensor& x, int step) {
   x.mutable_grad() = x.detach() * torch::tensor({1.0, 2.0, 0.5}, torch::kFloat64) + std::sin(step);
@@ -31,20 +31,20 @@ TEMPLATE_TEST_CASE("an optimizer of torch::optim takes its own steps, and goes o
   using Options = typename TorchOptimizerTypes<TestType>::Options;
   const Options options(0.1);
 
-  torch::Tensor expected = start();
+  torch::Tensor expected = start_point();
   TestType reference({expected}, options);
   for (int i = 0; i < 20; ++i) {
     set_gradient(expected, i);
     reference.step();
   }
 
-  torch::Tensor whole = start();
+  torch::Tensor whole = start_point();
   AnyOptimizer uninterrupted{TorchOptimizer<TestType>(options)};
   uninterrupted.init({whole});
   steps(uninterrupted, whole, 0, 20);
   CHECK(torch::equal(whole, expected));
 
-  torch::Tensor x = start();
+  torch::Tensor x = start_point();
   AnyOptimizer first{TorchOptimizer<TestType>(options)};
   first.init({x});
   steps(first, x, 0, 12);
@@ -78,7 +78,7 @@ TEST_CASE("a configuration names an optimizer of torch::optim with Torch's own o
 }
 
 TEST_CASE("state of other parameters is refused by an optimizer of torch::optim", "[training]") {
-  torch::Tensor x = start();
+  torch::Tensor x = start_point();
   TorchOptimizer<torch::optim::RMSprop> optimizer(torch::optim::RMSpropOptions(0.1));
   optimizer.init({x});
   steps(optimizer, x, 0, 3);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a training ends in numbers that are not finite, and validation pools beyond a block.
 #include "support/catch.hpp"
+#include "support/linear_learner.hpp"
 #include "support/toy.hpp"
 #include "support/tensors.hpp"
 
@@ -8,8 +9,6 @@
 #include <assay/learner/module_learner.hpp>
 #include <assay/training/full_batch_loop.hpp>
 #include <assay/training/sgd.hpp>
-
-#include <torch/nn/modules/linear.h>
 
 #include <cmath>
 #include <limits>
@@ -20,13 +19,9 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-ModuleLearner linear() {
-  return ModuleLearner(torch::nn::Linear(2, 1), {.inputs = {"a", "b"}, .targets = {"y"}}, mse_loss);
-}
-
 /// A learner that was given weights, and then a training of it.
-struct Training {
-  ModuleLearner learner = linear();
+struct FineTuning {
+  ModuleLearner learner = toy::linear();
   TensorPool labeled{toy::labeled(16)}, validation;
   std::vector<torch::Tensor> start;
   std::vector<EpochReport> epochs;
@@ -61,7 +56,7 @@ TEST_CASE("the last step of all may not leave parameters that are not finite", "
   // One step, whose loss is finite: nobody looks at another loss.
   for (const auto& [dtype, rate] : {std::pair{"float32", 1e38}, {"float64", 1e308}}) {
     INFO(dtype);
-    Training training;
+    FineTuning training;
     training.labeled = TensorPool(toy::labeled(16), 1000);
     CHECK_THROWS_WITH(
         training.fine_tune({.fine_tuning_epochs = 1, .batch_size = 16, .optimizer = Sgd({.lr = rate}), .dtype = dtype},
@@ -76,7 +71,7 @@ TEST_CASE("a step that overflows one parameter alone is seen", "[training]") {
   for (const std::size_t which : {0, 1}) {
     for (const char* dtype : {"float32", "float64"}) {
       INFO(which << " " << dtype);
-      Training training;
+      FineTuning training;
       std::vector<double> steeper{1, 1};
       steeper[which] = infinity;
       CHECK_THROWS_AS(
@@ -92,7 +87,7 @@ TEST_CASE("a validation label that is not finite is named, the sample with id 0 
   for (const double bad : {infinity, std::numeric_limits<double>::quiet_NaN()}) {
     for (const auto& [first_id, row] : {std::pair{500, 4}, {500, 0}, {0, 0}}) {
       INFO("row " << row << " of ids from " << first_id);
-      Training training;
+      FineTuning training;
       training.labeled = TensorPool(toy::labeled(16), 1000);
       Values held = toy::labeled(6, 90);
       held["y"][row] = bad;
@@ -107,7 +102,7 @@ TEST_CASE("a validation label that is not finite is named, the sample with id 0 
 
 TEST_CASE("the suspect of a training that diverges is the sample with the largest loss, of either pool", "[training]") {
   for (const bool in_validation : {false, true}) {
-    Training training;
+    FineTuning training;
     Values labeled = toy::labeled(16), held = toy::labeled(6, 90);
     (in_validation ? held : labeled)["y"][3] = 1e6;
     training.labeled = TensorPool(labeled, 1000);
@@ -120,7 +115,7 @@ TEST_CASE("the suspect of a training that diverges is the sample with the larges
 
 TEST_CASE("the validation loss of more rows than a block is their mean, each row counting once", "[training]") {
   constexpr std::int64_t rows = 4096 + 100;
-  Training training;
+  FineTuning training;
   Values held = toy::labeled(rows, 100);
   // The last hundred, a block of their own, are far off.
   held["y"].narrow(0, 4096, 100).add_(50);
@@ -136,7 +131,7 @@ TEST_CASE("the validation loss of more rows than a block is their mean, each row
 
 TEST_CASE("a training on one sample, and one in batches larger than the pool, are trainings", "[training]") {
   for (const std::int64_t count : {1, 3}) {
-    Training training;
+    FineTuning training;
     training.labeled = TensorPool(toy::labeled(count));
     const TrainingReport report = training.fine_tune({.fine_tuning_epochs = 4, .batch_size = 64});
     CHECK(report.epochs == 4);

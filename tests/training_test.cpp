@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/catch.hpp"
+#include "support/linear_learner.hpp"
 #include "support/toy.hpp"
 #include "support/tensors.hpp"
 
@@ -9,7 +10,6 @@
 #include <assay/training/sgd.hpp>
 #include <assay/training/torch_optimizer.hpp>
 
-#include <torch/nn/modules/linear.h>
 #include <torch/optim/sgd.h>
 
 #include <algorithm>
@@ -22,7 +22,7 @@ using namespace assay;
 
 namespace {
 
-struct Run {
+struct EnsembleTraining {
   Ensemble learner = toy::ensemble();
   TensorPool labeled{toy::labeled(40)};
   TensorPool validation{toy::labeled(10, 400)};
@@ -35,14 +35,9 @@ DefaultTrainingLoopOptions training() {
   return {.epochs = 9, .batch_size = 8, .scheduler = CosineSchedule({.final_factor = 0.1}), .gradient_clip = 1.0};
 }
 
-/// A linear module whose loss is the test's own.
-ModuleLearner linear(AnyModule::Loss loss) {
-  return ModuleLearner(torch::nn::Linear(2, 1), {.inputs = {"a", "b"}, .targets = {"y"}}, std::move(loss));
-}
-
 /// A first training and a fine-tuning of a linear module.
 struct Tuning {
-  ModuleLearner learner = linear(mse_loss);
+  ModuleLearner learner = toy::linear(mse_loss);
   TensorPool labeled{toy::labeled(16)}, none;
   void train(DefaultTrainingLoop& loop, bool fine_tuning) {
     TrainingContext context{.labeled = labeled,
@@ -61,17 +56,15 @@ struct Tuning {
   }
 };
 
-torch::Tensor prediction(const Ensemble& learner) { return learner.predict(toy::labeled(20, 90))["y"]; }
-
 }  // namespace
 
 TEST_CASE("a training continued from its state in the middle ends where the uninterrupted one ends", "[training]") {
-  Run whole;
+  EnsembleTraining whole;
   DefaultTrainingLoop loop(training());
   auto context = whole.context();
   loop.train(LearnerRef(whole.learner), context);
 
-  Run first, second;
+  EnsembleTraining first, second;
   State learner_state, loop_state;
   DefaultTrainingLoop first_loop(training()), second_loop(training());
   auto first_context = first.context();
@@ -92,11 +85,11 @@ TEST_CASE("a training continued from its state in the middle ends where the unin
   auto second_context = second.context();
   const TrainingReport report = second_loop.train(LearnerRef(second.learner), second_context);
   CHECK(report.epochs == 9);
-  CHECK(torch::equal(prediction(whole.learner), prediction(second.learner)));
+  CHECK(torch::equal(toy::prediction(whole.learner), toy::prediction(second.learner)));
 }
 
 TEST_CASE("early stopping returns to the best epoch", "[training]") {
-  Run run;
+  EnsembleTraining run;
   DefaultTrainingLoop loop({.epochs = 300,
                             .batch_size = 8,
                             .optimizer = AdamW({.lr = 0.05}),
@@ -115,11 +108,12 @@ TEST_CASE("early stopping returns to the best epoch", "[training]") {
 TEST_CASE("held-out samples are the same ones in every training, and by default there are none", "[training]") {
   using Labels = std::multiset<float>;
   Labels trained, held;
-  ModuleLearner learner = linear([&](const torch::Tensor& out, const torch::Tensor& target, const torch::Tensor& w) {
-    Labels& seen = at::GradMode::is_enabled() ? trained : held;
-    for (std::int64_t i = 0; i < target.size(0); ++i) seen.insert(target[i].item<float>());
-    return mse_loss(out, target, w);
-  });
+  ModuleLearner learner = toy::linear(
+      [&](const torch::Tensor& out, const torch::Tensor& target, const torch::Tensor& w) {
+        Labels& seen = at::GradMode::is_enabled() ? trained : held;
+        for (std::int64_t i = 0; i < target.size(0); ++i) seen.insert(target[i].item<float>());
+        return mse_loss(out, target, w);
+      });
   const TensorPool labeled(toy::labeled(40)), none;
   DefaultTrainingLoop loop({.epochs = 1,
                             .fine_tuning_epochs = 1,
@@ -228,11 +222,12 @@ TEST_CASE("moments are kept between trainings only where reset_optimizer_states 
 TEST_CASE("an exception of the learner's own loss leaves the parameters of the epoch's start", "[training]") {
   int calls = 0;
   bool shape_error = false;
-  ModuleLearner learner = linear([&](const torch::Tensor& out, const torch::Tensor& target, const torch::Tensor& w) {
-    if (++calls == 8 && shape_error) return mse_loss(out.squeeze(1), target, w);
-    if (calls == 8) throw std::runtime_error("a loss of the user's own");
-    return mse_loss(out, target, w);
-  });
+  ModuleLearner learner = toy::linear(
+      [&](const torch::Tensor& out, const torch::Tensor& target, const torch::Tensor& w) {
+        if (++calls == 8 && shape_error) return mse_loss(out.squeeze(1), target, w);
+        if (calls == 8) throw std::runtime_error("a loss of the user's own");
+        return mse_loss(out, target, w);
+      });
   const TensorPool labeled(toy::labeled(40)), none;  // five batches an epoch
   std::vector<torch::Tensor> start;
   DefaultTrainingLoop loop({.epochs = 3, .batch_size = 8, .early_stopping = std::nullopt});
@@ -255,7 +250,7 @@ TEST_CASE("an exception of the learner's own loss leaves the parameters of the e
 }
 
 TEST_CASE("an error between two epochs leaves a training that goes on where it was", "[training]") {
-  Run whole, broken;
+  EnsembleTraining whole, broken;
   DefaultTrainingLoop loop(training()), other(training());
   auto context = whole.context();
   loop.train(LearnerRef(whole.learner), context);
@@ -266,7 +261,7 @@ TEST_CASE("an error between two epochs leaves a training that goes on where it w
   CHECK_THROWS_WITH(other.train(LearnerRef(broken.learner), failing), "disk full");
   failing.epoch_finished = [](const EpochReport&) {};
   CHECK(other.train(LearnerRef(broken.learner), failing).epochs == 9);
-  CHECK(torch::equal(prediction(whole.learner), prediction(broken.learner)));
+  CHECK(torch::equal(toy::prediction(whole.learner), toy::prediction(broken.learner)));
 }
 
 TEST_CASE("a training in float64 goes on in float64 from its state", "[training]") {
@@ -293,7 +288,7 @@ TEST_CASE("a training in float64 goes on in float64 from its state", "[training]
   };
   check(toy::ensemble);
   check(toy::mlp);
-  check([] { return linear(mse_loss); });
+  check([] { return toy::linear(mse_loss); });
 }
 
 TEST_CASE("a label that is not finite is named, and the parameters go back to the epoch's start", "[training]") {
@@ -311,7 +306,7 @@ TEST_CASE("a label that is not finite is named, and the parameters go back to th
 }
 
 TEST_CASE("a training that diverges names the sample with the largest loss", "[training]") {
-  Run run;
+  EnsembleTraining run;
   Values poisoned = toy::labeled(40);
   poisoned["y"][17] = 1e30;
   run.labeled = TensorPool(poisoned, 1000);
@@ -325,7 +320,7 @@ TEST_CASE("a training that diverges names the sample with the largest loss", "[t
 
 TEST_CASE("a device that is not there is refused with advice", "[training]") {
   if (at::hasCUDA()) SUCCEED("this program sees CUDA");
-  Run run;
+  EnsembleTraining run;
   DefaultTrainingLoop loop({.device = "cuda"});
   auto context = run.context();
   if (!at::hasCUDA()) CHECK_THROWS_WITH(loop.train(LearnerRef(run.learner), context), Contains("assay::cuda"));

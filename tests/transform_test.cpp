@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/catch.hpp"
+#include "support/column.hpp"
 #include "support/toy.hpp"
 
 #include <assay/campaign_hash.hpp>
@@ -41,10 +42,6 @@ class FirstComponent {
   torch::Tensor mean_, axis_;
 };
 
-torch::Tensor column(std::vector<double> numbers) {
-  return torch::tensor(numbers, torch::kFloat64).reshape({static_cast<std::int64_t>(numbers.size()), 1});
-}
-
 /// exp of the toy's answer: over four decades.
 Values solve_steep(const Values& x) { return {{"y", std::exp(2 * (toy::solve(x).scalar("y") - 10))}}; }
 
@@ -55,7 +52,7 @@ Values steep(std::int64_t count, std::int64_t skip = 0) {
 
 Transformed log_learner() { return Transformed(toy::ensemble(), {{"y", LogTransform()}}); }
 
-void train(AnyLearner& learner, const Values& labeled, std::int64_t epochs = 30) {
+void train_on(AnyLearner& learner, const Values& labeled, std::int64_t epochs = 30) {
   const TensorPool pool(labeled), none;
   TrainingContext context{.labeled = pool, .validation = none, .round = 1, .random = RandomKey(1)};
   DefaultTrainingLoop({.epochs = epochs, .batch_size = 8}).train(LearnerRef(learner), context);
@@ -96,8 +93,8 @@ TEST_CASE("a variance goes through any transform, exactly through a linear one",
 TEST_CASE("a learner of transformed targets predicts in the units of the target", "[transform]") {
   const Values labeled = steep(48), test = steep(50, 100);
   AnyLearner plain = toy::ensemble(), learner = log_learner();
-  train(plain, labeled, 200);
-  train(learner, labeled, 200);
+  train_on(plain, labeled, 200);
+  train_on(learner, labeled, 200);
   const auto relative = [&](const AnyLearner& of) {
     return (of.predict(test)["y"].clamp_min(1e-3) / test["y"]).log().abs().mean().item<double>();
   };
@@ -106,7 +103,7 @@ TEST_CASE("a learner of transformed targets predicts in the units of the target"
   AnyLearner inside = toy::ensemble();
   Values logarithms = labeled;
   logarithms.set("y", labeled["y"].log());
-  train(inside, logarithms, 200);
+  train_on(inside, logarithms, 200);
   const Values mean = inside.predict(test), variance = inside.variance(test);
   CHECK(learner.predict(test)["y"].equal(mean["y"].exp()));
   CHECK(torch::allclose(learner.variance(test)["y"], LogTransform().variance(mean["y"], variance["y"])));
@@ -114,7 +111,7 @@ TEST_CASE("a learner of transformed targets predicts in the units of the target"
 
 TEST_CASE("a transform is fitted when training starts anew, and kept while a learner is fine-tuned", "[transform]") {
   AnyLearner learner = Transformed(toy::mlp(), {{"y", Standardise()}});
-  train(learner, toy::labeled(16));
+  train_on(learner, toy::labeled(16));
   const Values x = toy::labeled(5, 100);
   const torch::Tensor before = learner.predict(x)["y"];
   const torch::Tensor mean = learner.save().tensors["targets/y/scaler/mean"];
@@ -136,7 +133,7 @@ TEST_CASE("a user's own transform changes how many numbers are learnt", "[transf
   AnyLearner learner = registries.learner.make(spec, registries);
   CHECK(registries.learner.make(learner.spec(), registries).spec() == learner.spec());
   CHECK_THROWS_WITH(learner.predict(labeled), Contains("untrained"));
-  train(learner, labeled);
+  train_on(learner, labeled);
   const torch::Tensor predicted = learner.predict(labeled)["y"];
   CHECK(predicted.sizes() == labeled["y"].sizes());
   CHECK(predicted.scalar_type() == torch::kFloat32);

@@ -2,6 +2,7 @@
 // Which program a campaign's files make assay run, and when: that of `campaign.json` where a campaign is opened by it,
 // that of the checkpoint where it is rebuilt, and none where it is only looked at.
 #include "support/catch.hpp"
+#include "support/no_problems.hpp"
 #include "support/toy.hpp"
 
 #include <assay/campaign_hash.hpp>
@@ -25,8 +26,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::vector<std::string> nothing;
-
 /// Says in a file that it ran, and gives the label.
 Json program(const fs::path& mark) {
   return Json::array({"sh", "-c", "echo ran >> " + mark.string() + "; echo '{\"y\": 10}' > out.json"});
@@ -46,7 +45,7 @@ int runs(const fs::path& mark) {
 }
 
 /// Four samples are labeled first, and two in each round.
-Json configuration(const fs::path& dir, const fs::path& mark) {
+Json program_configuration(const fs::path& dir, const fs::path& mark) {
   const Json space = Json::array({{{"name", "a"}, {"low", -1}, {"high", 1}}, {{"name", "b"}, {"low", 0}, {"high", 2}}});
   const Json command = program(mark);
   return {
@@ -61,7 +60,7 @@ Json configuration(const fs::path& dir, const fs::path& mark) {
 }
 
 /// The pools that the configuration names.
-Pools pools() {
+Pools configured_pools() {
   return {.labeled = sobol(toy::space(), 4), .unlabeled = latin_hypercube(toy::space(), 20, RandomKey(0))};
 }
 
@@ -73,7 +72,7 @@ struct Rewritten {
   Registries registries;
 
   Rewritten() {
-    load_campaign(configuration(dir, a), registries).run();
+    load_campaign(program_configuration(dir, a), registries).run();
     REQUIRE(runs(a) == 6);
     fs::remove(a);
     Json file = parse_json(assay::detail::read_file(dir / "campaign.json"), "");
@@ -116,7 +115,7 @@ TEST_CASE("R24: a campaign that is opened by its own file runs the program that 
 TEST_CASE("R24: a campaign that is rebuilt runs the program that its checkpoint names", "[config][label][r24]") {
   const Rewritten rewritten;
   SECTION("the one that it was begun with") {
-    rebuild_campaign(rewritten.dir, pools(), rewritten.registries, {{"max_rounds", 2}}).run();
+    rebuild_campaign(rewritten.dir, configured_pools(), rewritten.registries, {{"max_rounds", 2}}).run();
     CHECK(runs(rewritten.a) == 2);
     CHECK(runs(rewritten.b) == 0);
     CHECK(runs(rewritten.v) == 0);
@@ -124,7 +123,7 @@ TEST_CASE("R24: a campaign that is rebuilt runs the program that its checkpoint 
   }
   SECTION("the one that it went on with") {
     open_campaign(rewritten.dir, rewritten.registries, {{"max_rounds", 2}}).run();
-    rebuild_campaign(rewritten.dir, pools(), rewritten.registries, {{"max_rounds", 3}}).run();
+    rebuild_campaign(rewritten.dir, configured_pools(), rewritten.registries, {{"max_rounds", 3}}).run();
     CHECK(runs(rewritten.a) == 0);
     CHECK(runs(rewritten.b) == 4);
     CHECK(runs(rewritten.v) == 2);
@@ -134,7 +133,7 @@ TEST_CASE("R24: a campaign that is rebuilt runs the program that its checkpoint 
 TEST_CASE("R24: who brings a configuration of his own runs the program that it names, not that of the campaign's file",
           "[config][label][r24]") {
   const Rewritten rewritten;
-  Json own = configuration(rewritten.dir, rewritten.a);
+  Json own = program_configuration(rewritten.dir, rewritten.a);
   own["driver"]["max_rounds"] = 2;
   own["driver"]["resume"] = "if_present";
   const bool from_file = GENERATE(true, false);
@@ -154,7 +153,7 @@ TEST_CASE("R24: who only looks at a campaign, or moves its labels, runs no progr
   const fs::path dir = rewritten.dir, other = rewritten.folder / "other";
   fs::copy(dir, other, fs::copy_options::recursive);
   CHECK(campaign_status(dir).at("counts").at("labels").get<int>() == 6);
-  CHECK(check_campaign(dir).problems == nothing);
+  CHECK(check_campaign(dir).problems == no_problems);
   CHECK(campaign_hash(dir) == campaign_hash(other));
   CHECK_FALSE(first_difference(dir, other).has_value());
   CHECK(label_table(dir).purpose.size() == 6);
@@ -169,7 +168,7 @@ TEST_CASE("R24: who mends a campaign, or changes its queue, runs no program", "[
   const Rewritten rewritten;
   const fs::path dir = rewritten.dir;
   fs::remove(dir / "ledger.sqlite");
-  CHECK(repair_campaign(dir).problems == nothing);
+  CHECK(repair_campaign(dir).problems == no_problems);
   CHECK(retry_samples(dir, std::nullopt) == 0);
   std::vector<SampleId> last;
   {

@@ -3,6 +3,7 @@
 // done from where it asks whether the holder is dead.
 #include "support/catch.hpp"
 #include "support/clock.hpp"
+#include "support/error_id.hpp"
 #include "support/folder.hpp"
 #include "support/jobs.hpp"
 #include "support/leases.hpp"
@@ -29,7 +30,6 @@ using namespace leases;
 
 namespace {
 
-using Place = temporary::Folder;
 using Names = std::set<std::string>;
 
 /// One that knows the process on host `a` to be dead.
@@ -39,7 +39,7 @@ LeaseRules after_a(const std::string& host) {
   return rules;
 }
 
-Names names_in(const fs::path& directory) {
+Names file_names_in(const fs::path& directory) {
   Names names;
   for (const fs::directory_entry& entry : fs::directory_iterator(directory))
     names.insert(entry.path().filename().string());
@@ -72,7 +72,7 @@ TEST_CASE("R3: of two that take over at the same step only the first wins", "[le
   CHECK_NOTHROW(c->check());
   CHECK(text_of(place / "lease.2.json").holder.host == "c");
   CHECK_FALSE(text_of(place / "lease.2.json").taken);
-  CHECK(names_in(place.path()) ==
+  CHECK(file_names_in(place.path()) ==
         (got == "rid of earlier leases" ? Names{"lease.2.json"} : Names{"lease.1.json", "lease.2.json"}));
 }
 
@@ -125,7 +125,7 @@ TEST_CASE("R3: a number that is free again because others came and went in betwe
   REQUIRE(d);
   CHECK(d->generation() == 3);
   CHECK_NOTHROW(d->check());
-  CHECK(names_in(place.path()) == Names{"lease.3.json"});
+  CHECK(file_names_in(place.path()) == Names{"lease.3.json"});
 }
 
 TEST_CASE("R3: a holder that is taken over by the first of two learns it, and the second is refused", "[lease][r3]") {

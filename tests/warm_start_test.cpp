@@ -13,7 +13,7 @@ using namespace assay;
 namespace {
 
 /// A first training and a later one of the same learner.
-struct Campaign {
+struct Trainings {
   Mlp learner = toy::mlp();
   TensorPool labeled{toy::labeled(24)}, none;
   std::vector<double> rates = {};
@@ -37,7 +37,7 @@ struct Campaign {
   }
 };
 
-DefaultTrainingLoopOptions options(WarmStart warm_start) {
+DefaultTrainingLoopOptions starting_from(WarmStart warm_start) {
   return {.epochs = 5,
           .fine_tuning_epochs = 3,
           .batch_size = 8,
@@ -50,13 +50,13 @@ DefaultTrainingLoopOptions options(WarmStart warm_start) {
 
 /// What the weights are turned into, before any step.
 torch::Tensor started(ShrinkAndPerturbOptions how, std::int64_t round, const std::string& dtype = "float64") {
-  auto given = options(WarmStart::shrink_and_perturb);
+  auto given = starting_from(WarmStart::shrink_and_perturb);
   given.epochs = 2;
   given.fine_tuning_epochs = 0;
   given.shrink_and_perturb = how;
   given.dtype = dtype;
   DefaultTrainingLoop loop(given);
-  Campaign campaign;
+  Trainings campaign;
   campaign.train(loop, 1);
   const torch::Tensor before = campaign.parameters().to(torch::kFloat64);
   campaign.train(loop, round);
@@ -66,8 +66,8 @@ torch::Tensor started(ShrinkAndPerturbOptions how, std::int64_t round, const std
 }  // namespace
 
 TEST_CASE("a later training that resets is a first training of its round", "[training]") {
-  DefaultTrainingLoop loop(options(WarmStart::reset));
-  Campaign twice, once;
+  DefaultTrainingLoop loop(starting_from(WarmStart::reset));
+  Trainings twice, once;
   twice.train(loop, 1);
   twice.rates.clear();
   CHECK(twice.train(loop, 2).epochs == 5);
@@ -80,8 +80,8 @@ TEST_CASE("a later training that resets is a first training of its round", "[tra
 
 TEST_CASE("a later training goes on at the fine-tuning rate, shrunk or not", "[training]") {
   for (const WarmStart warm_start : {WarmStart::continued, WarmStart::shrink_and_perturb}) {
-    DefaultTrainingLoop loop(options(warm_start));
-    Campaign campaign;
+    DefaultTrainingLoop loop(starting_from(warm_start));
+    Trainings campaign;
     campaign.train(loop, 1);
     campaign.rates.clear();
     CHECK(campaign.train(loop, 2).epochs == 3);
@@ -102,9 +102,9 @@ TEST_CASE("weights are shrunk by the stated factor and perturbed by noise of the
 }
 
 TEST_CASE("a training that shrank and perturbed goes on from its middle without doing so again", "[training]") {
-  DefaultTrainingLoop loop(options(WarmStart::shrink_and_perturb)), before(options(WarmStart::shrink_and_perturb)),
-      after(options(WarmStart::shrink_and_perturb));
-  Campaign whole, parts, resumed;
+  DefaultTrainingLoop loop(starting_from(WarmStart::shrink_and_perturb)),
+      before(starting_from(WarmStart::shrink_and_perturb)), after(starting_from(WarmStart::shrink_and_perturb));
+  Trainings whole, parts, resumed;
   for (const std::int64_t round : {1, 2}) whole.train(loop, round);
 
   parts.train(before, 1);
@@ -135,8 +135,8 @@ TEST_CASE("threads are chosen for the sizes, within what the host allows, and ke
   CHECK(at::get_num_threads() == 3);
 
   // A state that was made with two threads goes on with two, on a host that allows them, though one would be chosen.
-  DefaultTrainingLoop first(options(WarmStart::continued)), second(options(WarmStart::continued));
-  Campaign campaign;
+  DefaultTrainingLoop first(starting_from(WarmStart::continued)), second(starting_from(WarmStart::continued));
+  Trainings campaign;
   TrainingContext context = campaign.context(1);
   context.stop_requested = [] { return true; };
   first.train(LearnerRef(campaign.learner), context);

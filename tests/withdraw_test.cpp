@@ -2,6 +2,7 @@
 // Labels that are taken back, and the versions of solvers that they carry.
 #include "../src/label/solver_version.hpp"
 #include "support/catch.hpp"
+#include "support/look.hpp"
 #include "support/toy.hpp"
 
 #include <assay/campaign_hash.hpp>
@@ -19,16 +20,6 @@
 using namespace assay;
 
 namespace {
-
-DriverOptions going_on(const std::filesystem::path& dir) {
-  DriverOptions options = toy::options(dir);
-  options.resume = Resume::if_present;
-  return options;
-}
-
-Ledger look(const std::filesystem::path& dir) {
-  return Ledger::open_read_only(dir / "ledger.sqlite", dir / "labels" / "objects");
-}
 
 /// The toy's solver in a version that, as `shift` says, is wrong.
 FunctionLabel versioned(std::string version, double shift = 0) {
@@ -58,7 +49,7 @@ TEST_CASE("a label that is taken back is kept as withdrawn, and its sample compu
     CHECK(attempt.refused->scalar("y") == before);
   }
   CHECK(check_campaign(folder / "c").problems.empty());
-  toy::Driver driver = toy::driver(going_on(folder / "c"));
+  toy::Driver driver = toy::driver(toy::going_on(folder / "c"));
   CHECK(driver.labeled().size() == 27);
   CHECK(driver.run() == RunStatus::finished);
   CHECK(driver.labeled().size() == 28);
@@ -89,7 +80,7 @@ TEST_CASE("the learner forgets what it learned from a label that was taken back"
         .run();
     const SampleId last = look(folder / name).integrated_in(3).back();
     withdraw_labels(folder / name, {.ids = {last}, .abandon = true});
-    toy::Driver driver = toy::driver(going_on(folder / name));
+    toy::Driver driver = toy::driver(toy::going_on(folder / name));
     CHECK_FALSE(driver.finished());
     CHECK(driver.run() == RunStatus::finished);
     CHECK(driver.labeled().size() == 27);
@@ -132,7 +123,7 @@ TEST_CASE("a campaign whose only labels are taken back labels them anew first", 
 TEST_CASE("a file that is told again does not bring back the label that was taken back", "[driver][withdraw]") {
   const toy::Folder folder;
   const auto open = [&] {
-    return Driver(going_on(folder / "c"), toy::pools(), toy::ensemble(), Random({.max_samples = 4}),
+    return Driver(toy::going_on(folder / "c"), toy::pools(), toy::ensemble(), Random({.max_samples = 4}),
                   ExternalLabel({.provides = {"y"}}), NoMetrology(), toy::loop());
   };
   SampleId id = -1;
@@ -162,7 +153,7 @@ TEST_CASE("all labels of a bad version of the solver are taken back, and no othe
   DriverOptions options = toy::options(folder / "c");
   options.max_rounds = 2;
   toy::driver(options, versioned("solver 1.0")).run();
-  options = going_on(folder / "c");
+  options = toy::going_on(folder / "c");
   toy::driver(options, versioned("solver 1.1", 100)).run();
   std::map<std::string, int> by;
   {
@@ -206,7 +197,7 @@ TEST_CASE("a label that was taken back does not come back with a ledger that is 
   const bool abandon = GENERATE(false, true), late = GENERATE(false, true);
   withdraw_labels(folder / "c", {.ids = {id}, .reason = "wrong mesh", .abandon = abandon});
   CHECK(check_campaign(folder / "c").problems.empty());
-  DriverOptions more = going_on(folder / "c");
+  DriverOptions more = toy::going_on(folder / "c");
   more.max_rounds = 4;
   if (late && abandon) toy::driver(more).run();
   for (const char* file : {"ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"})

@@ -20,7 +20,8 @@ namespace assay::app {
 
 namespace {
 
-[[noreturn]] void fail(const std::string& file, std::string expected, std::string got, std::string advice = "") {
+[[noreturn]] void data_refused(const std::string& file, std::string expected, std::string got,
+                               std::string advice = "") {
   throw DataError({"assay.compare.data", file, std::move(expected), std::move(got), std::move(advice)});
 }
 
@@ -51,8 +52,8 @@ std::set<std::string> names_in(const Table& table, const std::vector<std::string
       if (!table.contains(name)) {
         std::string all;
         for (const std::string& field : table.fields()) all += (all.empty() ? "" : ", ") + field;
-        fail(table.source(), option + " '" + name + "', a column", "columns " + all,
-             detail::suggest(name, table.fields()));
+        data_refused(table.source(), option + " '" + name + "', a column", "columns " + all,
+                     detail::suggest(name, table.fields()));
       }
       names.insert(name);
     }
@@ -157,8 +158,8 @@ Table campaign_table(const std::filesystem::path& campaign, std::vector<std::str
     fields = field_names(learner.value("inputs", Json::array()));
   });
   if (fields.empty())
-    fail(campaign.string(), "a campaign whose learner names its inputs", "another",
-         "export its labels, and give the file");
+    data_refused(campaign.string(), "a campaign whose learner names its inputs", "another",
+                 "export its labels, and give the file");
   for (const std::string& target : targets) {
     if (std::find(fields.begin(), fields.end(), target) == fields.end()) fields.push_back(target);
   }
@@ -199,7 +200,7 @@ void read_columns(const Table& table, const ColumnChoice& choice, CompareData& d
   const std::set<std::string> targets = names_in(table, choice.targets, "--target"),
                               inputs = names_in(table, choice.inputs, "--inputs"),
                               drop = names_in(table, choice.drop, "--drop");
-  if (targets.empty()) fail(table.source(), "the columns to predict", "none", "name them: --target");
+  if (targets.empty()) data_refused(table.source(), "the columns to predict", "none", "name them: --target");
   ColumnReader reader(table, choice);
   Columns x, y;
   const auto read = [&](const std::string& name, Role role) {
@@ -229,7 +230,7 @@ void read_columns(const Table& table, const ColumnChoice& choice, CompareData& d
     }
   }
   reader.require_read();
-  if (x.empty()) fail(table.source(), "at least one input column", "targets alone");
+  if (x.empty()) data_refused(table.source(), "at least one input column", "targets alone");
   data.x = stacked(x, data.inputs);
   data.y = stacked(y, data.targets);
 }
@@ -240,17 +241,17 @@ CompareData read_compare_data(const std::filesystem::path& file, const ColumnCho
   ColumnChoice choice = given;
   const bool is_campaign = std::filesystem::is_directory(file);
   const Table table = is_campaign ? campaign_table(file, choice.targets) : open_table(file);
-  if (table.rows() == 0) fail(file.string(), "a header and rows of samples", "the header alone");
+  if (table.rows() == 0) data_refused(file.string(), "a header and rows of samples", "the header alone");
   CompareData data{.notes = table.notes()};
   read_columns(table, choice, data);
   if (choice.classify && data.classes.empty()) number_classes(data);
   if (!data.classes.empty() && data.y.size(1) != 1) {
-    fail(file.string(), "one target, of a classification", std::to_string(data.y.size(1)));
+    data_refused(file.string(), "one target, of a classification", std::to_string(data.y.size(1)));
   }
   data.done = torch::isfinite(data.y).all(1);
-  if (!data.done.any().item<bool>()) fail(file.string(), "samples with targets", "none");
+  if (!data.done.any().item<bool>()) data_refused(file.string(), "samples with targets", "none");
   if (data.classes.size() == 1)
-    fail(file.string(), "a target of at least two classes", "'" + data.classes.front() + "' alone");
+    data_refused(file.string(), "a target of at least two classes", "'" + data.classes.front() + "' alone");
   return data;
 }
 
@@ -260,8 +261,8 @@ void require_varying(const CompareData& data, const std::filesystem::path& file)
   if ((spread(known) > 0).any().item<bool>()) return;
   std::string targets;
   for (const std::string& name : data.targets) targets += (targets.empty() ? "" : ", ") + name;
-  fail(file.string(), "a target that varies", "equal numbers alone, of " + targets,
-       "errors are measured in units of the targets' deviation: there is nothing to compare by");
+  data_refused(file.string(), "a target that varies", "equal numbers alone, of " + targets,
+               "errors are measured in units of the targets' deviation: there is nothing to compare by");
 }
 
 }  // namespace assay::app

@@ -26,7 +26,7 @@ class Handle {
   herr_t (*close_)(hid_t);
 };
 
-[[noreturn]] void fail(const std::filesystem::path& file, std::string expected, std::string got) {
+[[noreturn]] void hdf5_failed(const std::filesystem::path& file, std::string expected, std::string got) {
   throw DataError({"assay.hdf5", file.string(), std::move(expected), std::move(got), ""});
 }
 
@@ -61,7 +61,7 @@ void write(hid_t file, const std::string& name, hid_t type, hid_t space, const v
   H5Pset_create_intermediate_group(groups, 1);
   const Handle dataset(H5Dcreate2(file, name.c_str(), type, space, groups, H5P_DEFAULT, H5P_DEFAULT), &H5Dclose);
   if (!dataset || H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
-    fail(path, "to write dataset '" + name + "'", "an error of the HDF5 library");
+    hdf5_failed(path, "to write dataset '" + name + "'", "an error of the HDF5 library");
 }
 
 }  // namespace
@@ -69,7 +69,7 @@ void write(hid_t file, const std::string& name, hid_t type, hid_t space, const v
 std::vector<std::string> hdf5_names(const std::filesystem::path& path) {
   be_quiet();
   const Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), &H5Fclose);
-  if (!file) fail(path, "an HDF5 file", "something else, or a file that cannot be read");
+  if (!file) hdf5_failed(path, "an HDF5 file", "something else, or a file that cannot be read");
   std::vector<std::string> names;
   const auto collect = [](hid_t at, const char* name, const H5L_info_t*, void* into) -> herr_t {
     const Handle dataset(H5Dopen2(at, name, H5P_DEFAULT), &H5Dclose);  // groups are none
@@ -77,36 +77,38 @@ std::vector<std::string> hdf5_names(const std::filesystem::path& path) {
     return 0;
   };
   if (H5Lvisit(file, H5_INDEX_NAME, H5_ITER_INC, collect, &names) < 0)
-    fail(path, "readable names of datasets", "a damaged file");
+    hdf5_failed(path, "readable names of datasets", "a damaged file");
   return names;
 }
 
 torch::Tensor read_hdf5(const std::filesystem::path& path, const std::string& name) {
   be_quiet();
   const Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), &H5Fclose);
-  if (!file) fail(path, "an HDF5 file", "something else, or a file that cannot be read");
+  if (!file) hdf5_failed(path, "an HDF5 file", "something else, or a file that cannot be read");
   const Handle dataset(H5Dopen2(file, name.c_str(), H5P_DEFAULT), &H5Dclose);
-  if (!dataset) fail(path, "a dataset '" + name + "'", names_in(file) + " at its root");
+  if (!dataset) hdf5_failed(path, "a dataset '" + name + "'", names_in(file) + " at its root");
   const Handle type(H5Dget_type(dataset), &H5Tclose);
   const Handle space(H5Dget_space(dataset), &H5Sclose);
   const H5T_class_t kind = H5Tget_class(type);
-  if (kind != H5T_FLOAT && kind != H5T_INTEGER) fail(path, "numbers in dataset '" + name + "'", "something else");
+  if (kind != H5T_FLOAT && kind != H5T_INTEGER)
+    hdf5_failed(path, "numbers in dataset '" + name + "'", "something else");
   const int rank = H5Sget_simple_extent_ndims(space);
-  if (rank < 1) fail(path, "rows along the first axis of dataset '" + name + "'", "a single number");
+  if (rank < 1) hdf5_failed(path, "rows along the first axis of dataset '" + name + "'", "a single number");
   std::vector<hsize_t> extents(static_cast<std::size_t>(rank));
   H5Sget_simple_extent_dims(space, extents.data(), nullptr);
   const torch::Dtype dtype = kind == H5T_FLOAT ? torch::kFloat64 : torch::kInt64;
   torch::Tensor values = torch::empty(std::vector<std::int64_t>(extents.begin(), extents.end()), dtype);
   if (values.numel() > 0 &&
       H5Dread(dataset, type_of(dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.mutable_data_ptr()) < 0)
-    fail(path, "readable numbers in dataset '" + name + "'", "a damaged file, or a filter that is not installed");
+    hdf5_failed(path, "readable numbers in dataset '" + name + "'",
+                "a damaged file, or a filter that is not installed");
   return values;
 }
 
 void write_hdf5(const std::filesystem::path& path, const Values& columns, const Texts& texts) {
   be_quiet();
   const Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), &H5Fclose);
-  if (!file) fail(path, "to write it", "an error of the HDF5 library");
+  if (!file) hdf5_failed(path, "to write it", "an error of the HDF5 library");
   for (const auto& [name, tensor] : columns) {
     const torch::Tensor values = writable(tensor);
     const std::vector<hsize_t> extents(values.sizes().begin(), values.sizes().end());
@@ -124,7 +126,8 @@ void write_hdf5(const std::filesystem::path& path, const Values& columns, const 
     write(file, name, text, space, pointers.data(), path);
   }
   // A full disk may show only now: what closes the file tells nobody.
-  if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0) fail(path, "to write it, to its end", "an error of the HDF5 library");
+  if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0)
+    hdf5_failed(path, "to write it, to its end", "an error of the HDF5 library");
 }
 
 }  // namespace assay::app

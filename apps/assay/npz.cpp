@@ -15,7 +15,7 @@ namespace {
 
 using Archive = std::unique_ptr<zip_t, decltype(&zip_discard)>;
 
-[[noreturn]] void fail(const std::filesystem::path& file, std::string expected, std::string got) {
+[[noreturn]] void npz_failed(const std::filesystem::path& file, std::string expected, std::string got) {
   throw DataError({"assay.npz", file.string(), std::move(expected), std::move(got), ""});
 }
 
@@ -27,7 +27,7 @@ Archive open_archive(const std::filesystem::path& file, int flags, const char* e
   zip_error_init_with_code(&error, code);
   const std::string text = zip_error_strerror(&error);
   zip_error_fini(&error);
-  fail(file, expected, text);
+  npz_failed(file, expected, text);
 }
 
 Archive open_to_read(const std::filesystem::path& file) {
@@ -44,7 +44,7 @@ std::string listed(const std::vector<std::string>& names) {
 std::string bytes_of(zip_t* archive, zip_uint64_t entry, const std::filesystem::path& file, const std::string& name) {
   constexpr zip_uint64_t most_packed = 1032;  // bytes that deflate makes of one
   constexpr zip_uint64_t piece = zip_uint64_t{1} << 20;
-  const auto damaged = [&] { fail(file, "readable entries", "'" + name + "' is damaged"); };
+  const auto damaged = [&] { npz_failed(file, "readable entries", "'" + name + "' is damaged"); };
   zip_stat_t stat;
   if (zip_stat_index(archive, entry, 0, &stat) != 0 || (stat.valid & ZIP_STAT_SIZE) == 0 ||
       stat.size / most_packed > stat.comp_size + 1)
@@ -69,7 +69,7 @@ std::vector<std::string> npz_names(const std::filesystem::path& file) {
   std::vector<std::string> names;
   for (zip_int64_t i = 0; i < zip_get_num_entries(archive.get(), 0); ++i) {
     const char* name = zip_get_name(archive.get(), static_cast<zip_uint64_t>(i), 0);
-    if (!name) fail(file, "readable entries", "a damaged one");
+    if (!name) npz_failed(file, "readable entries", "a damaged one");
     const std::string entry = name;
     names.push_back(entry.ends_with(".npy") ? entry.substr(0, entry.size() - 4) : entry);
   }
@@ -80,7 +80,7 @@ torch::Tensor read_npz(const std::filesystem::path& file, const std::string& nam
   const Archive archive = open_to_read(file);
   zip_int64_t entry = zip_name_locate(archive.get(), (name + ".npy").c_str(), 0);
   if (entry < 0) entry = zip_name_locate(archive.get(), name.c_str(), 0);
-  if (entry < 0) fail(file, "an array '" + name + "'", listed(npz_names(file)));
+  if (entry < 0) npz_failed(file, "an array '" + name + "'", listed(npz_names(file)));
   return from_npy(bytes_of(archive.get(), static_cast<zip_uint64_t>(entry), file, name), file / name);
 }
 
@@ -92,9 +92,9 @@ void write_npz(const std::filesystem::path& file, const Values& columns) {
     zip_source_t* source = zip_source_buffer(archive.get(), bytes.data(), bytes.size(), 0);
     const zip_int64_t index = source ? zip_file_add(archive.get(), name.c_str(), source, ZIP_FL_ENC_UTF_8) : -1;
     if (index < 0 || zip_set_file_compression(archive.get(), static_cast<zip_uint64_t>(index), ZIP_CM_STORE, 0) != 0)
-      fail(file, "to write it", zip_strerror(archive.get()));
+      npz_failed(file, "to write it", zip_strerror(archive.get()));
   }
-  if (zip_close(archive.get()) != 0) fail(file, "to write it", zip_strerror(archive.get()));
+  if (zip_close(archive.get()) != 0) npz_failed(file, "to write it", zip_strerror(archive.get()));
   archive.release();  // closed
 }
 

@@ -7,7 +7,7 @@ namespace assay::app {
 
 namespace {
 
-[[noreturn]] void fail(const std::filesystem::path& file) {
+[[noreturn]] void built_without_hdf5(const std::filesystem::path& file) {
   throw DataError(
       {"assay.hdf5", file.string(), "an assay that was built with HDF5", "one without",
        "install the library (Debian and Ubuntu: apt install libhdf5-dev) and build assay again, or use .npz"});
@@ -15,8 +15,8 @@ namespace {
 
 }  // namespace
 
-std::vector<std::string> hdf5_names(const std::filesystem::path& file) { fail(file); }
-torch::Tensor read_hdf5(const std::filesystem::path& file, const std::string&) { fail(file); }
-void write_hdf5(const std::filesystem::path& file, const Values&, const Texts&) { fail(file); }
+std::vector<std::string> hdf5_names(const std::filesystem::path& file) { built_without_hdf5(file); }
+torch::Tensor read_hdf5(const std::filesystem::path& file, const std::string&) { built_without_hdf5(file); }
+void write_hdf5(const std::filesystem::path& file, const Values&, const Texts&) { built_without_hdf5(file); }
 
 }  // namespace assay::app

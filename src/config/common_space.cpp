@@ -51,7 +51,7 @@ const Variable* find(const std::vector<Variable>& variables, const std::string& 
   return found == variables.end() ? nullptr : &*found;
 }
 
-std::string range_of(const Variable& v) { return Json(v.low).dump() + " to " + Json(v.high).dump(); }
+std::string as_text(const Variable& v) { return Json(v.low).dump() + " to " + Json(v.high).dump(); }
 
 std::string text_of(Kind kind) { return OptionCodec<Kind>::to_json(kind).get<std::string>(); }
 
@@ -71,9 +71,9 @@ void compare(const ConfigReader& place, const Variable& own, const Variable& the
     return;
   }
   if (whole && (own.low < there.low || own.high > there.high))
-    refuse("low", "a range within " + range_of(there), range_of(own), "narrow it, or widen the common one");
+    refuse("low", "a range within " + as_text(there), as_text(own), "narrow it, or widen the common one");
   if (!whole && (own.high < there.low || own.low > there.high))
-    refuse("low", "a range that has values of " + range_of(there), range_of(own), "");
+    refuse("low", "a range that has values of " + as_text(there), as_text(own), "");
 }
 
 bool has_option(const RegistryRow& row, std::string_view name) {

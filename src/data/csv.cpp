@@ -17,8 +17,8 @@ namespace assay {
 
 namespace {
 
-[[noreturn]] void fail(std::string_view where, std::int64_t line, std::string expected, std::string got,
-                       std::string advice) {
+[[noreturn]] void csv_refused(std::string_view where, std::int64_t line, std::string expected, std::string got,
+                              std::string advice) {
   throw DataError({"assay.csv", std::string(where) + ", line " + std::to_string(line), std::move(expected),
                    std::move(got), std::move(advice)});
 }
@@ -61,20 +61,20 @@ class Reader {
   void require_text() {
     constexpr const char* in_utf8 = "save it as UTF-8";
     if (rest_.starts_with("\xFF\xFE") || rest_.starts_with("\xFE\xFF"))
-      fail(where_, 1, "text in UTF-8", "UTF-16", in_utf8);
+      csv_refused(where_, 1, "text in UTF-8", "UTF-16", in_utf8);
     for (const auto& [beginning, kind] : other_files) {
       if (rest_.starts_with(beginning))
-        fail(where_, 1, "a CSV file", std::string(kind),
-             "save the table as CSV, or give the file the name of its kind");
+        csv_refused(where_, 1, "a CSV file", std::string(kind),
+                    "save the table as CSV, or give the file the name of its kind");
     }
     if (rest_.find('\0') != std::string_view::npos)
-      fail(where_, 1, "text in UTF-8", "bytes of zero: UTF-16, or no text at all", in_utf8);
+      csv_refused(where_, 1, "text in UTF-8", "bytes of zero: UTF-16, or no text at all", in_utf8);
     if (std::none_of(rest_.begin(), rest_.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; })) return;
     std::int64_t line = 1;
     for (std::string_view left = rest_; !left.empty(); ++line) {
       const std::string_view text = left.substr(0, left.find('\n'));
       if (detail::valid_utf8(text) != text)
-        fail(where_, line, "text in UTF-8", "other bytes, as of Latin-1 or Windows-1252", in_utf8);
+        csv_refused(where_, line, "text in UTF-8", "other bytes, as of Latin-1 or Windows-1252", in_utf8);
       left.remove_prefix(std::min(text.size() + 1, left.size()));
     }
   }
@@ -83,8 +83,8 @@ class Reader {
     line_of_row_ = line_;
     skip_blanks();
     if (rest_.starts_with('#') && !data::is_spreadsheet_error(rest_.substr(0, rest_.find_first_of(",\r\n"))))
-      fail(where_, line_, "a row of the table", "a comment",
-           "remove the lines that begin with #; in front of the names remove the # alone");
+      csv_refused(where_, line_, "a row of the table", "a comment",
+                  "remove the lines that begin with #; in front of the names remove the # alone");
     std::vector<std::string> cells;
     while (true) {
       cells.push_back(cell());
@@ -111,7 +111,7 @@ class Reader {
       rest_.remove_prefix(end);
       if (text.ends_with('\r') && (rest_.empty() || rest_.front() == '\n')) text.remove_suffix(1);
       if (text.find('\r') != std::string_view::npos)
-        fail(where_, line_of_row_, "lines that end with LF or CRLF", "CR alone", "save it with other line ends");
+        csv_refused(where_, line_of_row_, "lines that end with LF or CRLF", "CR alone", "save it with other line ends");
       return std::string(data::trimmed(text));
     }
     rest_.remove_prefix(1);
@@ -119,8 +119,8 @@ class Reader {
     while (true) {
       const std::size_t quote = rest_.find('"');
       if (quote == std::string_view::npos)
-        fail(where_, line_of_row_, "a quote at the end of a quoted cell", "none",
-             "end the cell that begins in this line");
+        csv_refused(where_, line_of_row_, "a quote at the end of a quoted cell", "none",
+                    "end the cell that begins in this line");
       text += rest_.substr(0, quote);
       line_ += std::count(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(quote), '\n');
       rest_.remove_prefix(quote + 1);
@@ -131,8 +131,8 @@ class Reader {
     skip_blanks();
     if (rest_.starts_with("\r\n")) rest_.remove_prefix(1);
     if (!rest_.empty() && rest_.front() != ',' && rest_.front() != '\n')
-      fail(where_, line_of_row_, "a comma or the end of the line after a quoted cell",
-           std::string("'").append(1, rest_.front()).append("'"), "write a quote within a quoted cell twice");
+      csv_refused(where_, line_of_row_, "a comma or the end of the line after a quoted cell",
+                  std::string("'").append(1, rest_.front()).append("'"), "write a quote within a quoted cell twice");
     return std::string(data::trimmed(text));
   }
 
@@ -146,17 +146,19 @@ class Reader {
 void require_names(const std::vector<std::string>& names, std::string_view where, std::int64_t line) {
   constexpr const char* by_commas = "cells between commas";
   if (names.front().starts_with("sep="))
-    fail(where, line, "a line with the names of the columns", "'" + names.front() + "', a line for Excel",
-         "remove that line");
+    csv_refused(where, line, "a line with the names of the columns", "'" + names.front() + "', a line for Excel",
+                "remove that line");
   if (names.size() == 1 && names.front().find_first_of(";\t|") != std::string::npos)
-    fail(where, line, by_commas, "semicolons, tabs or bars", "save it with commas, and with points in its numbers");
+    csv_refused(where, line, by_commas, "semicolons, tabs or bars",
+                "save it with commas, and with points in its numbers");
   bool numbers = true, counted = names.size() > 1;
   for (std::size_t i = 0; i < names.size(); ++i) {
     numbers = numbers && csv_number(names[i]);
     counted = counted && names[i] == std::to_string(i);
   }
   if (numbers && !counted)
-    fail(where, line, "a line with the names of the columns", "numbers alone", "write the names into the first line");
+    csv_refused(where, line, "a line with the names of the columns", "numbers alone",
+                "write the names into the first line");
 }
 
 /// Whether a text is several numbers with blanks between.
@@ -174,11 +176,11 @@ bool holds_several_numbers(std::string_view text) {
 void require_width(const std::vector<std::string>& cells, std::size_t width, std::string_view where,
                    std::int64_t line) {
   if (width == 1 && cells.size() == 1 && holds_several_numbers(cells.front()))
-    fail(where, line, "cells between commas", "blanks between numbers", "save it with commas");
+    csv_refused(where, line, "cells between commas", "blanks between numbers", "save it with commas");
   if (cells.size() == width) return;
-  fail(where, line, std::to_string(width) + " cells, as the header has", std::to_string(cells.size()),
-       cells.size() > width && width > 1 ? "write 1.5 for 1,5, and texts with commas in quotes"
-                                         : "complete the row; the first line of the file has the names");
+  csv_refused(where, line, std::to_string(width) + " cells, as the header has", std::to_string(cells.size()),
+              cells.size() > width && width > 1 ? "write 1.5 for 1,5, and texts with commas in quotes"
+                                                : "complete the row; the first line of the file has the names");
 }
 
 /// `text`, quoted where CSV asks for it.
@@ -220,12 +222,13 @@ CsvTable parse_csv(std::string_view text, std::string_view where) {
   CsvTable table;
   std::optional<std::vector<std::string>> header = reader.row();
   if (!header)
-    fail(where, 1, "a line with the names of the columns", "an empty file", "write the names into the first line");
+    csv_refused(where, 1, "a line with the names of the columns", "an empty file",
+                "write the names into the first line");
   require_names(*header, where, reader.line_of_row());
   std::set<std::string> seen;
   for (const std::string& name : *header) {
     if (!name.empty() && !seen.insert(name).second)
-      fail(where, reader.line_of_row(), "every name once", "'" + name + "' twice", "rename one, or remove it");
+      csv_refused(where, reader.line_of_row(), "every name once", "'" + name + "' twice", "rename one, or remove it");
   }
   table.names = std::move(*header);
   table.header_line = reader.line_of_row();

@@ -19,7 +19,7 @@ namespace assay {
 
 namespace {
 
-constexpr std::pair<std::string_view, torch::Dtype> dtypes[] = {
+constexpr std::pair<std::string_view, torch::Dtype> npy_dtypes[] = {
     {"<f8", torch::kFloat64}, {"<f4", torch::kFloat32}, {"<f2", torch::kFloat16},
     {"<i8", torch::kInt64},   {"<i4", torch::kInt32},   {"<i2", torch::kInt16},
     {"|i1", torch::kInt8},    {"|u1", torch::kUInt8},   {"|b1", torch::kBool}};
@@ -28,7 +28,7 @@ constexpr std::size_t most_dimensions = 64;
 /// Of an array without elements: its other extents take no bytes that would bound them.
 constexpr std::uint64_t largest_empty = std::uint64_t{1} << 48;
 
-[[noreturn]] void fail(const std::filesystem::path& file, std::string expected, std::string got) {
+[[noreturn]] void malformed(const std::filesystem::path& file, std::string expected, std::string got) {
   if (got.size() > 200) got.replace(200, std::string::npos, "…");
   throw DataError({"assay.npy", file.string(), std::move(expected), std::move(got), ""});
 }
@@ -51,7 +51,7 @@ class HeaderReader {
       } else if (key == "shape" && !shape) {
         shape = extents();
       } else {
-        fail(file_, "'descr', 'fortran_order' and 'shape' in its header, each once", std::string(key));
+        malformed(file_, "'descr', 'fortran_order' and 'shape' in its header, each once", std::string(key));
       }
       if (!take(',')) {
         expect('}');
@@ -69,7 +69,7 @@ class HeaderReader {
   std::optional<std::vector<std::int64_t>> shape;
 
  private:
-  [[noreturn]] void miss(std::string expected) const { fail(file_, std::move(expected), std::string(header_)); }
+  [[noreturn]] void miss(std::string expected) const { malformed(file_, std::move(expected), std::string(header_)); }
 
   void skip_blanks() { rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t\r\n"), rest_.size())); }
   bool take(char wanted) {
@@ -130,7 +130,7 @@ std::uint64_t bytes_of(const std::vector<std::int64_t>& shape, std::uint64_t ele
   for (const std::int64_t extent : shape) {
     if (extent == 0) continue;
     if (size > (empty ? largest_empty : most) / static_cast<std::uint64_t>(extent))
-      fail(file, "as much data as the shape says", "less");
+      malformed(file, "as much data as the shape says", "less");
     size *= static_cast<std::uint64_t>(extent);
   }
   return empty ? 0 : size;
@@ -148,20 +148,21 @@ torch::Tensor read_npy(const std::filesystem::path& file) { return from_npy(deta
 
 torch::Tensor from_npy(std::string_view bytes, const std::filesystem::path& file) {
   if (bytes.size() < 12 || bytes.compare(0, 6, "\x93NUMPY") != 0 || bytes[6] < 1 || bytes[6] > 3)
-    fail(file, "a .npy file", "something else");
+    malformed(file, "a .npy file", "something else");
   const bool first_version = bytes[6] == 1;
   std::uint32_t length = 0;
   std::memcpy(&length, bytes.data() + 8, first_version ? 2 : 4);
   const std::size_t start = first_version ? 10 : 12;
-  if (length > bytes.size() - start) fail(file, "a whole header", "a file that ends inside it");
+  if (length > bytes.size() - start) malformed(file, "a whole header", "a file that ends inside it");
   const data::NpyHeader header = data::read_npy_header(bytes.substr(start, length), file);
-  const auto* known = std::find_if(std::begin(dtypes), std::end(dtypes),
+  const auto* known = std::find_if(std::begin(npy_dtypes), std::end(npy_dtypes),
                                    [&](const auto& d) { return d.first == header.descr; });
-  if (known == std::end(dtypes)) fail(file, "little-endian numbers", "dtype '" + std::string(header.descr) + "'");
-  if (header.fortran_order) fail(file, "an array in C order", "one in Fortran order");
+  if (known == std::end(npy_dtypes))
+    malformed(file, "little-endian numbers", "dtype '" + std::string(header.descr) + "'");
+  if (header.fortran_order) malformed(file, "an array in C order", "one in Fortran order");
   const std::string_view numbers = bytes.substr(start + length);
   const std::uint64_t size = bytes_of(header.shape, c10::elementSize(known->second), numbers.size(), file);
-  if (numbers.size() != size) fail(file, std::to_string(size) + " bytes of data", std::to_string(numbers.size()));
+  if (numbers.size() != size) malformed(file, std::to_string(size) + " bytes of data", std::to_string(numbers.size()));
   torch::Tensor tensor = at::empty(header.shape, known->second);
   if (size > 0) std::memcpy(tensor.mutable_data_ptr(), numbers.data(), size);
   return tensor;
@@ -169,9 +170,9 @@ torch::Tensor from_npy(std::string_view bytes, const std::filesystem::path& file
 
 std::string to_npy(const torch::Tensor& tensor) {
   const torch::Tensor data = tensor.detach().to(torch::kCPU).contiguous();
-  const auto* known = std::find_if(std::begin(dtypes), std::end(dtypes),
+  const auto* known = std::find_if(std::begin(npy_dtypes), std::end(npy_dtypes),
                                    [&](const auto& d) { return d.second == data.scalar_type(); });
-  if (known == std::end(dtypes)) fail("tensor", "a dtype that .npy has", c10::toString(data.scalar_type()));
+  if (known == std::end(npy_dtypes)) malformed("tensor", "a dtype that .npy has", c10::toString(data.scalar_type()));
   std::string header = "{'descr': '" + std::string(known->first) + "', 'fortran_order': False, 'shape': (";
   for (const std::int64_t extent : data.sizes()) header += std::to_string(extent) + ", ";
   header += "), }";

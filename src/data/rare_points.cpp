@@ -21,12 +21,12 @@ namespace {
 constexpr std::size_t many = 256;
 constexpr int most_stages = 100, most_shrinks = 12;
 
-[[noreturn]] void fail(std::string expected, std::string got) {
+[[noreturn]] void no_designs(std::string expected, std::string got) {
   throw ConfigError({"assay.space.feasible", "space", std::move(expected), std::move(got),
                      "loosen the constraints, or change the ranges to where designs are possible"});
 }
 
-std::pair<double, double> range_of(const Variable& variable) {
+std::pair<double, double> values_of(const Variable& variable) {
   if (variable.kind == Kind::category) return {0, static_cast<double>(variable.categories.size()) - 1};
   if (variable.kind == Kind::integer) return {std::ceil(variable.low), std::floor(variable.high)};
   return {variable.low, variable.high};
@@ -60,7 +60,7 @@ void RarePoints::require_possible() {
     for (const Variable& variable : space_.variables()) {
       const auto term = constraint.terms.find(variable.name);
       if (term == constraint.terms.end()) continue;
-      const auto [low, high] = range_of(variable);
+      const auto [low, high] = values_of(variable);
       least += term->second * (term->second > 0 ? low : high);
       most += term->second * (term->second > 0 ? high : low);
     }
@@ -68,8 +68,8 @@ void RarePoints::require_possible() {
       std::string terms;
       for (const auto& [name, factor] : constraint.terms)
         terms += (terms.empty() ? "" : " + ") + Json(factor).dump() + " " + name;
-      fail("constraints that designs in the ranges can satisfy",
-           "'" + terms + "' is from " + Json(least).dump() + " to " + Json(most).dump());
+      no_designs("constraints that designs in the ranges can satisfy",
+                 "'" + terms + "' is from " + Json(least).dump() + " to " + Json(most).dump());
     }
     widths_.push_back(most > least ? most - least : 1);
   }
@@ -211,7 +211,8 @@ void RarePoints::find(const RandomKey& key) {
   }
   if (all_good()) return;
   const double nearest = *std::min_element(walkers_.wrong.begin(), walkers_.wrong.end());
-  fail("designs that satisfy every condition", nearest > 0 ? "none was found" : "fewer than can be told from none");
+  no_designs("designs that satisfy every condition",
+             nearest > 0 ? "none was found" : "fewer than can be told from none");
 }
 
 /// Until the walkers fill what is feasible: their volume grows no more.
@@ -223,9 +224,9 @@ void RarePoints::spread(const RandomKey& key) {
     for (std::size_t s = 0; s < 10 + 2 * d_; ++s)
       moved += step(walkers_, 0, key.with(stage).with(static_cast<std::int64_t>(s)));
     if (moved < many / 8) {
-      fail("feasible designs with others beside them",
-           "single ones, as an equation of real numbers leaves: say by "
-           "it what one variable is, and leave that out");
+      no_designs("feasible designs with others beside them",
+                 "single ones, as an equation of real numbers leaves: say by "
+                 "it what one variable is, and leave that out");
     }
     volumes.push_back(stretch(walkers_));
     const std::size_t n = volumes.size();

@@ -28,7 +28,7 @@ namespace {
 constexpr std::size_t block = std::size_t{1} << 20;
 constexpr std::chrono::seconds patience{30};
 
-[[noreturn]] void fail(const fs::path& file, const char* what, int error) {
+[[noreturn]] void copy_failed(const fs::path& file, const char* what, int error) {
   throw CheckpointError({"assay.file", file.string(), std::string("to ") + what, std::strerror(error), ""});
 }
 
@@ -43,12 +43,12 @@ bool each_block(const fs::path& file, bool around_cache, const std::function<boo
   if (descriptor < 0 && errno == EINVAL && around_cache) descriptor = ::open(file.c_str(), flags);
   if (descriptor < 0) {
     if (errno == ENOENT || errno == ESTALE) return false;
-    fail(file, "open it", errno);
+    copy_failed(file, "open it", errno);
   }
   const std::unique_ptr<const int, void (*)(const int*)> closing(&descriptor, [](const int* open) { ::close(*open); });
   struct stat status {};
-  if (::fstat(descriptor, &status) != 0) fail(file, "read it", errno);
-  if (!S_ISREG(status.st_mode)) fail(file, "read it", ENOTSUP);
+  if (::fstat(descriptor, &status) != 0) copy_failed(file, "read it", errno);
+  if (!S_ISREG(status.st_mode)) copy_failed(file, "read it", ENOTSUP);
   const std::unique_ptr<char, Freed> memory(static_cast<char*>(std::aligned_alloc(4096, block)));
   if (!memory) throw std::bad_alloc();
   off_t at = 0;
@@ -56,7 +56,7 @@ bool each_block(const fs::path& file, bool around_cache, const std::function<boo
     const ssize_t count = ::pread(descriptor, memory.get(), block, at);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && errno == ESTALE) return false;
-    if (count < 0) fail(file, "read it", errno);
+    if (count < 0) copy_failed(file, "read it", errno);
     if (count == 0) return true;
     if (!use({memory.get(), static_cast<std::size_t>(count)})) return true;
     at += count;
@@ -72,7 +72,7 @@ class Target {
   /// One that was copied before.
   Target(const fs::path& file, Kept) : Target(file, 0) {
     struct stat status {};
-    if (::fstat(descriptor_, &status) != 0) fail(file_, "read its size", errno);
+    if (::fstat(descriptor_, &status) != 0) copy_failed(file_, "read its size", errno);
     size_ = status.st_size;
   }
   Target(const Target&) = delete;
@@ -83,7 +83,7 @@ class Target {
     while (!bytes.empty()) {
       const ssize_t written = ::pwrite(descriptor_, bytes.data(), bytes.size(), size_);
       if (written < 0 && errno == EINTR) continue;
-      if (written < 0) fail(file_, "write to it", errno);
+      if (written < 0) copy_failed(file_, "write to it", errno);
       size_ += written;
       bytes.remove_prefix(static_cast<std::size_t>(written));
     }
@@ -98,7 +98,7 @@ class Target {
  private:
   Target(const fs::path& file, int flags)
       : file_(file), descriptor_(::open(file.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | flags, 0644)) {
-    if (descriptor_ < 0) fail(file_, "open it", errno);
+    if (descriptor_ < 0) copy_failed(file_, "open it", errno);
   }
 
   const fs::path& file_;
@@ -140,7 +140,7 @@ bool copy_once(const fs::path& file, const fs::path& target, bool around_cache) 
   const fs::path journal = file.string() + "-journal", log = file.string() + "-wal";
   const fs::path journal_copy = target.string() + "-journal", log_copy = target.string() + "-wal";
   // It may have been removed for a newer one; who asked looks again.
-  if (!copy(file, target, around_cache)) fail(file, "open it", ENOENT);
+  if (!copy(file, target, around_cache)) copy_failed(file, "open it", ENOENT);
   ask_for_names(file.parent_path());
   copy(journal, journal_copy, around_cache);
   copy(log, log_copy, around_cache);

@@ -23,7 +23,7 @@ namespace {
 std::atomic<std::int64_t> sync_nanoseconds{0};
 thread_local std::int64_t own_sync_nanoseconds = 0;
 
-[[noreturn]] void fail(const fs::path& path, std::string_view what, int error) {
+[[noreturn]] void file_failed(const fs::path& path, std::string_view what, int error) {
   throw CheckpointError({.id = "assay.file",
                          .where = path.string(),
                          .expected = "to " + std::string(what),
@@ -66,35 +66,35 @@ bool is_hollow(int descriptor, off_t size) {
   return data < size / least_share;
 }
 
-class Descriptor {
+class OpenFile {
  public:
-  Descriptor(const fs::path& path, int flags) : path_(path), fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
+  OpenFile(const fs::path& path, int flags) : path_(path), fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
     if (fd_ < 0 && errno == EEXIST && (flags & O_EXCL) && ::unlink(path.c_str()) == 0) {
       fd_ = ::open(path.c_str(), flags | O_CLOEXEC, 0644);  // what a crash left, or a stranger
     }
-    if (fd_ < 0) fail(path, "open it", errno);
+    if (fd_ < 0) file_failed(path, "open it", errno);
     struct stat status {};
     if ((flags & O_CREAT) && ::fstat(fd_, &status) == 0 && !S_ISREG(status.st_mode)) {
       ::close(fd_);
       require_regular_file(path, status.st_mode, "write it");
     }
   }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() { ::close(fd_); }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  ~OpenFile() { ::close(fd_); }
 
   void write(std::string_view bytes) const {
     while (!bytes.empty()) {
       const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
       if (written < 0 && errno == EINTR) continue;
-      if (written < 0) fail(path_, "write " + std::to_string(bytes.size()) + " bytes to it", errno);
+      if (written < 0) file_failed(path_, "write " + std::to_string(bytes.size()) + " bytes to it", errno);
       bytes.remove_prefix(static_cast<std::size_t>(written));
     }
   }
   /// All of a regular file: a pipe or a device might never end.
   std::string read(std::size_t most) const {
     struct stat status {};
-    if (::fstat(fd_, &status) != 0) fail(path_, "read it", errno);
+    if (::fstat(fd_, &status) != 0) file_failed(path_, "read it", errno);
     require_regular_file(path_, status.st_mode, "read it");
     if (static_cast<std::uintmax_t>(status.st_size) > most) too_long(std::to_string(status.st_size) + " bytes", most);
     if (is_hollow(fd_, status.st_size)) too_long("a hole of " + std::to_string(status.st_size) + " bytes", most);
@@ -105,7 +105,7 @@ class Descriptor {
       const std::size_t left = status.st_size > static_cast<off_t>(size) ? status.st_size - size : 0;
       bytes.resize(size + left + 1);  // the file may have grown, and those of /proc say that they are empty
       count = ::read(fd_, bytes.data() + size, left + 1);
-      if (count < 0 && errno != EINTR) fail(path_, "read it", errno);
+      if (count < 0 && errno != EINTR) file_failed(path_, "read it", errno);
       bytes.resize(size + static_cast<std::size_t>(std::max<ssize_t>(0, count)));
       if (bytes.size() > most) too_long("more", most);
     } while (count != 0);
@@ -113,7 +113,7 @@ class Descriptor {
   }
   void sync() const {
     const auto began = std::chrono::steady_clock::now();
-    if (::fsync(fd_) != 0) fail(path_, "sync it", errno);
+    if (::fsync(fd_) != 0) file_failed(path_, "sync it", errno);
     add_sync_seconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
   }
 
@@ -131,7 +131,7 @@ class Descriptor {
 
 void sync_directory(const fs::path& directory) {
   const fs::path place = directory.empty() ? fs::path(".") : directory;
-  Descriptor(place, O_RDONLY | O_DIRECTORY).sync();
+  OpenFile(place, O_RDONLY | O_DIRECTORY).sync();
 }
 
 }  // namespace
@@ -149,58 +149,58 @@ void make_directories_durably(const fs::path& directory) {
   make_directories_durably(directory.parent_path());
   std::error_code error;
   fs::create_directory(directory, error);
-  if (error) fail(directory, "make the directory", error.value());
+  if (error) file_failed(directory, "make the directory", error.value());
   sync_directory(directory.parent_path());
 }
 
 void write_file_durably(const fs::path& file, std::string_view bytes) {
-  const Descriptor out(file, to_write);
+  const OpenFile out(file, to_write);
   out.write(bytes);
   out.sync();
 }
 
 void write_file(const fs::path& file, std::string_view bytes) {
   const fs::path temporary = file.string() + ".writing";
-  Descriptor(temporary, to_write_new).write(bytes);
+  OpenFile(temporary, to_write_new).write(bytes);
   std::error_code error;
   fs::rename(temporary, file, error);
-  if (error) fail(file, "replace it", error.value());
+  if (error) file_failed(file, "replace it", error.value());
 }
 
 void replace_durably(const fs::path& from, const fs::path& to) {
-  Descriptor(from, O_RDONLY).sync();
+  OpenFile(from, O_RDONLY).sync();
   std::error_code error;
   fs::rename(from, to, error);
-  if (error) fail(to, "replace it by " + from.string(), error.value());
+  if (error) file_failed(to, "replace it by " + from.string(), error.value());
   sync_directory(to.parent_path());
 }
 
 void replace_file_durably(const fs::path& file, std::string_view bytes) {
   const fs::path temporary = file.string() + ".writing";
-  Descriptor(temporary, to_write_new).write(bytes);
+  OpenFile(temporary, to_write_new).write(bytes);
   replace_durably(temporary, file);
 }
 
 void remove_all(const fs::path& path) {
   std::error_code error;
   fs::remove_all(path, error);
-  if (error) fail(path, "remove it", error.value());
+  if (error) file_failed(path, "remove it", error.value());
 }
 
 void rename_durably(const fs::path& from, const fs::path& to) {
   sync_directory(from);  // the entries of the folder that is renamed
   std::error_code error;
   fs::rename(from, to, error);
-  if (error) fail(to, "rename " + from.string() + " to it", error.value());
+  if (error) file_failed(to, "rename " + from.string() + " to it", error.value());
   sync_directory(to.parent_path());
 }
 
 std::string read_file(const fs::path& file, std::size_t most) {
-  return Descriptor(file, O_RDONLY | O_NONBLOCK).read(most);
+  return OpenFile(file, O_RDONLY | O_NONBLOCK).read(most);
 }
 
 std::string read_own_file(const fs::path& file, std::size_t most) {
-  return Descriptor(file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW).read(most);
+  return OpenFile(file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW).read(most);
 }
 
 void require_no_link(const fs::path& path) {
@@ -219,7 +219,7 @@ void require_regular(const fs::path& path) {
 AppendFile::AppendFile(const fs::path& file)
     : path_(file),
       descriptor_(::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644)) {
-  if (descriptor_ < 0) fail(file, "open it", errno);
+  if (descriptor_ < 0) file_failed(file, "open it", errno);
   struct stat status {};
   if (::fstat(descriptor_, &status) == 0 && !S_ISREG(status.st_mode)) {
     ::close(descriptor_);
@@ -250,7 +250,8 @@ void AppendFile::append(std::string_view line) {
   do {
     written = ::write(descriptor_, text.data(), text.size());
   } while (written < 0 && errno == EINTR);
-  if (written != static_cast<ssize_t>(text.size())) fail(path_, "append a line to it", written < 0 ? errno : ENOSPC);
+  if (written != static_cast<ssize_t>(text.size()))
+    file_failed(path_, "append a line to it", written < 0 ? errno : ENOSPC);
 }
 
 }  // namespace assay::detail

@@ -33,7 +33,7 @@ std::int64_t attempts_in(std::chrono::milliseconds patience) { return 1 + patien
 
 constexpr std::string_view prefix = "lease.", suffix = ".json", draft_prefix = "lease.draft.";
 
-[[noreturn]] void fail(const fs::path& file, const char* what, int error) {
+[[noreturn]] void lease_failed(const fs::path& file, const char* what, int error) {
   throw CheckpointError({"assay.file", file.string(), std::string("to ") + what, std::strerror(error), ""});
 }
 
@@ -87,8 +87,8 @@ class Draft {
   /// The file system's time, now.
   nanoseconds now() const {
     struct stat status {};
-    if (::utimensat(AT_FDCWD, path_.c_str(), nullptr, 0) != 0) fail(path_, "touch it", errno);
-    if (::stat(path_.c_str(), &status) != 0) fail(path_, "read its time", errno);
+    if (::utimensat(AT_FDCWD, path_.c_str(), nullptr, 0) != 0) lease_failed(path_, "touch it", errno);
+    if (::stat(path_.c_str(), &status) != 0) lease_failed(path_, "read its time", errno);
     return since_epoch(status.st_mtim);
   }
   /// \return whether `file` is it now. Exactly one of those who try is told so.
@@ -97,7 +97,8 @@ class Draft {
     const int error = errno;
     if (error == ENOENT) return false;  // an old draft was cleaned away
     if (error != EEXIST) {
-      if (error != EPERM && error != EOPNOTSUPP && error != ENOSYS && error != EMLINK) fail(file, "create it", error);
+      if (error != EPERM && error != EOPNOTSUPP && error != ENOSYS && error != EMLINK)
+        lease_failed(file, "create it", error);
       fail_as_unsafe(file.parent_path(), "a file system with hard links", std::strerror(error));
     }
     // A request whose answer was lost is sent again, and finds its own work.

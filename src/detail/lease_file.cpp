@@ -30,7 +30,7 @@ constexpr std::size_t page = 4096;
 
 constexpr std::array<std::string_view, 4> state_names{"opening ", "held    ", "released", "gave up "};
 
-[[noreturn]] void fail(const fs::path& file, const std::string& what, int error) {
+[[noreturn]] void lease_file_failed(const fs::path& file, const std::string& what, int error) {
   throw CheckpointError({"assay.file", file.string(), "to " + what, std::strerror(error), ""});
 }
 
@@ -110,11 +110,11 @@ bool LeaseFile::open_to_read() {
   }
   if (descriptor_ < 0 && gone(errno)) return false;
   if (descriptor_ < 0 && errno == ELOOP) fail_as_damaged("a symbolic link, which is not followed");
-  if (descriptor_ < 0) fail(path_, "open it", errno);
+  if (descriptor_ < 0) lease_file_failed(path_, "open it", errno);
   struct stat status {};
   if (::fstat(descriptor_, &status) != 0) {
     if (gone(errno)) return false;
-    fail(path_, "read its time", errno);
+    lease_file_failed(path_, "read its time", errno);
   }
   if (!S_ISREG(status.st_mode)) fail_as_damaged("something that is not a file");
   modified_ = status.st_mtim;
@@ -136,7 +136,7 @@ std::optional<std::string> LeaseFile::bytes() const {
   } else {
     const int again = ::open(path_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (again < 0 && gone(errno)) return std::nullopt;
-    if (again < 0) fail(path_, "open it", errno);
+    if (again < 0) lease_file_failed(path_, "open it", errno);
     const bool same = is_this(again);
     if (same) count = ::pread(again, bytes.data(), page, 0);
     const int error = errno;
@@ -145,7 +145,7 @@ std::optional<std::string> LeaseFile::bytes() const {
     errno = error;
   }
   if (count < 0 && gone(errno)) return std::nullopt;
-  if (count < 0) fail(path_, "read it", errno);
+  if (count < 0) lease_file_failed(path_, "read it", errno);
   return std::string(bytes.data(), static_cast<std::size_t>(count));
 }
 
@@ -167,7 +167,7 @@ void LeaseFile::fail_as_damaged(const std::string& got) const {
 int LeaseFile::open_to_write() const {
   // Synchronous, and byte by byte: a client that wrote whole pages back would undo what the other process wrote.
   const int descriptor = ::open(path_.c_str(), O_WRONLY | O_DSYNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (descriptor < 0 && !gone(errno)) fail(path_, "write to it", errno);
+  if (descriptor < 0 && !gone(errno)) lease_file_failed(path_, "write to it", errno);
   if (descriptor >= 0 && !is_this(descriptor)) {
     ::close(descriptor);
     return -1;
@@ -181,22 +181,22 @@ bool LeaseFile::write(std::string_view bytes, std::int64_t at) const {
   if (descriptor < 0) return false;
   int error = ::pwrite(descriptor, bytes.data(), bytes.size(), at) == static_cast<ssize_t>(bytes.size()) ? 0 : errno;
   if (::close(descriptor) != 0 && error == 0) error = errno;
-  if (error != 0 && !gone(error)) fail(path_, "write to it", error);
+  if (error != 0 && !gone(error)) lease_file_failed(path_, "write to it", error);
   return error == 0;
 }
 
 bool LeaseFile::mark_taken() const { return write("1", mark_at); }
 
 void LeaseFile::write_state(LeaseState state, std::int64_t ledger) const {
-  if (!write(state_part(state, ledger), state_at)) fail(path_, "write to it", ESTALE);
+  if (!write(state_part(state, ledger), state_at)) lease_file_failed(path_, "write to it", ESTALE);
 }
 
 void LeaseFile::renew() const {
   const int descriptor = open_to_write();
-  if (descriptor < 0) fail(path_, "renew it", ESTALE);
+  if (descriptor < 0) lease_file_failed(path_, "renew it", ESTALE);
   const int error = ::futimens(descriptor, nullptr) == 0 ? 0 : errno;
   ::close(descriptor);
-  if (error != 0) fail(path_, "renew it", error);
+  if (error != 0) lease_file_failed(path_, "renew it", error);
 }
 
 }  // namespace assay::detail

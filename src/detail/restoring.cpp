@@ -11,7 +11,7 @@ namespace assay::detail {
 
 namespace {
 
-[[noreturn]] void fail(std::string_view what, std::string got) {
+[[noreturn]] void not_restored(std::string_view what, std::string got) {
   if (got.size() > 500) got.replace(500, std::string::npos, "…");
   throw CheckpointError({"assay.checkpoint.state", std::string(what), "the state that such a component saved",
                          std::move(got), "it belongs to another component, or the file was altered"});
@@ -23,13 +23,13 @@ void rethrow_as_damaged(std::string_view what) {
   try {
     throw;
   } catch (const Json::exception& error) {
-    fail(what, error.what());
+    not_restored(what, error.what());
   } catch (const c10::Error& error) {
-    fail(what, error.what_without_backtrace());
+    not_restored(what, error.what_without_backtrace());
   } catch (const std::logic_error& error) {  // numbers in texts, positions out of range
-    fail(what, error.what());
+    not_restored(what, error.what());
   } catch (const std::bad_alloc&) {
-    fail(what, "one that does not fit into memory");
+    not_restored(what, "one that does not fit into memory");
   }
 }
 

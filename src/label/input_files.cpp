@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-[[noreturn]] void fail(const fs::path& file, std::string expected, std::string got) {
+[[noreturn]] void input_file_failed(const fs::path& file, std::string expected, std::string got) {
   throw LabelError({"assay.label.template", file.string(), std::move(expected), std::move(got), ""});
 }
 
@@ -31,7 +31,7 @@ void copy_entry(const fs::path& source, const fs::path& target, const std::funct
     const bool as_it_is = !error && (leads_to.is_absolute() || is_made(leads_to));
     if (!error) fs::create_symlink(as_it_is ? leads_to : fs::absolute(source.parent_path() / leads_to), target, error);
   }
-  if (error) fail(source, "to copy it to " + target.string(), error.message());
+  if (error) input_file_failed(source, "to copy it to " + target.string(), error.message());
 }
 
 }  // namespace
@@ -41,12 +41,13 @@ InputFiles::InputFiles(const std::map<std::string, fs::path>& templates) {
     std::error_code error;
     if (fs::is_directory(source, error)) {
       if (fs::is_empty(source, error))
-        fail(source, "a template that can be read, or a folder of them", "an empty folder");
+        input_file_failed(source, "a template that can be read, or a folder of them", "an empty folder");
       add_folder(target, source);
     } else if (fs::is_regular_file(source, error)) {
       add_file(target, source);
     } else {
-      fail(source, "a template that can be read, or a folder of them", error ? error.message() : "no file");
+      input_file_failed(source, "a template that can be read, or a folder of them",
+                        error ? error.message() : "no file");
     }
   }
 }
@@ -56,7 +57,7 @@ void InputFiles::add_file(const fs::path& target, const fs::path& source) {
   try {
     text = read_file(source);
   } catch (const CheckpointError& unreadable) {
-    fail(source, "a template that can be read", unreadable.parts().got);
+    input_file_failed(source, "a template that can be read", unreadable.parts().got);
   }
   if (text.find('\0') == std::string::npos) {
     InputTemplate filled(std::move(text), source.string());
@@ -74,12 +75,12 @@ void InputFiles::add_folder(const fs::path& target, const fs::path& source) {
   std::vector<fs::path> entries;
   for (fs::directory_iterator entry(source, error), end; !error && entry != end; entry.increment(error))
     entries.push_back(entry->path());
-  if (error) fail(source, "a folder that can be read", error.message());
+  if (error) input_file_failed(source, "a folder that can be read", error.message());
   std::sort(entries.begin(), entries.end());
   for (const fs::path& entry : entries) {
     const fs::path into = target / entry.filename();
     if (const std::string problem = problem_of_target(into.lexically_normal().string()); !problem.empty())
-      fail(entry, "a file for the directory of a simulation", problem);
+      input_file_failed(entry, "a file for the directory of a simulation", problem);
     const fs::file_status status = fs::symlink_status(entry, error);
     if (fs::is_directory(status)) {
       add_folder(into, entry);
@@ -88,7 +89,7 @@ void InputFiles::add_folder(const fs::path& target, const fs::path& source) {
     } else if (fs::is_regular_file(status)) {
       add_file(into, entry);
     } else {
-      fail(entry, "files, folders and links", "something else");
+      input_file_failed(entry, "files, folders and links", "something else");
     }
   }
 }
@@ -97,7 +98,7 @@ void InputFiles::write(const fs::path& directory, const Values& inputs, const Ca
   const auto make_folder = [](const fs::path& folder) {
     std::error_code error;
     fs::create_directories(folder, error);
-    if (error) fail(folder, "to make this folder", error.message());
+    if (error) input_file_failed(folder, "to make this folder", error.message());
   };
   for (const fs::path& folder : folders_) make_folder(directory / folder);
   const auto is_made = [&](const fs::path& path) {
@@ -118,7 +119,7 @@ void InputFiles::write(const fs::path& directory, const Values& inputs, const Ca
     write_file(directory / file.target, file.text.filled(inputs, categories));
     std::error_code error;
     fs::permissions(directory / file.target, file.mode | fs::perms::owner_write, error);
-    if (error) fail(directory / file.target, "to let it be run as its template can", error.message());
+    if (error) input_file_failed(directory / file.target, "to let it be run as its template can", error.message());
   }
 }
 

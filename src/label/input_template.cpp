@@ -22,11 +22,6 @@ bool is_whole(double number) { return std::abs(number) < whole_below && number =
 
 std::string as_digits(double number) { return std::to_string(static_cast<std::int64_t>(number)); }
 
-std::string trimmed(const std::string& text) {
-  const std::size_t first = text.find_first_not_of(" \t"), last = text.find_last_not_of(" \t");
-  return first == std::string::npos ? "" : text.substr(first, last - first + 1);
-}
-
 /// As `%.{precision}{letter}` has it.
 std::string printed(double number, char letter, int precision) {
   const char kind = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
@@ -70,7 +65,7 @@ InputTemplate::InputTemplate(std::string text, std::string where) : where_(std::
 
 InputTemplate::Place InputTemplate::place_of(const std::string& written) const {
   const std::size_t colon = written.rfind(':');
-  Place place{.written = written, .name = trimmed(written.substr(0, colon))};
+  Place place{.written = written, .name = std::string(data::trimmed(std::string_view(written).substr(0, colon)))};
   if (const std::size_t open = place.name.rfind('['); place.name.ends_with(']') && open != std::string::npos) {
     const char *first = place.name.data() + open + 1, *last = place.name.data() + place.name.size() - 1;
     if (const auto [end, error] = std::from_chars(first, last, place.index); error != std::errc() || end != last)

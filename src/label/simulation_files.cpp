@@ -34,7 +34,7 @@ constexpr int most_cores = 1 << 20;
 constexpr std::size_t room = 64 * 1024;
 constexpr std::array<std::string_view, 5> kinds{"exited", "signaled", "timed_out", "stopped", "not_started"};
 
-[[noreturn]] void fail(const fs::path& file, const std::string& got) {
+[[noreturn]] void outcome_refused(const fs::path& file, const std::string& got) {
   throw ConfigError({"assay.label.simulation_file", file.string(),
                      "the file of a simulation, format 1 to " + std::to_string(format), got,
                      "library and runner are of different versions, or the file is damaged"});
@@ -42,13 +42,13 @@ constexpr std::array<std::string_view, 5> kinds{"exited", "signaled", "timed_out
 
 std::chrono::duration<double> seconds_from(const Json& json, const fs::path& file) {
   const double seconds = json.get<double>();
-  if (!(seconds >= 0 && seconds <= longest_seconds)) fail(file, json.dump() + " s");
+  if (!(seconds >= 0 && seconds <= longest_seconds)) outcome_refused(file, json.dump() + " s");
   return std::chrono::duration<double>(seconds);
 }
 
 int format_of(const Json& json, const fs::path& file) {
   const int found = integer_from_json<int>(json.at("format"));
-  if (found < 1 || found > format) fail(file, "format " + std::to_string(found));
+  if (found < 1 || found > format) outcome_refused(file, "format " + std::to_string(found));
   return found;
 }
 
@@ -137,14 +137,14 @@ SimulationOrder read_order(const fs::path& directory) {
     if (!json.at("file_limit").is_null()) order.file_limit = integer_from_json<std::int64_t>(json.at("file_limit"));
     for (const Json& core : json.at("cores")) {
       order.cores.push_back(integer_from_json<int>(core));
-      if (order.cores.back() < 0 || order.cores.back() >= most_cores) fail(file, "core " + core.dump());
+      if (order.cores.back() < 0 || order.cores.back() >= most_cores) outcome_refused(file, "core " + core.dump());
     }
     order.unset = json.at("unset").get<std::vector<std::string>>();
     order.environment = json.at("environment").get<std::map<std::string, std::string>>();
-    if (order.mark.empty() || order.arguments.empty()) fail(file, "no mark, or no arguments");
+    if (order.mark.empty() || order.arguments.empty()) outcome_refused(file, "no mark, or no arguments");
     return order;
   } catch (const Json::exception& error) {
-    fail(file, error.what());
+    outcome_refused(file, error.what());
   }
 }
 

@@ -28,7 +28,7 @@ namespace {
 constexpr std::size_t most_bytes = 1000;
 constexpr std::chrono::seconds most_time(60);
 
-[[noreturn]] void fail(const std::vector<std::string>& command, std::string expected, std::string got) {
+[[noreturn]] void version_unknown(const std::vector<std::string>& command, std::string expected, std::string got) {
   std::string text;
   for (const std::string& word : command) text += (text.empty() ? "" : " ") + word;
   throw LabelError({"assay.label.version", "solver_version, '" + text + "'", std::move(expected), std::move(got), ""});
@@ -45,7 +45,7 @@ class Printing {
  public:
   explicit Printing(const std::vector<std::string>& command) {
     std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) fail(command, "a pipe to read from", std::strerror(errno));
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) version_unknown(command, "a pipe to read from", std::strerror(errno));
     output_ = ends[0];
     std::vector<char*> arguments;
     for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
@@ -63,7 +63,7 @@ class Printing {
     ::close(ends[1]);
     if (error == 0) return;
     ::close(output_);
-    fail(command, "a program that can be started", std::strerror(error));
+    version_unknown(command, "a program that can be started", std::strerror(error));
   }
   Printing(const Printing&) = delete;
   Printing& operator=(const Printing&) = delete;
@@ -114,14 +114,14 @@ class Printing {
 std::string solver_version(const std::vector<std::string>& command) {
   Printing program(command);
   const std::optional<std::string> text = program.text();
-  if (!text) fail(command, "a version within a minute", "none");
+  if (!text) version_unknown(command, "a version within a minute", "none");
   if (const int status = program.wait(); status != 0) {
-    fail(command, "a program that ends with 0",
-         WIFEXITED(status) ? "exit code " + std::to_string(WEXITSTATUS(status))
-                           : "signal " + std::to_string(WTERMSIG(status)));
+    version_unknown(command, "a program that ends with 0",
+                    WIFEXITED(status) ? "exit code " + std::to_string(WEXITSTATUS(status))
+                                      : "signal " + std::to_string(WTERMSIG(status)));
   }
   std::string version = trimmed(valid_utf8(*text));
-  if (version.empty()) fail(command, "a version on its standard output", "nothing");
+  if (version.empty()) version_unknown(command, "a version on its standard output", "nothing");
   return version;
 }
 

@@ -52,7 +52,7 @@ LayerGradients gradients_of(const std::vector<torch::Tensor>& parameters, Activa
 }
 
 /// Samples at a time: fewer leave threads waiting for each other at every operation.
-constexpr std::int64_t block_rows = 4096;
+constexpr std::int64_t featured_rows = 4096;
 
 /// The layers' gradients of one network, or of members side by side.
 class Gradients {
@@ -113,7 +113,7 @@ torch::Tensor DenseLearner::gradient_features(const Values& inputs, const Gradie
   const Gradients gradients(net_, x.options(), options, output_weights());
   if (options.sketch == 0) return assay::gradient_features(gradients.of(x), options).cpu();
   GradientSketch sketch(options.sketch, options.seed);
-  const std::int64_t n = x.size(0), rows = x.is_cpu() ? block_rows : std::max<std::int64_t>(1, n);
+  const std::int64_t n = x.size(0), rows = x.is_cpu() ? featured_rows : std::max<std::int64_t>(1, n);
   torch::Tensor features = at::empty({n, options.sketch}, x.options().device(torch::kCPU));
   for (std::int64_t first = 0; first < n; first += rows) {
     const std::int64_t count = std::min(rows, n - first);

@@ -12,7 +12,7 @@ namespace assay {
 namespace {
 
 /// What JSON says of an input that is more than a name.
-struct Written {
+struct WrittenInput {
   std::string name = "";
   Scale scale = Scale::linear;
   std::vector<std::string> categories = {};
@@ -69,8 +69,8 @@ Json detail::OptionCodec<LearnerInputs>::to_json(const LearnerInputs& inputs) {
 }
 
 void detail::OptionCodec<LearnerInputs>::read(const ConfigReader& reader, LearnerInputs& inputs) {
-  read_named_fields<LearnerInput, Written>(
-      reader, inputs, "a name, or an object with name, scale, categories", [](Written written) {
+  read_named_fields<LearnerInput, WrittenInput>(
+      reader, inputs, "a name, or an object with name, scale, categories", [](WrittenInput written) {
         return LearnerInput(std::move(written.name), written.scale, std::move(written.categories));
       });
 }

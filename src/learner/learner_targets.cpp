@@ -12,7 +12,7 @@ namespace assay {
 namespace {
 
 /// What JSON says of a target that is more than a name.
-struct Written {
+struct WrittenTarget {
   std::string name = "";
   std::optional<std::vector<std::int64_t>> shape = std::nullopt;
   double weight = 1;
@@ -60,11 +60,11 @@ Json detail::OptionCodec<LearnerTargets>::to_json(const LearnerTargets& targets)
 }
 
 void detail::OptionCodec<LearnerTargets>::read(const ConfigReader& reader, LearnerTargets& targets) {
-  read_named_fields<LearnerTarget, Written>(reader, targets, "a name, or an object with name, shape, weight, unit",
-                                            [](Written written) {
-                                              return LearnerTarget(std::move(written.name), std::move(written.shape),
-                                                                   written.weight, std::move(written.unit));
-                                            });
+  read_named_fields<LearnerTarget, WrittenTarget>(
+      reader, targets, "a name, or an object with name, shape, weight, unit", [](WrittenTarget written) {
+        return LearnerTarget(std::move(written.name), std::move(written.shape), written.weight,
+                             std::move(written.unit));
+      });
 }
 
 }  // namespace assay

@@ -26,7 +26,7 @@ struct LearnerAccess {
 
 namespace {
 
-constexpr std::int64_t block_rows = 8192;
+constexpr std::int64_t viewed_rows = 8192;
 
 constexpr std::pair<Capability, const char*> names[] = {{Capability::variance, "variance"},
                                                         {Capability::embeddings, "embeddings"},
@@ -37,12 +37,12 @@ constexpr std::pair<Capability, const char*> names[] = {{Capability::variance, "
 const detail::LearnerInterface* ask(const LearnerView& learner) { return detail::LearnerAccess::of(learner); }
 
 Values inputs_of(const LearnerView& learner, const PoolView& pool, std::int64_t first) {
-  return pool.slice(first, std::min(block_rows, pool.size() - first)).pick(learner.inputs());
+  return pool.slice(first, std::min(viewed_rows, pool.size() - first)).pick(learner.inputs());
 }
 
 Values by_blocks(const LearnerView& learner, const PoolView& pool, const std::function<Values(const Values&)>& ask) {
   std::vector<Values> blocks;
-  for (std::int64_t first = 0; first < pool.size() || blocks.empty(); first += block_rows) {
+  for (std::int64_t first = 0; first < pool.size() || blocks.empty(); first += viewed_rows) {
     blocks.push_back(ask(inputs_of(learner, pool, first)));
   }
   return concatenate(blocks);
@@ -51,7 +51,7 @@ Values by_blocks(const LearnerView& learner, const PoolView& pool, const std::fu
 torch::Tensor by_blocks(const LearnerView& learner, const PoolView& pool, std::int64_t dimension,
                         const std::function<torch::Tensor(const Values&)>& ask) {
   std::vector<torch::Tensor> blocks;
-  for (std::int64_t first = 0; first < pool.size() || blocks.empty(); first += block_rows) {
+  for (std::int64_t first = 0; first < pool.size() || blocks.empty(); first += viewed_rows) {
     blocks.push_back(ask(inputs_of(learner, pool, first)).to(torch::kCPU));
   }
   return blocks.size() == 1 ? blocks.front() : at::cat(blocks, dimension);

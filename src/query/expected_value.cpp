@@ -21,7 +21,7 @@ namespace assay {
 
 namespace {
 
-constexpr std::int64_t most_simulations = 400, least_times = 10, block_rows = 4096;
+constexpr std::int64_t most_simulations = 400, least_times = 10, judged_rows = 4096;
 
 /// What is learnt of the simulations so far, as far as there are enough of them.
 class Outlook {
@@ -62,9 +62,9 @@ class Outlook {
   template <class Use>
   torch::Tensor by_blocks(const PoolView& pool, std::span<const std::int64_t> positions, Use use) const {
     std::vector<torch::Tensor> parts{torch::empty({0}, torch::kFloat64)};
-    for (std::size_t first = 0; first < positions.size(); first += block_rows) {
+    for (std::size_t first = 0; first < positions.size(); first += judged_rows) {
       const Values batch = pool.gather(
-          positions.subspan(first, std::min<std::size_t>(block_rows, positions.size() - first)));
+          positions.subspan(first, std::min<std::size_t>(judged_rows, positions.size() - first)));
       parts.push_back(use(scaler_.apply(learner_.input_columns(batch))));
     }
     return at::cat(parts);

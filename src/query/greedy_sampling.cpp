@@ -16,7 +16,7 @@ namespace assay {
 
 namespace {
 
-constexpr std::int64_t block_rows = 4096;
+constexpr std::int64_t compared_rows = 4096;
 
 /// The targets side by side, divided by their deviation over the labeled samples and times the root of what they count:
 /// [n, outputs] float64.
@@ -43,8 +43,8 @@ torch::Tensor distances(const torch::Tensor& a, const torch::Tensor& b) {
 torch::Tensor nearest_product(const torch::Tensor& x, const torch::Tensor& y, const torch::Tensor& known_x,
                               const torch::Tensor& known_y) {
   std::vector<torch::Tensor> nearest;
-  for (std::int64_t first = 0; first < x.size(0); first += block_rows) {
-    const std::int64_t count = std::min(block_rows, x.size(0) - first);
+  for (std::int64_t first = 0; first < x.size(0); first += compared_rows) {
+    const std::int64_t count = std::min(compared_rows, x.size(0) - first);
     nearest.push_back(
         (distances(x.narrow(0, first, count), known_x) * distances(y.narrow(0, first, count), known_y)).amin(1));
   }

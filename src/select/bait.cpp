@@ -19,7 +19,7 @@ namespace {
 using namespace detail;
 
 template <class T>
-SelectedBatch choose(const SelectionProblem& problem, const BaitOptions& options) {
+SelectedBatch bait_batch(const SelectionProblem& problem, const BaitOptions& options) {
   Run<T> run(problem, "bait");
   std::vector<std::int64_t> rows;
   std::vector<double> scores;
@@ -92,7 +92,8 @@ SelectedBatch choose(const SelectionProblem& problem, const BaitOptions& options
 
 SelectedBatch bait(const SelectionProblem& problem, const BaitOptions& options) {
   require_valid(options, "bait");
-  return problem.pool.dtype() == torch::kFloat64 ? choose<double>(problem, options) : choose<float>(problem, options);
+  return problem.pool.dtype() == torch::kFloat64 ? bait_batch<double>(problem, options)
+                                                 : bait_batch<float>(problem, options);
 }
 
 }  // namespace assay

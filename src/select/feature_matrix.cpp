@@ -19,8 +19,8 @@ namespace assay {
 
 namespace {
 
-[[noreturn]] void fail(const std::filesystem::path& file, std::string expected, std::string got,
-                       std::string advice = "") {
+[[noreturn]] void no_matrix(const std::filesystem::path& file, std::string expected, std::string got,
+                            std::string advice = "") {
   throw DataError({"assay.select.file", file.string(), std::move(expected), std::move(got), std::move(advice)});
 }
 
@@ -56,8 +56,8 @@ struct FeatureMatrix::Source {
     while (count > 0) {
       const ssize_t got = ::pread(descriptor, to, count, static_cast<off_t>(position));
       if (got < 0 && errno == EINTR) continue;
-      if (got < 0) fail(path, "to read it", std::strerror(errno));
-      if (got == 0) fail(path, "as much data as its header says", "a file that ends early", "it is truncated");
+      if (got < 0) no_matrix(path, "to read it", std::strerror(errno));
+      if (got == 0) no_matrix(path, "as much data as its header says", "a file that ends early", "it is truncated");
       to += got;
       position += static_cast<std::uint64_t>(got);
       count -= static_cast<std::uint64_t>(got);
@@ -71,15 +71,15 @@ template <class Source>
 Header npy_header(const Source& source, std::uint64_t size) {
   const std::filesystem::path& file = source.path;
   char start[12] = {};
-  if (size < 12) fail(file, "a .npy file", "one of " + std::to_string(size) + " bytes");
+  if (size < 12) no_matrix(file, "a .npy file", "one of " + std::to_string(size) + " bytes");
   source.read(0, sizeof start, start);
-  if (std::memcmp(start, "\x93NUMPY", 6) != 0) fail(file, "a .npy file", "something else");
+  if (std::memcmp(start, "\x93NUMPY", 6) != 0) no_matrix(file, "a .npy file", "something else");
   const bool first_version = start[6] == 1;
   std::uint32_t length = 0;
   std::memcpy(&length, start + 8, first_version ? 2 : 4);
   const std::uint64_t begin = first_version ? 10 : 12;
-  if (length > size - begin) fail(file, "a whole header", "a file that ends inside it", "it is truncated");
-  if (length > 1'000'000) fail(file, "a header of at most 1 MB", std::to_string(length) + " bytes");
+  if (length > size - begin) no_matrix(file, "a whole header", "a file that ends inside it", "it is truncated");
+  if (length > 1'000'000) no_matrix(file, "a header of at most 1 MB", std::to_string(length) + " bytes");
   std::string header(length, '\0');
   source.read(begin, length, header.data());
   Header result{.offset = begin + length, .bytes = size - begin - length};
@@ -88,7 +88,8 @@ Header npy_header(const Source& source, std::uint64_t size) {
   result.shape = std::move(parsed.shape);
   const bool one_column = result.shape.size() == 1 || (result.shape.size() == 2 && result.shape[1] == 1);
   if (!one_column && parsed.fortran_order)
-    fail(file, "rows that stand together (C order)", "an array in Fortran order", "save numpy.ascontiguousarray of it");
+    no_matrix(file, "rows that stand together (C order)", "an array in Fortran order",
+              "save numpy.ascontiguousarray of it");
   return result;
 }
 
@@ -96,16 +97,17 @@ template <class Source>
 Header safetensors_header(const Source& source, std::uint64_t size, const std::string& name) {
   const std::filesystem::path& file = source.path;
   std::uint64_t length = 0;
-  if (size < 8) fail(file, "a safetensors file", "one of " + std::to_string(size) + " bytes");
+  if (size < 8) no_matrix(file, "a safetensors file", "one of " + std::to_string(size) + " bytes");
   source.read(0, 8, &length);
   if (length > 100'000'000 || length > size - 8) {
-    fail(file, "a safetensors file", "a header of " + std::to_string(length) + " bytes", "it is truncated or damaged");
+    no_matrix(file, "a safetensors file", "a header of " + std::to_string(length) + " bytes",
+              "it is truncated or damaged");
   }
   std::string bytes(length, '\0');
   source.read(8, length, bytes.data());
   try {
     Json header = parse_json(bytes, file.string());
-    if (!header.is_object()) fail(file, "an object as header", header.type_name());
+    if (!header.is_object()) no_matrix(file, "an object as header", header.type_name());
     header.erase("__metadata__");
     std::string names;
     std::uint64_t last = 0;
@@ -114,33 +116,34 @@ Header safetensors_header(const Source& source, std::uint64_t size, const std::s
       last = std::max(last, item.value().at("data_offsets").at(1).get<std::uint64_t>());
     }
     if (last != size - 8 - length) {
-      fail(file, std::to_string(last) + " bytes of data", std::to_string(size - 8 - length) + " bytes",
-           last > size - 8 - length ? "it is truncated" : "");
+      no_matrix(file, std::to_string(last) + " bytes of data", std::to_string(size - 8 - length) + " bytes",
+                last > size - 8 - length ? "it is truncated" : "");
     }
     if (name.empty() && header.size() != 1) {
-      fail(file, "the name of one of its tensors", "none", "it holds " + names + "; write FILE#NAME");
+      no_matrix(file, "the name of one of its tensors", "none", "it holds " + names + "; write FILE#NAME");
     }
     const std::string wanted = name.empty() ? header.items().begin().key() : name;
-    if (!header.contains(wanted)) fail(file, "a tensor '" + wanted + "'", names);
+    if (!header.contains(wanted)) no_matrix(file, "a tensor '" + wanted + "'", names);
     const Json& entry = header.at(wanted);
     Header result{.dtype = entry.at("dtype").get<std::string>(), .shape = {}};
     for (const Json& extent : entry.at("shape")) {
       const auto n = extent.get<std::uint64_t>();
-      if (!extent.is_number_unsigned() || n > 1'000'000'000'000'000) fail(file, "extents >= 0", entry.dump());
+      if (!extent.is_number_unsigned() || n > 1'000'000'000'000'000) no_matrix(file, "extents >= 0", entry.dump());
       result.shape.push_back(static_cast<std::int64_t>(n));
     }
     const auto begin = entry.at("data_offsets").at(0).get<std::uint64_t>();
     const auto end = entry.at("data_offsets").at(1).get<std::uint64_t>();
     if (begin > end || end > size - 8 - length) {
-      fail(file, "as much data as its header says", std::to_string(size - 8 - length) + " bytes", "it is truncated");
+      no_matrix(file, "as much data as its header says", std::to_string(size - 8 - length) + " bytes",
+                "it is truncated");
     }
     result.offset = 8 + length + begin;
     result.bytes = end - begin;
     return result;
   } catch (const Json::exception& error) {
-    fail(file, "a safetensors header", error.what());
+    no_matrix(file, "a safetensors header", error.what());
   } catch (const ConfigError& error) {
-    fail(file, "a safetensors header", error.what());
+    no_matrix(file, "a safetensors header", error.what());
   }
 }
 
@@ -175,12 +178,12 @@ FeatureMatrix FeatureMatrix::open(const std::filesystem::path& file, const std::
   source->descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat facts {};
   if (source->descriptor < 0 || ::fstat(source->descriptor, &facts) != 0) {
-    fail(file, "a file that can be read", std::strerror(errno));
+    no_matrix(file, "a file that can be read", std::strerror(errno));
   }
-  if (!S_ISREG(facts.st_mode)) fail(file, "a regular file", "something else");
+  if (!S_ISREG(facts.st_mode)) no_matrix(file, "a regular file", "something else");
   const auto size = static_cast<std::uint64_t>(facts.st_size);
   const std::string kind = file.extension().string();
-  if (kind != ".npy" && kind != ".safetensors") fail(file, "a .npy or .safetensors file", "'" + kind + "'");
+  if (kind != ".npy" && kind != ".safetensors") no_matrix(file, "a .npy or .safetensors file", "'" + kind + "'");
   const Header header = kind == ".npy" ? npy_header(*source, size) : safetensors_header(*source, size, tensor);
 
   FeatureMatrix matrix;
@@ -194,10 +197,10 @@ FeatureMatrix FeatureMatrix::open(const std::filesystem::path& file, const std::
   const std::uint64_t element = c10::elementSize(matrix.dtype_);
   const auto dims = static_cast<std::uint64_t>(matrix.dims_), rows = static_cast<std::uint64_t>(matrix.rows_);
   if (rows > 0 && (dims > header.bytes / element || rows > header.bytes / element / dims)) {
-    fail(file, text(header.shape) + " numbers", std::to_string(header.bytes) + " bytes", "it is truncated");
+    no_matrix(file, text(header.shape) + " numbers", std::to_string(header.bytes) + " bytes", "it is truncated");
   }
   if (rows * dims * element != header.bytes) {
-    fail(file, std::to_string(rows * dims * element) + " bytes of data", std::to_string(header.bytes) + " bytes");
+    no_matrix(file, std::to_string(rows * dims * element) + " bytes of data", std::to_string(header.bytes) + " bytes");
   }
   source->offset = header.offset;
   source->length = header.bytes;

@@ -16,7 +16,7 @@ namespace {
 using namespace detail;
 
 template <class T>
-SelectedBatch choose(const SelectionProblem& problem) {
+SelectedBatch frank_wolfe_batch(const SelectionProblem& problem) {
   Run<T> run(problem, "frank_wolfe");
   std::vector<std::int64_t> rows;
   std::vector<double> scores;
@@ -90,7 +90,8 @@ SelectedBatch choose(const SelectionProblem& problem) {
 }  // namespace
 
 SelectedBatch frank_wolfe(const SelectionProblem& problem) {
-  return problem.pool.dtype() == torch::kFloat64 ? choose<double>(problem) : choose<float>(problem);
+  return problem.pool.dtype() == torch::kFloat64 ? frank_wolfe_batch<double>(problem)
+                                                 : frank_wolfe_batch<float>(problem);
 }
 
 }  // namespace assay

@@ -25,7 +25,7 @@ struct Farthest : Chosen<T> {
 };
 
 template <class T>
-SelectedBatch choose(const SelectionProblem& problem) {
+SelectedBatch k_center_batch(const SelectionProblem& problem) {
   Run<T> run(problem, "k_center");
   std::vector<std::int64_t> rows;
   std::vector<double> scores;
@@ -45,7 +45,7 @@ SelectedBatch choose(const SelectionProblem& problem) {
 }  // namespace
 
 SelectedBatch k_center(const SelectionProblem& problem) {
-  return problem.pool.dtype() == torch::kFloat64 ? choose<double>(problem) : choose<float>(problem);
+  return problem.pool.dtype() == torch::kFloat64 ? k_center_batch<double>(problem) : k_center_batch<float>(problem);
 }
 
 Selection k_center(const torch::Tensor& candidates, const torch::Tensor& centers, std::int64_t max_samples,

@@ -10,7 +10,7 @@ namespace assay {
 namespace {
 
 template <class T>
-SelectedBatch choose(const SelectionProblem& problem) {
+SelectedBatch kmeans_pp_batch(const SelectionProblem& problem) {
   detail::Run<T> run(problem, "kmeans_pp");
   std::vector<double> scores;
   detail::Nearest<T> state(run, false);
@@ -22,7 +22,7 @@ SelectedBatch choose(const SelectionProblem& problem) {
 }  // namespace
 
 SelectedBatch kmeans_pp(const SelectionProblem& problem) {
-  return problem.pool.dtype() == torch::kFloat64 ? choose<double>(problem) : choose<float>(problem);
+  return problem.pool.dtype() == torch::kFloat64 ? kmeans_pp_batch<double>(problem) : kmeans_pp_batch<float>(problem);
 }
 
 }  // namespace assay

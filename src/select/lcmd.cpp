@@ -8,7 +8,7 @@ namespace assay {
 namespace {
 
 template <class T>
-SelectedBatch choose(const SelectionProblem& problem) {
+SelectedBatch lcmd_batch(const SelectionProblem& problem) {
   detail::Run<T> run(problem, "lcmd");
   detail::Lcmd<T> lcmd(run);
   return lcmd.choose();
@@ -17,7 +17,7 @@ SelectedBatch choose(const SelectionProblem& problem) {
 }  // namespace
 
 SelectedBatch lcmd(const SelectionProblem& problem) {
-  return problem.pool.dtype() == torch::kFloat64 ? choose<double>(problem) : choose<float>(problem);
+  return problem.pool.dtype() == torch::kFloat64 ? lcmd_batch<double>(problem) : lcmd_batch<float>(problem);
 }
 
 }  // namespace assay

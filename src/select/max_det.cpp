@@ -68,7 +68,7 @@ struct Variance {
 };
 
 template <class T>
-SelectedBatch choose(const SelectionProblem& problem, const MaxDetOptions& options) {
+SelectedBatch max_det_batch(const SelectionProblem& problem, const MaxDetOptions& options) {
   Run<T> run(problem, "max_det");
   std::vector<std::int64_t> rows;
   std::vector<double> scores;
@@ -105,7 +105,8 @@ SelectedBatch choose(const SelectionProblem& problem, const MaxDetOptions& optio
 
 SelectedBatch max_det(const SelectionProblem& problem, const MaxDetOptions& options) {
   require_valid(options, "max_det");
-  return problem.pool.dtype() == torch::kFloat64 ? choose<double>(problem, options) : choose<float>(problem, options);
+  return problem.pool.dtype() == torch::kFloat64 ? max_det_batch<double>(problem, options)
+                                                 : max_det_batch<float>(problem, options);
 }
 
 }  // namespace assay

@@ -119,7 +119,7 @@ class Cover {
 };
 
 template <class T>
-SelectedBatch choose(const SelectionProblem& problem, const ProbCoverOptions& options) {
+SelectedBatch prob_cover_batch(const SelectionProblem& problem, const ProbCoverOptions& options) {
   Run<T> run(problem, "prob_cover");
   return Cover<T>(run, options.radius).choose();
 }
@@ -128,7 +128,8 @@ SelectedBatch choose(const SelectionProblem& problem, const ProbCoverOptions& op
 
 SelectedBatch prob_cover(const SelectionProblem& problem, const ProbCoverOptions& options) {
   require_valid(options, "prob_cover");
-  return problem.pool.dtype() == torch::kFloat64 ? choose<double>(problem, options) : choose<float>(problem, options);
+  return problem.pool.dtype() == torch::kFloat64 ? prob_cover_batch<double>(problem, options)
+                                                 : prob_cover_batch<float>(problem, options);
 }
 
 }  // namespace assay

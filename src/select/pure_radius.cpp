@@ -48,7 +48,7 @@ torch::Tensor rows_of(const SelectionProblem& problem) {
 }
 
 template <class T>
-double choose(const SelectionProblem& problem, const PureRadiusOptions& options) {
+double largest_pure_radius(const SelectionProblem& problem, const PureRadiusOptions& options) {
   const torch::Tensor rows = rows_of<T>(problem);
   const std::int64_t n = rows.size(0);
   const SelectionProblem all{.pool = FeatureMatrix(rows), .seed = problem.seed, .threads = problem.threads};
@@ -97,7 +97,8 @@ double choose(const SelectionProblem& problem, const PureRadiusOptions& options)
 
 double pure_radius(const SelectionProblem& problem, const PureRadiusOptions& options) {
   require_valid(options, "pure_radius");
-  return problem.pool.dtype() == torch::kFloat64 ? choose<double>(problem, options) : choose<float>(problem, options);
+  return problem.pool.dtype() == torch::kFloat64 ? largest_pure_radius<double>(problem, options)
+                                                 : largest_pure_radius<float>(problem, options);
 }
 
 }  // namespace assay

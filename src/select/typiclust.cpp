@@ -106,7 +106,7 @@ class Typiclust {
 };
 
 template <class T>
-SelectedBatch choose(const SelectionProblem& problem, const TypiclustOptions& options) {
+SelectedBatch typiclust_batch(const SelectionProblem& problem, const TypiclustOptions& options) {
   Run<T> run(problem, "typiclust");
   return Typiclust<T>(run, options).choose();
 }
@@ -115,7 +115,8 @@ SelectedBatch choose(const SelectionProblem& problem, const TypiclustOptions& op
 
 SelectedBatch typiclust(const SelectionProblem& problem, const TypiclustOptions& options) {
   require_valid(options, "typiclust");
-  return problem.pool.dtype() == torch::kFloat64 ? choose<double>(problem, options) : choose<float>(problem, options);
+  return problem.pool.dtype() == torch::kFloat64 ? typiclust_batch<double>(problem, options)
+                                                 : typiclust_batch<float>(problem, options);
 }
 
 }  // namespace assay

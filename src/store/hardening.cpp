@@ -31,7 +31,7 @@ constexpr const char* from_elsewhere =
     "the file was altered, or made to harm: 'assay check --repair' rebuilds the "
     "ledger from labels/";
 
-[[noreturn]] void fail(const fs::path& file, std::string got) {
+[[noreturn]] void database_refused(const fs::path& file, std::string got) {
   throw CheckpointError({"assay.ledger.schema", file.string(), "the tables, indexes and triggers that assay makes",
                          std::move(got), from_elsewhere});
 }
@@ -205,7 +205,8 @@ void require_plain_tables(sqlite3* handle, const fs::path& file) {
   for (const auto& [name, object] : schema_of(handle, file)) {
     const bool made_up = object.first == "view" ||
                          (object.first == "table" && !object.second.starts_with("CREATE TABLE "));
-    if (made_up) fail(file, (object.first == "view" ? "view '" : "virtual table '") + name.substr(0, 100) + "'");
+    if (made_up)
+      database_refused(file, (object.first == "view" ? "view '" : "virtual table '") + name.substr(0, 100) + "'");
   }
 }
 
@@ -221,7 +222,7 @@ void require_schema(sqlite3* handle, const fs::path& file, std::span<const char*
       return require_ranges(handle, file);
     }
   }
-  fail(file, differs);
+  database_refused(file, differs);
 }
 
 }  // namespace assay::store

@@ -26,14 +26,14 @@ std::optional<Digest> digest_or_none(const Statement& row, int column, std::stri
 
 std::string sample_name(std::int64_t id) { return "ledger, sample " + std::to_string(id); }
 
-[[noreturn]] void fail(const std::string& where, const char* got) {
+[[noreturn]] void row_refused(const std::string& where, const char* got) {
   throw CheckpointError(
       {"assay.ledger.damaged", where, "contents that match their digest", got,
        "a bit of the file was flipped, or it was edited: 'assay check --repair' mends what can be mended"});
 }
 
 const Digest& require(const Digest& computed, std::span<const std::byte> found, const std::string& where) {
-  if (computed != digest_from(found, where)) fail(where, "altered contents");
+  if (computed != digest_from(found, where)) row_refused(where, "altered contents");
   return computed;
 }
 
@@ -58,12 +58,12 @@ void Store::bind(Statement& statement, int index, const std::optional<Digest>& d
 
 std::string Store::tensors(const Statement& row, int column, const Digest& digest, const std::string& where) const {
   std::string bytes = row.bytes(column);
-  if (digest_of(bytes) != digest) fail(where, "altered tensors");
+  if (digest_of(bytes) != digest) row_refused(where, "altered tensors");
   return row.is_text(column) ? objects_.get(bytes) : bytes;
 }
 
 void Store::require_tensors(const Statement& row, int column, const Digest& digest, std::int64_t id) {
-  if (digest_of(row.text(column)) != digest) fail(sample_name(id), "altered tensors");
+  if (digest_of(row.text(column)) != digest) row_refused(sample_name(id), "altered tensors");
 }
 
 SampleRow Store::sample_from(const Statement& row, bool check) const {

@@ -13,9 +13,9 @@ namespace detail {
 namespace {
 
 /// Rows whose activations stay in a processor's second cache, for layers of some hundred units.
-constexpr std::int64_t block_rows = 192;
+constexpr std::int64_t cached_rows = 192;
 
-struct Scratch {
+struct PointScratch {
   std::vector<double> formed, columns, by_columns, row;
 };
 
@@ -44,7 +44,7 @@ bool ExportedSurrogate::inside(std::span<const double> point) const {
 void ExportedSurrogate::predict(std::int64_t count, const double* points, double* means, double* deviations,
                                 double* jacobians) const {
   // Each point has a row for each derivative beside its own.
-  const std::int64_t most = std::max<std::int64_t>(1, jacobians ? block_rows / (1 + forms_.columns()) : block_rows);
+  const std::int64_t most = std::max<std::int64_t>(1, jacobians ? cached_rows / (1 + forms_.columns()) : cached_rows);
   for (std::int64_t first = 0; first < count; first += most) {
     predict_block(std::min(most, count - first), points + first * input_size, means + first * target_size,
                   deviations ? deviations + first * target_size : nullptr,
@@ -54,7 +54,7 @@ void ExportedSurrogate::predict(std::int64_t count, const double* points, double
 
 void ExportedSurrogate::predict_block(std::int64_t count, const double* points, double* means, double* deviations,
                                       double* jacobians) const {
-  static thread_local Scratch scratch;
+  static thread_local PointScratch scratch;
   const std::int64_t width = forms_.columns(), outputs = count * target_size;
   double* const columns = at_least(scratch.columns, count * width);
   forms_.apply(count, points, columns);

@@ -6,6 +6,8 @@
 
 #include <assay/campaign_hash.hpp>
 #include <assay/error.hpp>
+#include <assay/label/external_label.hpp>
+#include <assay/query/random.hpp>
 
 #include <ATen/Parallel.h>
 
@@ -43,6 +45,12 @@ struct WhenDone {
 inline assay::DriverOptions options(const fs::path& dir) {
   return {.dir = dir, .max_rounds = 2, .seed = 5, .resume = assay::Resume::if_present, .checkpoint_every_epochs = 2};
 }
+/// Each kind of storage has its own journal, lock and files.
+inline assay::DriverOptions options(const fs::path& dir, assay::Storage storage) {
+  assay::DriverOptions made = options(dir);
+  made.storage = storage;
+  return made;
+}
 
 using Driver = assay::Driver<assay::Mlp, assay::Random, Counting, assay::Metrics>;
 
@@ -54,6 +62,16 @@ inline Driver driver(assay::DriverOptions options, const fs::path& calls) {
                  .test = toy::labeled(8, 200)},
                 assay::Mlp({.inputs = {"a", "b"}, .targets = {"y"}, .hidden = {4}}), assay::Random({.max_samples = 3}),
                 Counting{calls}, assay::Metrics(assay::Rmse()), toy::loop(3));
+}
+
+/// A campaign of so many samples that wait to be labeled first, opened anew by every call.
+inline auto asked(const fs::path& dir, std::int64_t samples, assay::Storage storage) {
+  at::set_num_threads(1);
+  return assay::Driver(
+      {.dir = dir, .max_rounds = 0, .seed = 5, .resume = assay::Resume::if_present, .storage = storage},
+      {.labeled = assay::sobol(toy::space(), samples), .unlabeled = assay::sobol(toy::space(), 8, {.skip = samples})},
+      assay::Mlp({.inputs = {"a", "b"}, .targets = {"y"}, .hidden = {4}}), assay::Random({.max_samples = 2}),
+      assay::ExternalLabel({.provides = {"y"}}), assay::NoMetrology(), toy::loop(2));
 }
 
 /// Runs a campaign to its end. \return its hash.

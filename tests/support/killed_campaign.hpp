@@ -58,16 +58,16 @@ inline ProcessLabelOptions waiting_programs(const toy::Folder& folder) {
   return options;
 }
 
-using Campaign = Driver<Mlp, Random, ProcessLabel>;
+using ProcessCampaign = Driver<Mlp, Random, ProcessLabel>;
 
-inline Campaign campaign(const std::filesystem::path& dir, ProcessLabelOptions options,
-                         std::vector<AnyObserver> observers = {}, const std::filesystem::path& scratch = {}) {
+inline ProcessCampaign campaign(const std::filesystem::path& dir, ProcessLabelOptions options,
+                                std::vector<AnyObserver> observers = {}, const std::filesystem::path& scratch = {}) {
   DriverOptions how = toy::options(dir);
   how.scratch = scratch;
   how.max_rounds = 1;
   how.resume = Resume::if_present;
   how.observers = std::move(observers);
-  return Campaign(
+  return ProcessCampaign(
       std::move(how), {.labeled = toy::labeled(8), .unlabeled = assay::sobol(toy::space(), 20, {.skip = 16})},
       toy::mlp(), Random({.max_samples = 6}),
       ProcessLabel(std::move(options),
@@ -79,7 +79,7 @@ inline Campaign campaign(const std::filesystem::path& dir, ProcessLabelOptions o
 
 /// Runs a campaign in a process of its own and kills it when three of its six programs wait.
 /// \param where that process works; by default where this one does.
-inline void run_and_kill(const toy::Folder& folder, const std::function<Campaign()>& make,
+inline void run_and_kill(const toy::Folder& folder, const std::function<ProcessCampaign()>& make,
                          const std::filesystem::path& where = {}) {
   at::set_num_threads(1);
   const pid_t process = ::fork();

@@ -5,13 +5,13 @@
 #include "../../src/detail/lease.hpp"
 #include "age.hpp"
 #include "catch.hpp"
+#include "error_id.hpp"
+#include "folder.hpp"
 
 #include <assay/detail/files.hpp>
-#include <assay/error.hpp>
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 
@@ -21,20 +21,12 @@ using assay::detail::Holder;
 using assay::detail::LeaseRules;
 using assay::detail::LeaseState;
 using assay::detail::LeaseText;
+using Place = temporary::Folder;
 
 /// A process of a made-up host. Nobody is known to be dead unless a test says so.
 inline LeaseRules from(const std::string& host, long process = 7) {
   return {.me = {.host = host, .process = process, .started = "1", .boot = "boot of " + host, .space = "pid:[1]"},
           .dead = [](const Holder&) { return false; }};
-}
-
-inline std::string id_of_error(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const assay::Error& error) {
-    return std::string(error.id());
-  }
-  return "no error";
 }
 
 inline LeaseText text_of(const std::filesystem::path& file) {

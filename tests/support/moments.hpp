@@ -43,12 +43,12 @@ inline int run(const std::filesystem::path& dir, assay::Pools pools, int last = 
 }
 
 /// One campaign that breaks off after two, four and four calls more, and at its end.
-struct Moments {
+struct BrokenOff {
   toy::Folder folder;
   std::string hash;
   std::vector<std::filesystem::path> at;
 
-  explicit Moments(assay::Pools (*pools)()) {
+  explicit BrokenOff(assay::Pools (*pools)()) {
     const std::filesystem::path live = folder / "live";
     for (const int last : {2, 4, 4, -1}) {
       run(live, pools(), last);

@@ -4,6 +4,7 @@
 
 #include "folder.hpp"
 
+#include <assay/campaign_hash.hpp>
 #include <assay/config.hpp>
 #include <assay/data/space.hpp>
 #include <assay/label/function_label.hpp>
@@ -51,11 +52,33 @@ inline assay::DriverOptions options(const std::filesystem::path& dir) {
   return {.dir = dir, .max_rounds = 3, .seed = 5};
 }
 
+/// The same, of a campaign that is there already, or is not.
+inline assay::DriverOptions going_on(const std::filesystem::path& dir) {
+  assay::DriverOptions how = options(dir);
+  how.resume = assay::Resume::if_present;
+  return how;
+}
+/// For campaigns that are asked and told: so many samples have to be labeled first.
+inline assay::Pools unlabeled_pools(std::int64_t first) {
+  return {.labeled = assay::sobol(space(), first), .unlabeled = assay::sobol(space(), 60, {.skip = 100})};
+}
+/// What a learner says of samples that it was not trained on.
+template <class Learner>
+torch::Tensor prediction(const Learner& learner) {
+  return learner.predict(labeled(20, 90))["y"];
+}
+
 using Driver = assay::Driver<assay::Ensemble, assay::MaxVariance, assay::FunctionLabel, assay::Metrics>;
 
 inline Driver driver(assay::DriverOptions options, assay::FunctionLabel how = label()) {
   return Driver(std::move(options), pools(), ensemble(), assay::MaxVariance({.max_samples = 4}), std::move(how),
                 assay::Metrics(assay::Rmse(), assay::R2()), loop());
+}
+
+/// The hash of a campaign that nothing happens to.
+inline std::string whole_hash(const Folder& folder) {
+  driver(options(folder / "whole")).run();
+  return assay::campaign_hash(folder / "whole");
 }
 
 }  // namespace toy

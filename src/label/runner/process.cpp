@@ -99,7 +99,7 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return all;
 }
 
-[[noreturn]] void fail(const std::string& what, int error) {
+[[noreturn]] void process_failed(const std::string& what, int error) {
   throw std::system_error(error, std::generic_category(), what);
 }
 
@@ -135,7 +135,7 @@ void bind_to(const std::vector<int>& cores) {
   for (const int core : cores) CPU_SET_S(static_cast<std::size_t>(core), size, set);
   const int result = ::sched_setaffinity(0, size, set), error = errno;
   CPU_FREE(set);
-  if (result != 0) fail("it cannot be bound to its cores", error);
+  if (result != 0) process_failed("it cannot be bound to its cores", error);
 }
 
 /// While this lives, what is started has a limit on its files.
@@ -143,10 +143,10 @@ class FileLimit {
  public:
   explicit FileLimit(const std::optional<std::int64_t>& bytes) {
     if (!bytes) return;
-    if (::getrlimit(RLIMIT_FSIZE, &before_) != 0) fail("its files cannot be limited", errno);
+    if (::getrlimit(RLIMIT_FSIZE, &before_) != 0) process_failed("its files cannot be limited", errno);
     limit_ = before_;
     limit_->rlim_cur = std::min(before_.rlim_cur, static_cast<rlim_t>(*bytes));
-    if (::setrlimit(RLIMIT_FSIZE, &*limit_) != 0) fail("its files cannot be limited", errno);
+    if (::setrlimit(RLIMIT_FSIZE, &*limit_) != 0) process_failed("its files cannot be limited", errno);
   }
   FileLimit(const FileLimit&) = delete;
   FileLimit& operator=(const FileLimit&) = delete;
@@ -189,7 +189,7 @@ pid_t spawn(const SimulationOrder& order, const std::filesystem::path& directory
                                   pointers(order.arguments).data(), pointers(environment).data());
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
-  if (error != 0) fail(order.program.string(), error);
+  if (error != 0) process_failed(order.program.string(), error);
   limit.fix(process);
   return process;
 }
@@ -281,7 +281,7 @@ SimulationOutcome run_process(const SimulationOrder& order, const std::filesyste
   bind_to(order.cores);
   adopt_orphans();
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) fail("a pipe", errno);
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) process_failed("a pipe", errno);
   const Descriptor read_end(ends[0]);
   Descriptor write_end(ends[1]);
   ::fcntl(write_end.get(), F_SETFL, 0);  // the program's own end blocks
