@@ -23,12 +23,22 @@ def without_launcher(words):
     return words
 
 
+def sources_in(file):
+    """What a compiled file stands for: itself, or the sources that a unity file includes."""
+    if "/Unity/unity_" not in file:
+        return [file]
+    return re.findall(r'^#include "(/.+)"$', Path(file).read_text(), re.M)
+
+
 class Build:
     def __init__(self, build, work, jobs):
         self.build, self.work, self.jobs = build, work, jobs
         self.source = work / "src"
         self.refused = work / "refused.txt"  # mutants that do not compile
-        self.commands = {e["file"]: e["command"] for e in json.loads((build / "compile_commands.json").read_text())}
+        entries = json.loads((build / "compile_commands.json").read_text())
+        self.commands = {file: e["command"].replace(e["file"], file) for e in entries for file in sources_in(e["file"])}
+        # A library of unity objects has every source in the company of others, whose mutants its own would not reach.
+        self.unity = any("/Unity/unity_" in e["file"] for e in entries)
 
     def run(self, command, **kwargs):
         return subprocess.run(command, cwd=self.build, capture_output=True, text=True, errors="replace", **kwargs)
@@ -56,6 +66,11 @@ class Build:
                         changed = True
                         break
         return sorted(f for f in found if f.endswith(".cpp") and str(ROOT / f) in self.commands)
+
+    def sources(self):
+        """Those of the library."""
+        return sorted(os.path.relpath(f, ROOT) for f in self.commands
+                      if f.startswith(f"{ROOT}/src/") and "/runner/" not in f and "/cuda/" not in f)
 
     def compile(self, file):
         object_file = self.work / "objects" / (file.replace("/", "_") + ".o")
@@ -94,7 +109,7 @@ class Build:
         subprocess.run(["rm", "-rf", str(self.source)], check=True)
         subprocess.run(["cp", "-r", str(ROOT / "src"), str(self.source)], check=True)
         lines = {file: self.write(file, some) for file, some in by_file.items()}
-        waiting, objects, tries = self.users(by_file), {}, defaultdict(int)
+        waiting, objects, tries = self.sources() if self.unity else self.users(by_file), {}, defaultdict(int)
         while waiting:
             with ThreadPoolExecutor(self.jobs) as pool:
                 results = list(pool.map(self.compile, waiting))
