@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "arguments.hpp"
 #include "guarded.hpp"
+#include "open_campaigns.hpp"
 
 #include <assay/assay.h>
 #include <assay/config.hpp>
@@ -12,11 +14,8 @@
 #include <c10/util/accumulate.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
-#include <mutex>
 #include <new>
-#include <set>
 #include <utility>
 
 struct assay_campaign {
@@ -30,7 +29,7 @@ using namespace assay;
 
 thread_local std::string message;
 
-int failed_with(int code, std::string text) { return c_interface::failed_with(message, code, std::move(text)); }
+int wrong_argument(const char* problem) { return c_interface::failed_with(message, ASSAY_ERROR_ARGUMENT, problem); }
 
 template <class Use>
 auto guarded(Use use) noexcept -> decltype(use()) {
@@ -69,43 +68,6 @@ void write_rows(const Values& batch, const std::vector<std::string>& targets, st
   }
 }
 
-/// The campaigns that are open. What a program leaves open when it ends is closed then: a checkpoint may be on its way
-/// to the disk, by a thread that needs what the exit takes down.
-class OpenCampaigns {
- public:
-  static OpenCampaigns& all() {
-    static auto* const campaigns = new OpenCampaigns;  // never destroyed: a host may close its campaigns at any time
-    return *campaigns;
-  }
-  /// To be called when the campaign is open: handlers run in reverse order, so that this one comes before those of all
-  /// that opening it has used.
-  void add(assay_campaign* campaign) {
-    const std::lock_guard lock(mutex_);
-    open_.insert(campaign);
-    if (!std::exchange(closes_at_exit_, true)) std::atexit([] { all().close_all(); });
-  }
-  /// \return whether it was open.
-  bool remove(assay_campaign* campaign) {
-    const std::lock_guard lock(mutex_);
-    return open_.erase(campaign) > 0;
-  }
-
- private:
-  void close_all() {
-    while (true) {
-      std::unique_lock lock(mutex_);
-      if (open_.empty()) return;
-      assay_campaign* const campaign = *open_.begin();
-      lock.unlock();
-      assay_close(campaign);
-    }
-  }
-
-  std::mutex mutex_;
-  std::set<assay_campaign*> open_;
-  bool closes_at_exit_ = false;
-};
-
 int hand_over(AnyDriver driver, assay_campaign** campaign) {
   const std::vector<std::string> names = driver.learner().inputs();
   Schema inputs;
@@ -115,7 +77,7 @@ int hand_over(AnyDriver driver, assay_campaign** campaign) {
     inputs = schema_of_batch(driver.labeled().all().pick(names));
   }
   auto opened = std::make_unique<assay_campaign>(assay_campaign{std::move(driver), std::move(inputs)});
-  OpenCampaigns::all().add(opened.get());
+  c_interface::OpenCampaigns::all().add(opened.get());
   *campaign = opened.release();
   return ASSAY_OK;
 }
@@ -127,20 +89,21 @@ extern "C" {
 const char* assay_message(void) { return message.c_str(); }
 
 int assay_new(const char* directory, const char* config_file, assay_campaign** campaign) {
-  if (!directory || !config_file || !campaign) return failed_with(ASSAY_ERROR_ARGUMENT, "assay_new: a null pointer");
+  if (const char* problem = c_interface::wrong_for_new(directory, config_file, campaign))
+    return wrong_argument(problem);
   *campaign = nullptr;
   return guarded(
       [&] { return hand_over(assay::detail::start_asked_campaign(directory, config_file, Registries()), campaign); });
 }
 
 int assay_open(const char* directory, assay_campaign** campaign) {
-  if (!directory || !campaign) return failed_with(ASSAY_ERROR_ARGUMENT, "assay_open: a null pointer");
+  if (const char* problem = c_interface::wrong_for_open(directory, campaign)) return wrong_argument(problem);
   *campaign = nullptr;
   return guarded([&] { return hand_over(open_campaign(directory, Registries()), campaign); });
 }
 
 void assay_close(assay_campaign* campaign) {
-  if (campaign && OpenCampaigns::all().remove(campaign)) delete campaign;
+  if (campaign && c_interface::OpenCampaigns::all().remove(campaign)) delete campaign;
 }
 
 int64_t assay_input_size(const assay_campaign* campaign) { return campaign ? numbers_in(campaign->inputs) : 0; }
@@ -154,7 +117,7 @@ int64_t assay_target_size(const assay_campaign* campaign) {
 }
 
 int assay_advance(assay_campaign* campaign) {
-  if (!campaign) return failed_with(ASSAY_ERROR_ARGUMENT, "assay_advance: a null pointer");
+  if (const char* problem = c_interface::wrong_for_advance(campaign)) return wrong_argument(problem);
   return guarded([&] {
     switch (campaign->driver.advance()) {
       case RunStatus::waiting: return static_cast<int>(ASSAY_WAITING);
@@ -166,8 +129,7 @@ int assay_advance(assay_campaign* campaign) {
 }
 
 int64_t assay_ask(assay_campaign* campaign, int64_t count, int64_t* ids, double* inputs) {
-  if (!campaign || !ids || !inputs || count < 0)
-    return failed_with(ASSAY_ERROR_ARGUMENT, "assay_ask: a null pointer, or a negative count");
+  if (const char* problem = c_interface::wrong_for_ask(campaign, count, ids, inputs)) return wrong_argument(problem);
   return guarded([&]() -> int64_t {
     const std::vector<Sample> samples = campaign->driver.ask(count);
     for (const Sample& sample : samples) {
@@ -179,8 +141,7 @@ int64_t assay_ask(assay_campaign* campaign, int64_t count, int64_t* ids, double*
 }
 
 int assay_tell(assay_campaign* campaign, int64_t id, const double* targets, int64_t count) {
-  if (!campaign || !targets || count < 0)
-    return failed_with(ASSAY_ERROR_ARGUMENT, "assay_tell: a null pointer, or a negative count");
+  if (const char* problem = c_interface::wrong_for_tell(campaign, targets, count)) return wrong_argument(problem);
   return guarded([&] {
     AnyDriver& driver = campaign->driver;
     const Values labels = assay::detail::told_labels(driver, {targets, static_cast<std::size_t>(count)});
@@ -189,7 +150,7 @@ int assay_tell(assay_campaign* campaign, int64_t id, const double* targets, int6
 }
 
 int assay_tell_failed(assay_campaign* campaign, int64_t id, const char* reason, int retry) {
-  if (!campaign || !reason) return failed_with(ASSAY_ERROR_ARGUMENT, "assay_tell_failed: a null pointer");
+  if (const char* problem = c_interface::wrong_for_tell_failed(campaign, reason)) return wrong_argument(problem);
   return guarded([&] {
     campaign->driver.tell(id, failed(reason, retry != 0));
     return static_cast<int>(ASSAY_OK);
@@ -197,7 +158,7 @@ int assay_tell_failed(assay_campaign* campaign, int64_t id, const char* reason, 
 }
 
 int assay_tell_infeasible(assay_campaign* campaign, int64_t id, const char* reason) {
-  if (!campaign || !reason) return failed_with(ASSAY_ERROR_ARGUMENT, "assay_tell_infeasible: a null pointer");
+  if (const char* problem = c_interface::wrong_for_tell_infeasible(campaign, reason)) return wrong_argument(problem);
   return guarded([&] {
     campaign->driver.tell(id, infeasible(reason));
     return static_cast<int>(ASSAY_OK);
@@ -206,8 +167,8 @@ int assay_tell_infeasible(assay_campaign* campaign, int64_t id, const char* reas
 
 int assay_predict(const assay_campaign* campaign, int64_t count, const double* inputs, double* means,
                   double* deviations) {
-  if (!campaign || !inputs || !means || count < 0)
-    return failed_with(ASSAY_ERROR_ARGUMENT, "assay_predict: a null pointer, or a negative count");
+  if (const char* problem = c_interface::wrong_for_predict(campaign, count, inputs, means))
+    return wrong_argument(problem);
   if (count == 0) return ASSAY_OK;
   return guarded([&] {
     const at::NoGradGuard no_gradients;
