@@ -41,8 +41,9 @@ bool small_or_absurd(const Json& spec) {
     return found != spec.end() && found->is_number() ? std::max(1.0, found->get<double>()) : 1.0;
   };
   double parameters = 4, in = 20;
-  if (spec.contains("hidden") && spec["hidden"].is_array()) {
-    for (const Json& width : spec["hidden"]) {
+  const Json hidden = spec.value("hidden", Json{128, 128});  // what a learner takes that is not told
+  if (hidden.is_array()) {
+    for (const Json& width : hidden) {
       const double out = width.is_number() ? width.get<double>() : 0;
       parameters += in * out;
       in = out;
