@@ -159,6 +159,7 @@ TEST_CASE("a campaign that is renamed or deleted while it runs ends, and makes n
       if (++labels != label) return toy::solve(x);
       wait_for_checkpoint_of(2, "labeling");  // which is written beside the simulations
       move();
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));  // long enough for a commit of its own
       return toy::solve(x);
     });
     Driver driver(toy::going_on(folder / "c"), toy::pools(), toy::ensemble(), MaxVariance({.max_samples = 4}), solver,
