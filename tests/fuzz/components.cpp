@@ -41,7 +41,8 @@ bool small_or_absurd(const Json& spec) {
     return found != spec.end() && found->is_number() ? std::max(1.0, found->get<double>()) : 1.0;
   };
   double parameters = 4, in = 20;
-  const Json hidden = spec.value("hidden", Json{128, 128});  // what a learner takes that is not told
+  const auto told = spec.find("hidden");
+  const Json hidden = told != spec.end() ? *told : Json{128, 128};  // what a learner takes that is not told
   if (hidden.is_array()) {
     for (const Json& width : hidden) {
       const double out = width.is_number() ? width.get<double>() : 0;
