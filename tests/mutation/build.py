@@ -70,7 +70,7 @@ class Build:
     def sources(self):
         """Those of the library."""
         return sorted(os.path.relpath(f, ROOT) for f in self.commands
-                      if f.startswith(f"{ROOT}/src/") and "/runner/" not in f and "/cuda/" not in f)
+                      if f.startswith(f"{ROOT}/src/") and not re.search("/(runner|cuda|client)/", f))
 
     def compile(self, file):
         object_file = self.work / "objects" / (file.replace("/", "_") + ".o")
