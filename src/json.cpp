@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "detail/brief.hpp"
+
 #include <assay/detail/utf8.hpp>
 #include <assay/error.hpp>
 #include <assay/json.hpp>
@@ -13,12 +15,6 @@ namespace assay {
 namespace {
 
 constexpr std::size_t deepest = 64;
-
-/// `text`, short enough for a message.
-std::string brief(std::string text) {
-  if (text.size() > 200) text.replace(200, std::string::npos, "…");
-  return text;
-}
 
 [[noreturn]] void json_refused(std::string_view where, std::string expected, std::string got) {
   throw ConfigError({.id = "assay.json.syntax",
@@ -40,7 +36,8 @@ class Checker : public nlohmann::json_sax<Json> {
   bool end_array() override { return close(); }
   bool key(std::string& name) override {
     if (!keys_.back().insert(name).second)
-      json_refused(where_, "every key once in an object", std::string("'").append(brief(name)).append("' twice"));
+      json_refused(where_, "every key once in an object",
+                   std::string("'").append(detail::brief(name)).append("' twice"));
     return true;
   }
   bool null() override { return true; }
@@ -51,7 +48,7 @@ class Checker : public nlohmann::json_sax<Json> {
   bool string(std::string&) override { return true; }
   bool binary(Json::binary_t&) override { return true; }
   bool parse_error(std::size_t, const std::string&, const Json::exception& error) override {
-    json_refused(where_, "JSON", brief(error.what()));
+    json_refused(where_, "JSON", detail::brief(error.what()));
   }
 
  private:
@@ -96,11 +93,11 @@ double number_from_json(const Json& json) {
   if (json == "nan") return std::numeric_limits<double>::quiet_NaN();
   if (json == "inf") return std::numeric_limits<double>::infinity();
   if (json == "-inf") return -std::numeric_limits<double>::infinity();
-  json_refused("number", "a number, \"nan\", \"inf\" or \"-inf\"", brief(json.dump()));
+  json_refused("number", "a number, \"nan\", \"inf\" or \"-inf\"", detail::brief(json.dump()));
 }
 
 void detail::throw_no_integer(const Json& json, std::size_t bits) {
-  json_refused("number", "an integer of " + std::to_string(bits) + " bits", brief(json.dump()));
+  json_refused("number", "an integer of " + std::to_string(bits) + " bits", detail::brief(json.dump()));
 }
 
 }  // namespace assay

@@ -10,6 +10,18 @@
 
 namespace assay::c_interface {
 
+/// A code and a message that another process has made already: passed on as they are.
+class Refused : public std::exception {
+ public:
+  Refused(int code, std::string message) : code_(code), message_(std::move(message)) {}
+  int code() const { return code_; }
+  const char* what() const noexcept override { return message_.c_str(); }
+
+ private:
+  int code_;
+  std::string message_;
+};
+
 /// \param message of this thread, for the caller to ask for. \return the code.
 inline int failed_with(std::string& message, int code, std::string text) {
   message = std::move(text);
@@ -21,6 +33,8 @@ template <class Use>
 auto guarded(std::string& message, Use use) noexcept -> decltype(use()) {
   try {
     return use();
+  } catch (const Refused& error) {
+    return failed_with(message, error.code(), error.what());
   } catch (const ConfigError& error) {
     return failed_with(message, ASSAY_ERROR_CONFIG, error.what());
   } catch (const ShapeError& error) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connection.hpp"
 
+#include "../c_interface/guarded.hpp"
+
 #include <assay/error.hpp>
 
 #include <cstring>
@@ -52,10 +54,11 @@ Answer Connection::ask(Message& request, const char* function) {
   Answer answer;
   answer.rest = std::move(reception.frame);
   answer.result = answer.rest.number();
-  if (answer.result < 0) answer.message = answer.rest.text();
+  const std::string message = answer.result < 0 ? answer.rest.text() : std::string();
   if (answer.rest.kind() != Kind::answer || (answer.result < 0 && !answer.rest.whole()))
     lose_as_foreign(function, "a result", "a message of another form");
   opened_ = true;
+  if (answer.result < 0) throw c_interface::Refused(static_cast<int>(answer.result), message);
   return answer;
 }
 

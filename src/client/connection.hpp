@@ -10,10 +10,9 @@
 
 namespace assay::client {
 
-/// What a server said to a request: the result of the function of assay.h, and what follows it.
+/// What a server said to a request: the result of the function of assay.h, which is no error, and what follows it.
 struct Answer {
   std::int64_t result = 0;
-  std::string message;  ///< of a negative result
   Received rest;
 };
 
@@ -22,7 +21,8 @@ class Connection {
  public:
   explicit Connection(std::string campaign) : campaign_(std::move(campaign)) {}
 
-  /// \param function of assay.h that asks. Errors: `Error` if no answer comes.
+  /// \param function of assay.h that asks. Errors: `Error` if no answer comes; `c_interface::Refused` if it is an
+  /// error.
   Answer ask(Message& request, const char* function);
   /// For answers that are not as they have to be. Errors: `Error`, always.
   [[noreturn]] void lose_as_foreign(const char* function, const std::string& expected, const std::string& got);

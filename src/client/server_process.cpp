@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server_process.hpp"
 
+#include "../detail/spawn.hpp"
 #include "find_server.hpp"
 
 #include <assay/error.hpp>
 
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,35 +40,22 @@ int moved_up(int descriptor) {
 
 /// \return 0, or the error.
 int spawn_server(const std::string& program, int socket, pid_t& process) {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  detail::SpawnActions actions;
+  const detail::SpawnAttributes attributes;
+  posix_spawn_file_actions_addopen(actions.get(), STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   if (::fcntl(STDERR_FILENO, F_GETFD) < 0)
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, socket, server_descriptor);
+    posix_spawn_file_actions_addopen(actions.get(), STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_adddup2(actions.get(), STDERR_FILENO, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(actions.get(), socket, server_descriptor);
 #ifdef __GLIBC__
 #if __GLIBC_PREREQ(2, 34)
   // What the host has open may be waited for by others, who would wait for the server too.
-  posix_spawn_file_actions_addclosefrom_np(&actions, server_descriptor + 1);
+  posix_spawn_file_actions_addclosefrom_np(actions.get(), server_descriptor + 1);
 #endif
 #endif
-  // Signals as a shell would leave them: the host may block or ignore some.
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  std::string arguments[] = {program, "serve", "--fd", std::to_string(server_descriptor)};
-  char* pointers[] = {arguments[0].data(), arguments[1].data(), arguments[2].data(), arguments[3].data(), nullptr};
-  const int error = ::posix_spawn(&process, program.c_str(), &actions, &attributes, pointers, environ);
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  return error;
+  const std::vector<std::string> arguments{program, "serve", "--fd", std::to_string(server_descriptor)};
+  return ::posix_spawn(&process, program.c_str(), actions.get(), attributes.get(), detail::pointers(arguments).data(),
+                       environ);
 }
 
 std::string end_in_words(int status) {

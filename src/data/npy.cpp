@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "../detail/brief.hpp"
 #include "npy_header.hpp"
 
 #include <assay/data/npy.hpp>
@@ -29,8 +30,7 @@ constexpr std::size_t most_dimensions = 64;
 constexpr std::uint64_t largest_empty = std::uint64_t{1} << 48;
 
 [[noreturn]] void malformed(const std::filesystem::path& file, std::string expected, std::string got) {
-  if (got.size() > 200) got.replace(200, std::string::npos, "…");
-  throw DataError({"assay.npy", file.string(), std::move(expected), std::move(got), ""});
+  throw DataError({"assay.npy", file.string(), std::move(expected), detail::brief(std::move(got)), ""});
 }
 
 /// See `data::read_npy_header`.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "safetensors_header.hpp"
 
+#include "../detail/brief.hpp"
+
 #include <assay/error.hpp>
 #include <assay/json.hpp>
 
@@ -27,33 +29,27 @@ constexpr std::size_t most_dimensions = 64;
                          .advice = "the file is damaged, or is no safetensors file"});
 }
 
-/// `text`, short enough for a message.
-std::string shortened(std::string text) {
-  if (text.size() > 200) text.replace(200, std::string::npos, "…");
-  return text;
-}
-
 SafetensorsEntry entry_from(const std::string& name, const Json& json, std::uint64_t size, std::string_view where) {
-  const std::string called = "'" + shortened(name) + "'";
+  const std::string called = "'" + brief(name) + "'";
   SafetensorsEntry entry{.name = name, .dtype = {}, .shape = {}};
   const Json& shape = json.at("shape");
   const Json& offsets = json.at("data_offsets");
   const auto known = std::find_if(std::begin(dtype_bytes), std::end(dtype_bytes),
                                   [&](const auto& pair) { return json.at("dtype") == pair.first; });
   if (known == std::end(dtype_bytes))
-    header_refused(where, "a known dtype for " + called, shortened(json.at("dtype").dump()));
+    header_refused(where, "a known dtype for " + called, brief(json.at("dtype").dump()));
   entry.dtype = known->first;
   if (!shape.is_array() || shape.size() > most_dimensions) {
     header_refused(where, "a shape of at most " + std::to_string(most_dimensions) + " dimensions for " + called,
-                   shortened(shape.dump()));
+                   brief(shape.dump()));
   }
   // Extents beside a zero count too: strides are made of them.
   std::uint64_t bytes = known->second, product = 1;
   for (const Json& extent : shape) {
-    if (!extent.is_number_unsigned()) header_refused(where, "extents >= 0 for " + called, shortened(shape.dump()));
+    if (!extent.is_number_unsigned()) header_refused(where, "extents >= 0 for " + called, brief(shape.dump()));
     const auto n = extent.get<std::uint64_t>();
     if (n > 0 && product > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / 8 / n) {
-      header_refused(where, called + " to fit the file", shortened(shape.dump()));
+      header_refused(where, called + " to fit the file", brief(shape.dump()));
     }
     product *= std::max<std::uint64_t>(n, 1);
     if (n == 0) bytes = 0;
@@ -62,13 +58,13 @@ SafetensorsEntry entry_from(const std::string& name, const Json& json, std::uint
   bytes *= product;
   if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
       !offsets[1].is_number_unsigned()) {
-    header_refused(where, "two data offsets for " + called, shortened(offsets.dump()));
+    header_refused(where, "two data offsets for " + called, brief(offsets.dump()));
   }
   entry.begin = offsets[0].get<std::uint64_t>();
   entry.end = offsets[1].get<std::uint64_t>();
   if (entry.begin > entry.end || entry.end > size || entry.end - entry.begin != bytes) {
     header_refused(where, std::to_string(bytes) + " bytes of data for " + called + " inside the file",
-                   shortened(offsets.dump()));
+                   brief(offsets.dump()));
   }
   return entry;
 }
@@ -98,16 +94,16 @@ SafetensorsHeader read_safetensors_header(std::span<const std::byte> bytes, std:
       }
     }
   } catch (const Json::exception& error) {
-    header_refused(where, "a safetensors header", shortened(error.what()));
+    header_refused(where, "a safetensors header", brief(error.what()));
   } catch (const ConfigError& error) {
-    header_refused(where, "a safetensors header", shortened(error.what()));
+    header_refused(where, "a safetensors header", brief(error.what()));
   }
   std::stable_sort(header.entries.begin(), header.entries.end(),
                    [](const auto& a, const auto& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
   std::uint64_t offset = 0;
   for (const SafetensorsEntry& entry : header.entries) {
     if (entry.begin != offset) {
-      header_refused(where, "data without gaps or overlaps", "'" + shortened(entry.name) + "' out of place");
+      header_refused(where, "data without gaps or overlaps", "'" + brief(entry.name) + "' out of place");
     }
     offset = entry.end;
   }

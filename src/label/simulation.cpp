@@ -2,6 +2,7 @@
 #include "simulation.hpp"
 
 #include "../detail/lease.hpp"
+#include "../detail/spawn.hpp"
 
 #include <assay/error.hpp>
 
@@ -10,7 +11,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -71,37 +71,18 @@ const fs::path& find_runner() {
   return found;
 }
 
-std::vector<char*> pointers(const std::vector<std::string>& texts) {
-  std::vector<char*> all;
-  for (const std::string& text : texts) all.push_back(const_cast<char*>(text.c_str()));
-  all.push_back(nullptr);
-  return all;
-}
-
 /// The runner leads a process group, so that a Ctrl-C at the terminal is the campaign's affair, and keeps none of the
 /// host's streams open.
 pid_t spawn(const fs::path& runner, const std::vector<std::string>& arguments,
             const std::vector<std::string>& environment) {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  // Signals as a shell would leave them: the host program may block or ignore some.
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  detail::SpawnActions actions;
+  const detail::SpawnAttributes attributes;
+  posix_spawn_file_actions_addopen(actions.get(), STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(actions.get(), STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_addopen(actions.get(), STDERR_FILENO, "/dev/null", O_WRONLY, 0);
   pid_t process = -1;
-  const int error = ::posix_spawn(&process, runner.c_str(), &actions, &attributes, pointers(arguments).data(),
+  const int error = ::posix_spawn(&process, runner.c_str(), actions.get(), attributes.get(), pointers(arguments).data(),
                                   pointers(environment).data());
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
   if (error != 0) {
     throw LabelError(
         {"assay.label.runner", runner.string(), "a program that can be started", std::strerror(error), ""});

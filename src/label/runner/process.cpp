@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process.hpp"
 
+#include "../../detail/spawn.hpp"
 #include "../control_group.hpp"
 #include "../process_marker.hpp"
 #include "../valid_utf8.hpp"
@@ -10,7 +11,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -92,13 +92,6 @@ class Capture {
   std::string tail_;
 };
 
-std::vector<char*> pointers(const std::vector<std::string>& texts) {
-  std::vector<char*> all;
-  for (const std::string& text : texts) all.push_back(const_cast<char*>(text.c_str()));
-  all.push_back(nullptr);
-  return all;
-}
-
 [[noreturn]] void process_failed(const std::string& what, int error) {
   throw std::system_error(error, std::generic_category(), what);
 }
@@ -166,29 +159,17 @@ class FileLimit {
 };
 
 pid_t spawn(const SimulationOrder& order, const std::filesystem::path& directory, int output) {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_addchdir_np(&actions, directory.c_str());
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
-  // A group of its own, and the signals as a shell would leave them: whoever started the runner may ignore some.
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  SpawnActions actions;
+  const SpawnAttributes attributes;
+  posix_spawn_file_actions_addchdir_np(actions.get(), directory.c_str());
+  posix_spawn_file_actions_addopen(actions.get(), STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(actions.get(), output, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(actions.get(), output, STDERR_FILENO);
   const std::vector<std::string> environment = program_environment(order);
   const FileLimit limit(order.file_limit);
   pid_t process = -1;
-  const int error = ::posix_spawn(&process, order.program.c_str(), &actions, &attributes,
+  const int error = ::posix_spawn(&process, order.program.c_str(), actions.get(), attributes.get(),
                                   pointers(order.arguments).data(), pointers(environment).data());
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
   if (error != 0) process_failed(order.program.string(), error);
   limit.fix(process);
   return process;
