@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../src/store/log_check.hpp"
+#include "../src/store/sqlite.hpp"
 #include "../src/store/store.hpp"
 #include "support/catch.hpp"
 #include "support/toy.hpp"
@@ -209,6 +210,27 @@ TEST_CASE("no flipped bit of the write-ahead log takes committed changes with it
   }
   CHECK(refused > 0);
   CHECK(mended >= refused * 9 / 10);
+}
+
+TEST_CASE("a flipped bit is found in a log of the largest pages, wherever it is", "[store][r8]") {
+  const toy::Folder folder;
+  const fs::path file = folder / "l.sqlite";
+  Database database(file, /*writable=*/true);
+  database.run(
+      "PRAGMA page_size = 65536; PRAGMA journal_mode = WAL; CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(9))");
+  const std::string log = file.string() + "-wal", whole = assay::detail::read_file(log);
+  constexpr std::size_t frame = 24 + 65536;
+  REQUIRE(whole.size() >= 32 + 2 * frame);
+  REQUIRE_FALSE(log_damage(file));
+  // Of the first frame: the number of its page, a salt, its checksum, the begin, middle and end of its page.
+  for (const std::size_t byte : {0, 9, 17, 23, 24, 25 + 32768, 23 + 65536}) {
+    CAPTURE(byte);
+    flip(log, 8 * (32 + byte) + byte % 8);
+    CHECK(log_damage(file));
+    CHECK(repair_log(file));
+    CHECK(assay::detail::read_file(log) == whole);
+    assay::detail::write_file(log, whole);
+  }
 }
 
 TEST_CASE("a log that a power cut tore is no damage", "[store]") {
