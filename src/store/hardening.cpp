@@ -11,6 +11,7 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -62,7 +63,7 @@ std::string plain(std::string_view sql) {
       if (c == quote) quote = 0;
     } else if (c == '\'' || c == '"' || c == '`') {
       quote = c;
-    } else if (sql.substr(i).starts_with("--")) {
+    } else if (c == '-' && i + 1 < sql.size() && sql[i + 1] == '-') {
       i = std::min(sql.find('\n', i), sql.size()) - 1;
       continue;
     } else if (c == ' ' || c == '\n' || c == '\t') {
@@ -107,6 +108,17 @@ Connection in_memory() {
   sqlite3* handle = nullptr;
   sqlite3_open_v2(":memory:", &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
   return {handle, &sqlite3_close};
+}
+
+/// What each of the steps makes of what those before it made.
+std::vector<Schema> schemas_after(std::span<const char* const> steps) {
+  const Connection model = in_memory();
+  std::vector<Schema> schemas;
+  for (const char* step : steps) {
+    if (sqlite3_exec(model.get(), step, nullptr, nullptr, nullptr) != SQLITE_OK) break;
+    schemas.push_back(schema_of(model.get(), ":memory:"));
+  }
+  return schemas;
 }
 
 /// The first thing in which `got` differs from `expected`; nothing if it does not.
@@ -211,12 +223,15 @@ void require_plain_tables(sqlite3* handle, const fs::path& file) {
 }
 
 void require_schema(sqlite3* handle, const fs::path& file, std::span<const char* const> steps) {
+  static std::mutex mutex;
+  static std::map<const char* const*, std::vector<Schema>> known;  // the steps are constants
   const Schema got = schema_of(handle, file);
-  const Connection model = in_memory();
   std::string differs = "a schema that cannot be compared";
-  for (const char* step : steps) {
-    if (sqlite3_exec(model.get(), step, nullptr, nullptr, nullptr) != SQLITE_OK) break;
-    differs = difference(schema_of(model.get(), file), got);
+  const std::lock_guard lock(mutex);
+  std::vector<Schema>& models = known[steps.data()];
+  if (models.size() < steps.size()) models = schemas_after(steps);
+  for (const Schema& model : models) {
+    differs = difference(model, got);
     if (differs.empty()) {
       sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, longest_value);
       return require_ranges(handle, file);
