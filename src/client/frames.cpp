@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -19,6 +20,8 @@ struct Header {
   std::uint64_t length = 0;
 };
 static_assert(sizeof(Header) == 16);
+
+constexpr std::size_t least_room = std::size_t{1} << 20;
 
 /// Fills a room from a stream. \return how many bytes came before its end; negative: what `errno` said.
 std::int64_t receive_bytes(int socket, unsigned char* room, std::size_t count) {
@@ -128,14 +131,21 @@ Reception receive(int socket) {
                   "one of " + std::to_string(header.length));
   }
   reception.frame.kind_ = static_cast<Kind>(header.kind);
-  reception.frame.bytes_.resize(header.length);
-  const std::int64_t rest = receive_bytes(socket, reception.frame.bytes_.data(), header.length);
-  if (rest == static_cast<std::int64_t>(header.length)) {
-    reception.outcome = Outcome::frame;
-  } else if (rest < 0) {
-    reception.outcome = Outcome::failed;
-    reception.error = static_cast<int>(-rest);
+  // Memory for what has come, not for what a header promises.
+  std::vector<unsigned char>& room = reception.frame.bytes_;
+  while (room.size() < header.length) {
+    const std::size_t came_before = room.size();
+    room.resize(std::min<std::uint64_t>(header.length, std::max(least_room, 2 * came_before)));
+    const std::size_t wanted = room.size() - came_before;
+    const std::int64_t now = receive_bytes(socket, room.data() + came_before, wanted);
+    if (now == static_cast<std::int64_t>(wanted)) continue;
+    if (now < 0) {
+      reception.outcome = Outcome::failed;
+      reception.error = static_cast<int>(-now);
+    }
+    return reception;
   }
+  reception.outcome = Outcome::frame;
   return reception;
 }
 
