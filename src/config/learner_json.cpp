@@ -107,9 +107,12 @@ Json with_learner_resolved(Json configuration, const Registries& registries) {
   if (Json* const targets = member(*learner, "targets"); targets && targets->is_array()) {
     Json transforms = take_transforms(*targets);
     Json& outer = configuration.at("learner");
-    if (!transforms.empty() && outer.at("type") == Transformed::key) {
-      transforms.update(outer.value("targets", Json::object()));
-      outer["targets"] = std::move(transforms);
+    if (!transforms.empty() && key_of(outer) == Transformed::key) {
+      // What is no object is reported where the learner is built.
+      if (const Json own = outer.value("targets", Json::object()); own.is_object()) {
+        transforms.update(own);
+        outer["targets"] = std::move(transforms);
+      }
     } else if (!transforms.empty()) {
       Json inside = std::move(outer);
       outer = {{"type", Transformed::key}, {"learner", std::move(inside)}, {"targets", std::move(transforms)}};
