@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // A checkpoint, as its JSON, a declaration of its tensors (see `fuzz::safetensors_of`) and their data, between NUL
 // bytes. The target puts the checksums right, and the key of the training that a loop was in where it says "*"; then
-// does with it what a resume does: builds the components, gives them their states, and trains on.
+// does with it what a resume does: finds it in its folder, builds the components, gives them their states, and trains
+// on. Its learner is also read as an export.
+#include "../support/folder.hpp"
 #include "components.hpp"
 
 #include <assay/checkpoint.hpp>
+#include <assay/config.hpp>
+#include <assay/detail/files.hpp>
 #include <assay/detail/sha256.hpp>
 
 #include <torch/types.h>
 
+#include <filesystem>
+
 namespace {
 
 using namespace assay;
+namespace fs = std::filesystem;
 
 fuzz::Tally tally("fuzz_checkpoint");
 
@@ -69,6 +76,43 @@ void restore(Checkpoint& checkpoint) {
   });
 }
 
+/// What a checkpoint's folder gives, which is in memory and goes away.
+std::optional<Checkpoint> read_from_folder(const std::string& json, const std::string& tensors) {
+  static const temporary::MemoryFolder folder;
+  const fs::path newest = folder / "checkpoints" / "00000002";
+  static const bool made = fs::create_directories(newest) && fs::create_directories(folder / "checkpoints" / "others");
+  fuzz::require(made, "a folder in memory");
+  assay::detail::write_file(newest / "checkpoint.json", json);
+  assay::detail::write_file(newest / "state.safetensors", tensors);
+  std::vector<std::string> damaged;
+  std::optional<Checkpoint> found;
+  if (!fuzz::accepts([&] { found = newest_checkpoint(folder.path(), damaged); })) return std::nullopt;
+  fuzz::require(found.has_value() == damaged.empty(), "a checkpoint is there, or said to be damaged");
+  return found;
+}
+
+/// The declarations under a prefix, without it.
+std::string part_of(std::string_view declaration, const std::string& prefix) {
+  const Json declared = fuzz::parse(declaration);
+  Json part = Json::object();
+  if (declared.is_object()) {
+    for (const auto& [name, entry] : declared.items()) {
+      if (name.starts_with(prefix)) part[name.substr(prefix.size())] = entry;
+    }
+  }
+  return part.dump();
+}
+
+void read_as_export(const Json& json, const std::string& tensors) {
+  static const temporary::MemoryFolder folder;
+  if (!json.contains("slots") || !json["slots"].is_object() || !json["slots"].contains("learner")) return;
+  if (!json.contains("state") || !json["state"].is_object() || !json["state"].contains("learner")) return;
+  const Json exported{{"learner", json["slots"]["learner"]}, {"state", json["state"]["learner"]}};
+  assay::detail::write_file(folder / "learner.json", exported.dump());
+  assay::detail::write_file(folder / "learner.safetensors", tensors);
+  if (fuzz::accepts([&] { load_learner(folder.path(), fuzz::registries()); })) tally.count("exports");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -85,10 +129,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     json["sha256"] = assay::detail::sha256(json.dump());
     text = json.dump();
   }
-  Checkpoint checkpoint;
-  if (!fuzz::accepts([&] { checkpoint = decode_checkpoint(text, tensors, "input"); })) return 0;
+  std::optional<Checkpoint> checkpoint = read_from_folder(text, tensors);
+  if (!checkpoint) return 0;
   tally.count("decoded");
-  restore(checkpoint);
+  restore(*checkpoint);
+  read_as_export(checkpoint->json, fuzz::safetensors_of(part_of(parts[1], "learner/"), parts[2]));
   return 0;
 }
 

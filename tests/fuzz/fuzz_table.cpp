@@ -12,6 +12,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <iterator>
 
 namespace {
 
@@ -38,14 +39,38 @@ struct Campaign {
   ~Campaign() { fs::remove_all(path); }
 };
 
-void look_at(const Table& table) {
+/// What a table says of a field without its numbers.
+void describe(const Table& table, const std::string& field) {
+  table.unit(field);
+  table.texts(field);
+  fuzz::require(!table.headers(field).empty() && table.contains(field), "a field has columns");
+  const std::optional<std::string> own = table.own(field, table.fields());
+  fuzz::require(!own || !table.is_own(field) || own == field, "assay's own columns are found by their names");
+}
+
+/// As names of categories, and as a target that may lack: both say what they refuse, or give numbers.
+void read_otherwise(const Table& table, const std::string& field, std::vector<std::string>& problems) {
+  const WantedField names{.column = field, .categories = {"x", "2", "steel"}}, gaps{.column = field, .may_lack = true};
+  for (const WantedField& wanted : {names, gaps}) {
+    const std::size_t before = problems.size();
+    const torch::Tensor numbers = table.numbers(wanted, problems);
+    if (problems.size() > before) continue;
+    tally.count(wanted.may_lack ? "gaps" : "categories");
+    fuzz::require(wanted.may_lack || all_finite({{"x", numbers}}), "a category has a number");
+  }
+}
+
+std::map<std::string, WantedField> look_at(const Table& table) {
   std::vector<std::string> problems;
   std::map<std::string, WantedField> fields;
   for (const std::string& field : table.fields()) {
     const WantedField wanted{.column = field};
     if (!fuzz::accepts([&] { table.require(wanted); })) continue;
     fields[field] = wanted;
+    describe(table, field);
+    read_otherwise(table, field, problems);
     for (std::int64_t row = 0; row < table.rows(); ++row) {
+      table.text(row, field);
       const std::optional<torch::Tensor> numbers = table.numbers(row, wanted, problems);
       if (!numbers) continue;
       tally.count("numbers");
@@ -53,10 +78,20 @@ void look_at(const Table& table) {
     }
   }
   fuzz::require(listed_problems(problems).size() < 100'000 + 20 * 10'000, "a list of problems is short");
+  return fields;
+}
+
+/// The numbers of all fields, if they can be read.
+std::optional<Values> batch_of(const Table& table) {
+  const std::map<std::string, WantedField> fields = look_at(table);
   Values batch;
-  if (fields.empty() || table.rows() == 0) return;
-  if (!fuzz::accepts([&] { batch = table.batch(fields); })) return;
+  if (fields.empty() || table.rows() == 0) return std::nullopt;
+  if (!fuzz::accepts([&] { batch = table.batch(fields); })) return std::nullopt;
   tally.count("batches");
+  return batch;
+}
+
+void compare_with_its_encoding(const Values& batch) {
   // Under plain names: what may be one among others may be none alone, as a number.
   Values renamed;
   std::map<std::string, WantedField> written;
@@ -72,6 +107,25 @@ void look_at(const Table& table) {
   }
 }
 
+/// The same numbers as arrays of several kinds, as a `.npz` or `.safetensors` has them.
+void look_at_arrays(const Values& batch) {
+  constexpr torch::Dtype dtypes[] = {torch::kFloat64, torch::kFloat32, torch::kInt64,
+                                     torch::kUInt8,   torch::kBool,    torch::kComplexDouble};
+  Values arrays;
+  for (const auto& [name, tensor] : batch) {
+    const std::size_t number = arrays.size() + static_cast<std::size_t>(tensor.size(0));
+    torch::Tensor array = tensor.to(dtypes[number % std::size(dtypes)]);
+    if (number % 7 == 5) array = array.flatten()[0];
+    if (number % 7 == 6) array = array.slice(0, 1);
+    arrays.set(name, array);
+  }
+  std::optional<Table> table;
+  if (!fuzz::accepts([&] { table.emplace(Table::from_arrays(arrays, "arrays")); })) return;
+  tally.count("arrays");
+  look_at(*table);
+  fuzz::accepts([&] { table->all(); });
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -81,7 +135,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!fuzz::accepts([&] { read.emplace(Table::from_csv(text, "input")); })) return 0;
   const Table& table = *read;
   tally.count("tables");
-  look_at(table);
+  if (const std::optional<Values> batch = batch_of(table)) {
+    compare_with_its_encoding(*batch);
+    look_at_arrays(*batch);
+  }
   if (!table.contains("x") || !table.contains("y")) return 0;
   static const Campaign campaign;
   const fs::path file = campaign.path / "table.csv";
