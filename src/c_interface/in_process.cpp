@@ -5,6 +5,7 @@
 #include <assay/config.hpp>
 #include <assay/data/schema.hpp>
 #include <assay/detail/asked_campaign.hpp>
+#include <assay/detail/guest.hpp>
 #include <assay/status.h>
 
 #include <ATen/core/grad_mode.h>
@@ -18,6 +19,8 @@
 namespace assay::c_interface {
 
 namespace {
+
+using detail::GuestScope;  // a call may come in any thread of the host
 
 std::int64_t numbers_in(const Field& field) { return c10::multiply_integers(field.shape); }
 
@@ -65,11 +68,13 @@ class CampaignHere : public assay_campaign {
   std::int64_t input_size() const override { return numbers_in(inputs_); }
 
   std::int64_t target_size() const override {
+    const GuestScope guest;
     const Schema known = driver_.target_schema();
     return known.size() == driver_.learner().targets().size() ? numbers_in(known) : 0;
   }
 
   int advance() override {
+    const GuestScope guest;
     switch (driver_.advance()) {
       case RunStatus::waiting: return ASSAY_WAITING;
       case RunStatus::finished: return ASSAY_FINISHED;
@@ -79,6 +84,7 @@ class CampaignHere : public assay_campaign {
   }
 
   std::int64_t ask(std::int64_t count, std::int64_t* ids, double* inputs) override {
+    const GuestScope guest;
     const std::vector<Sample> samples = driver_.ask(count);
     for (const Sample& sample : samples) {
       *ids++ = sample.id;
@@ -88,21 +94,25 @@ class CampaignHere : public assay_campaign {
   }
 
   int tell(std::int64_t id, std::span<const double> targets) override {
+    const GuestScope guest;
     const Values labels = assay::detail::told_labels(driver_, targets);
     return driver_.tell(id, done(labels)) ? ASSAY_OK : ASSAY_REFUSED;
   }
 
   int tell_failed(std::int64_t id, const char* reason, bool retry) override {
+    const GuestScope guest;
     driver_.tell(id, failed(reason, retry));
     return ASSAY_OK;
   }
 
   int tell_infeasible(std::int64_t id, const char* reason) override {
+    const GuestScope guest;
     driver_.tell(id, infeasible(reason));
     return ASSAY_OK;
   }
 
   int predict(std::int64_t count, const double* inputs, double* means, double* deviations) const override {
+    const GuestScope guest;
     const at::NoGradGuard no_gradients;
     const AnyLearner& learner = driver_.learner();
     const std::int64_t size = numbers_in(inputs_);
@@ -131,10 +141,12 @@ class CampaignHere : public assay_campaign {
 }  // namespace
 
 std::unique_ptr<assay_campaign> start(const char* directory, const char* config_file) {
+  const GuestScope guest;
   return std::make_unique<CampaignHere>(assay::detail::start_asked_campaign(directory, config_file, Registries()));
 }
 
 std::unique_ptr<assay_campaign> open(const char* directory) {
+  const GuestScope guest;
   return std::make_unique<CampaignHere>(open_campaign(directory, Registries()));
 }
 

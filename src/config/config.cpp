@@ -9,6 +9,7 @@
 #include <assay/config.hpp>
 #include <assay/data/safetensors.hpp>
 #include <assay/detail/files.hpp>
+#include <assay/detail/guest.hpp>
 #include <assay/detail/restoring.hpp>
 #include <assay/error.hpp>
 #include <assay/metrology/accuracy.hpp>
@@ -104,6 +105,7 @@ AnyMetrology error_of(const AnyLearner& learner) {
 }  // namespace
 
 AnyDriver detail::load_campaign(const Json& given, const Registries& registries, bool looks_around) {
+  const GuestScope guest;
   const Json configuration = with_learner_resolved(with_absolute_paths(given, std::filesystem::current_path()),
                                                    registries);
   std::vector<ErrorParts> problems;
@@ -180,6 +182,7 @@ AnyDriver open_campaign(const std::filesystem::path& directory, const Registries
 
 AnyDriver rebuild_campaign(const std::filesystem::path& directory, Pools pools, const Registries& registries,
                            const Json& changes) {
+  const detail::GuestScope guest;
   std::vector<std::string> damaged;
   const std::optional<Checkpoint> checkpoint = newest_checkpoint(directory, damaged);
   if (!checkpoint) {
@@ -211,6 +214,7 @@ AnyDriver rebuild_campaign(const std::filesystem::path& directory, Pools pools, 
 }
 
 AnyLearner load_learner(const std::filesystem::path& directory, const Registries& registries) {
+  const detail::GuestScope guest;
   const std::filesystem::path file = directory / "learner.json";
   const Json json = parse_json(detail::read_file(file, longest_json), file.string());
   if (!json.is_object() || !json.contains("learner") || !json.contains("state")) {

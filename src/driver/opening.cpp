@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a campaign directory is opened: for a campaign that begins, or one that goes on.
 #include "../detail/current_ledger.hpp"
+#include "../detail/host_libraries.hpp"
 #include "../store/hardening.hpp"
 #include "../round_agreement.hpp"
 
 #include <assay/detail/campaign.hpp>
 #include <assay/detail/file_system.hpp>
 #include <assay/detail/files.hpp>
+#include <assay/detail/guest.hpp>
 #include <assay/detail/sha256.hpp>
 #include <assay/error.hpp>
 #include <assay/metrology/no_metrology.hpp>
@@ -72,6 +74,7 @@ void bring_to_local(const fs::path& copy, const fs::path& local, const fs::path&
 }  // namespace
 
 void Campaign::open() {
+  const GuestScope guest;
   store::require_own_files(current_ledger(options_.dir));
   storage_ = storage_of(options_.dir, options_.storage);
   // Where there may be a ledger, the lock comes first: what a ledger holds is read by who may bring it in order.
@@ -129,6 +132,7 @@ void Campaign::open() {
     fresh_.size() > 0 ? renew_candidates() : drop_known_candidates();
   }
   if (!continued) warn_of_unmeasured_tests();
+  if (const std::optional<std::string> replaced = replaced_blas()) warn(*replaced);
   if (options_.duplicates == Duplicates::replicate && ledger_->archive_size() > 0)
     warn(std::to_string(ledger_->archive_size()) +
          " imported labels are not used: with duplicates \"replicate\" each sample has a simulation of its own");

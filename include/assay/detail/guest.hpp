@@ -1,32 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <torch/types.h>
-
-#include <ATen/Parallel.h>
 #include <cfenv>
 
 namespace assay::detail {
 
 /// Keeps the host's settings while assay computes, and gives them back on the way out, exceptions included: the
-/// number of Torch's threads, gradient mode, floating-point traps and rounding (several Torch kernels raise SIGFPE
-/// where the host has enabled traps).
+/// number of Torch's threads and of OpenMP's, gradient mode, floating-point traps and rounding (several Torch kernels
+/// raise SIGFPE where the host has enabled traps).
+///
+/// LibTorch counts its threads with OpenMP, and its first use in a thread of the host sets that count to what MKL takes
+/// to be right. Inside, assay computes with that count, always the same; outside, the host has its own. What the host
+/// sets between two scopes, by either of the two, counts from then on.
 class GuestScope {
  public:
-  GuestScope() : threads_(at::get_num_threads()), gradients_(at::GradMode::is_enabled()) {
-    std::feholdexcept(&environment_);
-    std::fesetround(FE_TONEAREST);
-  }
+  GuestScope();
   GuestScope(const GuestScope&) = delete;
   GuestScope& operator=(const GuestScope&) = delete;
-  ~GuestScope() {
-    if (at::get_num_threads() != threads_) at::set_num_threads(threads_);
-    at::GradMode::set_enabled(gradients_);
-    std::fesetenv(&environment_);
-  }
+  ~GuestScope();
 
  private:
-  int threads_;
+  int host_threads_;  ///< OpenMP's; 0 where there is none
+  int threads_;       ///< Torch's
   bool gradients_;
   std::fenv_t environment_{};
 };
