@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "command.hpp"
+#include "proposed.hpp"
 #include "session.hpp"
 #include "settings.hpp"
 
@@ -26,8 +27,10 @@ void start(const NewOptions& options) {
   const std::filesystem::path& campaign = options.campaign;
   Json configuration = parse_json(detail::read_file(options.config, longest_json), options.config.string());
   apply_settings(options.settings, configuration);
+  const Registries registries;
+  const std::vector<std::string> proposed = propose(configuration, registries);
   const AnyDriver driver = detail::start_configured(campaign, std::move(configuration), options.config.parent_path(),
-                                                    Registries());
+                                                    registries);
   std::cout << campaign.string() << " is made: " << driver.unlabeled().size() << " candidates";
   if (driver.to_label_first() > 0) std::cout << ", " << driver.to_label_first() << " samples to simulate first";
   const std::pair<const char*, std::int64_t> given[] = {{" labeled samples to train on", driver.labeled().size()},
@@ -36,6 +39,7 @@ void start(const NewOptions& options) {
   for (const auto& [what, count] : given) {
     if (count > 0) std::cout << ", " << count << what;
   }
+  for (const std::string& line : proposed) std::cout << "\nproposed: " << line;
   const Json spec = driver.learner().spec();
   const std::string learner = assay::detail::innermost_learner(spec).value("type", "");
   if (!Surrogate::loads(learner))
