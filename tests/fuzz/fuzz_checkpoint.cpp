@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A checkpoint, as its JSON, a declaration of its tensors (see `fuzz::safetensors_of`) and their data, between NUL
-// bytes. The target puts the checksums right, and the key of the training that a loop was in where it says "*"; then
-// does with it what a resume does: finds it in its folder, builds the components, gives them their states, and trains
-// on. Its learner is also read as an export.
+// bytes. The target puts the checksums right, where there are none, and the key of the training that a loop was in
+// where it says "*"; then does with it what a resume does: finds it in its folder, builds the components, gives them
+// their states, and trains on. Its learner is also read as an export.
 #include "../support/folder.hpp"
 #include "components.hpp"
 
@@ -124,9 +124,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (json.is_object()) {
     const Json::json_pointer stream("/state/loop/training/stream");
     if (json.contains(stream) && json[stream] == "*") json[stream] = RandomKey(1).bits();
-    json.erase("sha256");
-    json["files"] = {{"state.safetensors", assay::detail::sha256(tensors)}};
-    json["sha256"] = assay::detail::sha256(json.dump());
+    if (!json.contains("files")) json["files"] = {{"state.safetensors", assay::detail::sha256(tensors)}};
+    if (!json.contains("sha256")) json["sha256"] = assay::detail::sha256(json.dump());
     text = json.dump();
   }
   std::optional<Checkpoint> checkpoint = read_from_folder(text, tensors);

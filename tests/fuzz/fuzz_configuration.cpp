@@ -5,6 +5,7 @@
 #include "components.hpp"
 
 #include <assay/config.hpp>
+#include <assay/detail/asked_campaign.hpp>
 #include <assay/detail/files.hpp>
 
 #include <filesystem>
@@ -44,10 +45,15 @@ void forbid_files(Json& json) {
   }
 }
 
-void load(const Json& configuration) {
+/// \param looks_around as `assay new` does, for what a campaign would fail on later.
+void load(const Json& configuration, bool looks_around) {
   assay::detail::write_file(folder() / "config.json", configuration.dump());
   try {
-    load_campaign(folder() / "config.json", fuzz::registries());
+    if (looks_around) {
+      assay::detail::start_configured(nowhere, configuration, folder(), fuzz::registries());
+    } else {
+      load_campaign(folder() / "config.json", fuzz::registries());
+    }
   } catch (const CheckpointError& error) {
     if (error.parts().where.starts_with("/proc")) tally.count("accepted");
     return;
@@ -68,7 +74,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   forbid_files(configuration);
   if (configuration.is_object() && configuration.contains("driver") && configuration["driver"].is_object())
     configuration["driver"]["dir"] = nowhere;  // not where the program runs
-  load(configuration);
+  load(configuration, size % 2 == 0);
   assay::detail::write_file(folder() / "campaign.json", configuration.dump());
   if (fuzz::accepts([&] { assay::detail::own_configuration(folder()); })) tally.count("campaigns");
   return 0;

@@ -4,6 +4,7 @@
 #include "fuzz.hpp"
 
 #include <assay/config.hpp>
+#include <assay/data/npy.hpp>
 #include <assay/data/table.hpp>
 #include <assay/detail/files.hpp>
 #include <assay/tools/import_table.hpp>
@@ -45,7 +46,8 @@ void describe(const Table& table, const std::string& field) {
   table.texts(field);
   fuzz::require(!table.headers(field).empty() && table.contains(field), "a field has columns");
   const std::optional<std::string> own = table.own(field, table.fields());
-  fuzz::require(!own || !table.is_own(field) || own == field, "assay's own columns are found by their names");
+  fuzz::require(!own || *own == "assay." + field, "a field is none of assay's own columns");
+  fuzz::accepts([&] { table.require({.column = field, .unit = "mm"}); });
 }
 
 /// As names of categories, and as a target that may lack: both say what they refuse, or give numbers.
@@ -63,6 +65,8 @@ void read_otherwise(const Table& table, const std::string& field, std::vector<st
 std::map<std::string, WantedField> look_at(const Table& table) {
   std::vector<std::string> problems;
   std::map<std::string, WantedField> fields;
+  fuzz::accepts([&] { table.require({.column = "of no such name"}); });
+  fuzz::require(!table.is_own("id"), "a column is assay's own by its whole name");
   for (const std::string& field : table.fields()) {
     const WantedField wanted{.column = field};
     if (!fuzz::accepts([&] { table.require(wanted); })) continue;
@@ -126,6 +130,21 @@ void look_at_arrays(const Values& batch) {
   fuzz::accepts([&] { table->all(); });
 }
 
+/// The same numbers as a matrix in a file.
+void look_at_matrix(const Values& batch, const fs::path& folder) {
+  std::vector<torch::Tensor> columns;
+  for (const auto& [name, tensor] : batch) columns.push_back(tensor.reshape({tensor.size(0), -1}));
+  torch::Tensor matrix = torch::cat(columns, 1);
+  if (matrix.size(0) == 3) matrix = matrix.flatten();
+  write_npy(folder / "matrix.npy", matrix);
+  fuzz::accepts([&] {
+    const Table table = read_table(folder / "matrix.npy");
+    tally.count("matrices");
+    fuzz::require(table.rows() == matrix.size(0), "a matrix has its rows");
+    for (const std::string& field : table.fields()) table.numbers(WantedField{.column = field});
+  });
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -135,12 +154,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!fuzz::accepts([&] { read.emplace(Table::from_csv(text, "input")); })) return 0;
   const Table& table = *read;
   tally.count("tables");
+  static const Campaign campaign;
   if (const std::optional<Values> batch = batch_of(table)) {
     compare_with_its_encoding(*batch);
     look_at_arrays(*batch);
+    look_at_matrix(*batch, campaign.path);
   }
   if (!table.contains("x") || !table.contains("y")) return 0;
-  static const Campaign campaign;
   const fs::path file = campaign.path / "table.csv";
   assay::detail::write_file(file, text);
   fuzz::accepts([&] {
