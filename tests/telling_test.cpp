@@ -307,3 +307,22 @@ TEST_CASE("a sample that has a label is not given up", "[driver][telling][surviv
   CHECK(abandon_samples(folder / "c", {id}) == 0);
   CHECK(look(folder / "c").entry(id).state == SampleState::done);
 }
+
+TEST_CASE("whoever asks for a few samples at a time gets some as long as any wait", "[driver]") {
+  const toy::Folder folder;
+  constexpr std::int64_t count = 300;
+  Pools pools = toy::pools();
+  pools.labeled = sobol(toy::space(), count, {.skip = 400});
+  Driver driver(toy::options(folder / "c"), std::move(pools), toy::ensemble(), Random({.max_samples = 4}),
+                ExternalLabel({.provides = {"y"}}), NoMetrology(), toy::loop());
+  REQUIRE(driver.advance() == RunStatus::waiting);
+  const std::int64_t at_once = GENERATE(1, 2, 16, 79);
+  std::int64_t told = 0;
+  while (true) {
+    const std::vector<Sample> samples = driver.ask(at_once);
+    if (samples.empty()) break;
+    for (const Sample& sample : samples) driver.tell(sample.id, done(toy::solve(sample.values)));
+    told += static_cast<std::int64_t>(samples.size());
+  }
+  CHECK(told == count);
+}

@@ -9,6 +9,7 @@
  *         solve(inputs + i * size, &drag);
  *         if (assay_tell(campaign, ids[i], &drag, 1) < 0) return fail(assay_message());
  *       }
+ *     if (n < 0) return fail(assay_message());
  *   }
  *   assay_close(campaign);
  *

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../config/completed.hpp"
 #include "../config/learner_json.hpp"
+#include "../detail/current_ledger.hpp"
 
 #include <assay/data/schema.hpp>
 #include <assay/detail/asked_campaign.hpp>
 #include <assay/detail/files.hpp>
 #include <assay/error.hpp>
 #include <assay/label/external_label.hpp>
+#include <assay/ledger.hpp>
+#include <assay/round_files.hpp>
 
 #include <ATen/ops/tensor.h>
 #include <c10/util/accumulate.h>
@@ -26,6 +29,15 @@ std::vector<std::string> targets_of(const Json& configuration, const Registries&
   return made && problems.empty() ? made->targets() : std::vector<std::string>();
 }
 
+/// Whether the start of a campaign was cut off after its ledger was made and before its configuration had its pools:
+/// nothing was computed, and the start can be repeated.
+bool is_half_started(const std::filesystem::path& directory) {
+  const Json kept = kept_configuration(directory);
+  if (!kept.is_object() || kept.contains("pools")) return false;
+  const std::filesystem::path ledger = current_ledger(directory);
+  return Ledger::exists(ledger) && Ledger::open_read_only(ledger, objects_folder(directory)).counts().simulations == 0;
+}
+
 }  // namespace
 
 AnyDriver start_asked_campaign(const std::filesystem::path& directory, const std::filesystem::path& config_file,
@@ -40,7 +52,10 @@ AnyDriver start_configured(const std::filesystem::path& directory, Json configur
   if (configuration.is_object()) {
     Json& driver = configuration["driver"];
     if (driver.is_null()) driver = Json::object();
-    if (driver.is_object()) driver["dir"] = directory.string();
+    if (driver.is_object()) {
+      driver["dir"] = directory.string();
+      if (is_half_started(directory)) driver["resume"] = OptionCodec<Resume>::to_json(Resume::if_present);
+    }
     configuration = with_learner_resolved(std::move(configuration), registries);
     if (!configuration.contains("label"))
       configuration["label"] = {{"type", ExternalLabel::key}, {"provides", targets_of(configuration, registries)}};

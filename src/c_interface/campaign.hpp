@@ -22,6 +22,10 @@ struct assay_campaign {
   virtual int tell_infeasible(std::int64_t id, const char* reason) = 0;
   /// \param count at least 1. \param deviations may be null.
   virtual int predict(std::int64_t count, const double* inputs, double* means, double* deviations) const = 0;
+
+  /// At the end of the program, of a campaign that a call is under way in: gives it up, where that can be done. \return
+  /// whether it was, and is not to be closed.
+  virtual bool abandon_if_busy() { return false; }
 };
 
 namespace assay::c_interface {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "campaign.hpp"
+
 #include <assay/assay.h>
 
 #include <cstdlib>
@@ -44,8 +46,10 @@ class OpenCampaigns {
       std::unique_lock lock(mutex_);
       if (open_.empty()) return;
       assay_campaign* const campaign = *open_.begin();
+      const bool abandoned = campaign->abandon_if_busy();
+      if (abandoned) open_.erase(campaign);
       lock.unlock();
-      assay_close(campaign);
+      if (!abandoned) assay_close(campaign);
     }
   }
 

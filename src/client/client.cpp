@@ -101,6 +101,7 @@ class CampaignInServer : public assay_campaign {
     return ASSAY_OK;
   }
 
+  bool abandon_if_busy() override { return server_.abandon_if_busy(); }
   void leave_to_parent() { server_.leave_to_parent(); }
 
  private:

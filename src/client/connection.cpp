@@ -6,14 +6,27 @@
 #include <assay/error.hpp>
 
 #include <cstring>
+#include <new>
 
 namespace assay::client {
 
 namespace {
 
 constexpr const char* how_to_go_on =
-    "close the campaign and open it again: every outcome whose call has returned is in its ledger, and to tell one "
-    "again changes nothing";
+    "close the campaign, open it again, and ask before you tell: every outcome whose call has returned is in its "
+    "ledger, and what was asked for and not told is offered again";
+
+/// While a call is under way.
+class Busy {
+ public:
+  explicit Busy(std::atomic<bool>& busy) : busy_(busy) { busy_ = true; }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+  ~Busy() { busy_ = false; }
+
+ private:
+  std::atomic<bool>& busy_;
+};
 
 }  // namespace
 
@@ -35,8 +48,26 @@ void Connection::lose_as_foreign(const char* function, const std::string& expect
   throw Error({"assay.client.protocol", server_.program(), "", "", ""}, lost_);
 }
 
+bool Connection::abandon_if_busy() {
+  if (!busy_) return false;
+  server_.abandon();
+  return true;
+}
+
 Answer Connection::ask(Message& request, const char* function) {
   if (!lost_.empty()) throw Error({"assay.client.lost", campaign_, "", "", ""}, lost_);
+  const Busy busy(busy_);
+  try {
+    return exchange(request, function);
+  } catch (const std::bad_alloc&) {  // a part of the answer is still on its way, and would be the answer to the next
+    server_.kill();
+    lost_ = describe({"assay.client.memory", campaign_, std::string("memory for the answer to ") + function,
+                      "none left", how_to_go_on});
+    throw Error({"assay.client.memory", campaign_, "", "", ""}, lost_);
+  }
+}
+
+Answer Connection::exchange(Message& request, const char* function) {
   if (request.length() > longest_frame) {
     throw Error({"assay.client.size", function, "at most " + std::to_string(longest_frame) + " bytes in one call",
                  std::to_string(request.length()), "divide it into several calls"});

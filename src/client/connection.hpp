@@ -4,6 +4,7 @@
 #include "frames.hpp"
 #include "server_process.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -28,12 +29,17 @@ class Connection {
   [[noreturn]] void lose_as_foreign(const char* function, const std::string& expected, const std::string& got);
   /// For a child of the host, to which the campaign does not belong.
   void leave_to_parent();
+  /// At the end of the host: hangs up if a call is under way, of another thread or of one that a signal interrupted.
+  /// \return whether one was.
+  bool abandon_if_busy();
 
  private:
+  Answer exchange(Message& request, const char* function);
   [[noreturn]] void lose_as_ended(const char* function);
 
   std::string campaign_;
   ServerProcess server_;
+  std::atomic<bool> busy_ = false;
   bool opened_ = false;
   std::string lost_;  ///< why there is no server any more
 };

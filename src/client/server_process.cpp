@@ -99,6 +99,8 @@ void ServerProcess::kill() {
   end();
 }
 
+void ServerProcess::abandon() const { ::shutdown(socket_, SHUT_RDWR); }
+
 void ServerProcess::leave_to_parent() {
   if (socket_ >= 0) ::close(std::exchange(socket_, -1));
   process_ = -1;

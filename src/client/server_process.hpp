@@ -28,6 +28,8 @@ class ServerProcess {
   std::string end();
   /// The same of a program that says what no assay would say: it may not notice a closed socket, and is killed.
   void kill();
+  /// Hangs up under a call that waits for an answer, and does not wait for the end.
+  void abandon() const;
   /// For a child of the host: the socket is closed there, and the program stays the host's.
   void leave_to_parent();
 

@@ -164,7 +164,8 @@ Json detail::own_configuration(const std::filesystem::path& directory) {
   Json configuration = kept_configuration(directory);
   if (!configuration.is_object() || !configuration.contains("pools")) {
     throw ConfigError({"assay.config.required", file.string() + ", /pools", "where the samples come from", "nothing",
-                       "the campaign was started by a program with pools of its own: go on with that program"});
+                       "a program with pools of its own started it: go on with that program; or its start was cut off: "
+                       "start it again, with 'assay new' or assay_new and its configuration"});
   }
   Json& driver = configuration["driver"];
   if (!driver.is_object()) driver = Json::object();

@@ -223,10 +223,10 @@ std::vector<QueuedSample> Campaign::claim(std::int64_t count) {
   std::vector<QueuedSample> claimed;
   const auto wanted = [&] { return static_cast<std::int64_t>(claimed.size()) < count; };
   if (options_.duplicates == Duplicates::reuse) know_left_fingerprints();
-  // Again where some were taken, and more may stand behind those that were read.
+  // Again where some were taken, or what was read before is at its end, and more may stand behind it.
   for (bool again = true; again && wanted();) {
-    if (ahead_as_of_ != ledger_->queue_changes()) read_ahead(count);
-    again = false;
+    again = ahead_as_of_ == ledger_->queue_changes();
+    if (!again) read_ahead(count);
     const bool reuses = options_.duplicates == Duplicates::reuse;
     const bool answers = reuses && !ahead_.empty() && ledger_->has_answers();
     for (auto sample = ahead_.begin(); sample != ahead_.end() && wanted();) {

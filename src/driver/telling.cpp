@@ -152,8 +152,8 @@ Campaign::Running Campaign::begin_telling(SampleId id) {
     throw LabelError({.id = "assay.label.not_running",
                       .where = sample_name(id),
                       .expected = "a sample that is being simulated",
-                      .got = "one that is not: it was told already, or never asked for",
-                      .advice = {}});
+                      .got = "one that is not: it was told already, or not asked for since the campaign was opened",
+                      .advice = "ask: what was asked for before and never told is offered again"});
   }
   running->second.told = true;
   return running->second;

@@ -2,9 +2,11 @@
 /* Calls a function of assay.h for each line of standard input, and prints what came: "2", "-6 message", or numbers.
  *
  * new DIRECTORY CONFIG; open DIRECTORY; close; advance; ask COUNT; tell ID NUMBER...; failed ID RETRY REASON;
- * infeasible ID REASON; predict DEVIATIONS NUMBER...; sizes; fork, which asks in a child; sleeper, a child that stays. */
+ * infeasible ID REASON; predict DEVIATIONS NUMBER...; sizes; fork, which asks in a child; sleeper, a child that stays;
+ * exit_in SECONDS, whatever is under way then. */
 #include <assay/assay.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +71,11 @@ static void fork_and(int stays) {
   if (stays) printf("%ld\n", (long)child);
 }
 
+static void end(int alarm) {
+  (void)alarm;
+  exit(3);
+}
+
 int main(void) {
   static char line[1 << 16], word[32], first[4096], second[4096];
   setvbuf(stdout, NULL, _IOLBF, 0);
@@ -103,6 +110,10 @@ int main(void) {
       predict(flag, line + strlen("predict") + rest);
     } else if (strcmp(word, "sizes") == 0) {
       printf("%lld %lld\n", (long long)assay_input_size(campaign), (long long)assay_target_size(campaign));
+    } else if (strcmp(word, "exit_in") == 0 && sscanf(line + rest, "%lld", &id) == 1) {
+      signal(SIGALRM, end);
+      alarm((unsigned)id);
+      printf("soon\n");
     } else if (strcmp(word, "fork") == 0) {
       fork_and(0);
     } else if (strcmp(word, "sleeper") == 0) {
