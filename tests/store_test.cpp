@@ -219,15 +219,12 @@ TEST_CASE("a flipped bit is found in a log of the largest pages, wherever it is"
   database.run(
       "PRAGMA page_size = 65536; PRAGMA journal_mode = WAL; CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(9))");
   const std::string log = file.string() + "-wal", whole = assay::detail::read_file(log);
-  constexpr std::size_t frame = 24 + 65536;
-  REQUIRE(whole.size() >= 32 + 2 * frame);
-  REQUIRE_FALSE(log_damage(file));
+  REQUIRE(whole.size() >= 32 + 2 * (24 + 65536));  // two frames
   // Of the first frame: the number of its page, a salt, its checksum, the begin, middle and end of its page.
   for (const std::size_t byte : {0, 9, 17, 23, 24, 25 + 32768, 23 + 65536}) {
     CAPTURE(byte);
     flip(log, 8 * (32 + byte) + byte % 8);
-    CHECK(log_damage(file));
-    CHECK(repair_log(file));
+    CHECK((log_damage(file) && repair_log(file)));
     CHECK(assay::detail::read_file(log) == whole);
     assay::detail::write_file(log, whole);
   }

@@ -390,14 +390,10 @@ TEST_CASE("a target's transform in the configuration makes a transformed learner
   CHECK_FALSE(driver.tell(driver.ask(1).front().id, done({{"f", -1.0}, {"u", 0.0}})));
 }
 
-TEST_CASE(
-    "a target's transform inside a learner without a type, or with targets of another form, is refused by its place",
-    "[config]") {
-  const toy::Folder folder;
-  Json configuration = asked_configuration(folder / "c", Json::parse(R"([{"name": "f", "transform": "log"}])"));
-  const Json inside = configuration.at("learner");
-  configuration["learner"] = GENERATE(Json{{"learner", nullptr}}, Json{{"type", "transformed"}, {"targets", 5}},
-                                      Json{{"type", "transformed"}, {"targets", {"f"}}}, Json{{"type", 7}});
-  configuration["learner"]["learner"] = inside;
-  CHECK_THROWS_WITH(assay::load_campaign(configuration, Registries()), Contains("/learner"));
+TEST_CASE("a target's transform inside what is no learner is refused by its place", "[config]") {
+  Json whole = asked_configuration("/proc/assay/none", Json::parse(R"([{"name": "f", "transform": "log"}])"));
+  const Json inside = whole.at("learner");
+  whole["learner"] = GENERATE(Json{{"learner", nullptr}}, Json{{"type", "transformed"}, {"targets", 5}});
+  whole["learner"]["learner"] = inside;
+  CHECK_THROWS_WITH(assay::load_campaign(whole, Registries()), Contains("/learner"));
 }
